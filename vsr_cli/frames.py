@@ -1,0 +1,131 @@
+"""The nouns of the data flow: what walks through the house, and who hands it over.
+
+A frame is its decoded planes. Integer planes hold code values exactly as they were decoded; float
+planes hold the same value divided by ``2**bits - 1`` and may lie on any device and, between two
+stages, outside [0, 1]. Nothing here knows a file format or a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal, Protocol, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from torch import Tensor
+
+# Code point 2 is "unspecified" in ISO/IEC 23091-2 (H.273) for matrix, primaries and transfer.
+UNSPECIFIED = 2
+
+PixelFamily = Literal["gray", "yuv", "gbr"]
+ColorRange = Literal["limited", "full", "unspecified"]
+ChromaLocation = Literal["unspecified", "left", "center", "topleft", "top", "bottomleft", "bottom"]
+
+
+@dataclass(frozen=True, slots=True)
+class PixelFormat:
+    """How the planes of a frame are laid out.
+
+    Plane 0 has the size of the frame; planes 1 and 2 of a ``yuv`` format are smaller by
+    ``2**chroma_shift_x`` and ``2**chroma_shift_y``, rounded up. ``gbr`` planes come in the order
+    G, B, R. A format with alpha has it as its last plane.
+    """
+
+    name: str  # FFmpeg's name, e.g. "yuv420p10le"
+    family: PixelFamily
+    bits: int  # significant bits per sample, 8 to 16
+    chroma_shift_x: int = 0
+    chroma_shift_y: int = 0
+    has_alpha: bool = False
+
+    @property
+    def max_code(self) -> int:
+        """The largest code value, ``2**bits - 1``."""
+        return (1 << self.bits) - 1
+
+    @property
+    def num_planes(self) -> int:
+        return (1 if self.family == "gray" else 3) + self.has_alpha
+
+    def plane_size(self, plane: int, *, width: int, height: int) -> tuple[int, int]:
+        """The (height, width) of one plane of a frame of ``width`` x ``height``."""
+        if self.family == "yuv" and plane in (1, 2):
+            return -(-height >> self.chroma_shift_y), -(-width >> self.chroma_shift_x)
+        return height, width
+
+
+@dataclass(frozen=True, slots=True)
+class ColorInfo:
+    """The colour tags of a clip, as code points of ISO/IEC 23091-2; untagged stays untagged."""
+
+    range: ColorRange = "unspecified"
+    matrix: int = UNSPECIFIED
+    primaries: int = UNSPECIFIED
+    transfer: int = UNSPECIFIED
+    chroma_location: ChromaLocation = "unspecified"
+
+
+@dataclass(frozen=True, slots=True)
+class ClipInfo:
+    """What a reader knows about its clip before the first frame."""
+
+    width: int  # pixels, as stored (before SAR and rotation)
+    height: int
+    pixel_format: PixelFormat
+    time_base: Fraction  # seconds per tick of ``Frame.pts``
+    color: ColorInfo = ColorInfo()
+    frame_rate: Fraction | None = None  # a tag for the container; never used to make a pts
+    sample_aspect_ratio: Fraction | None = None  # None: not stated
+    rotation: int = 0  # degrees, as the container's display matrix states it
+    num_frames: int | None = None  # what the container promises; an estimate
+    duration_s: float | None = None  # for progress only
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of a clip and its place in time."""
+
+    planes: tuple[Tensor, ...]  # each (H, W): uint8 or uint16 code values, or float (see above)
+    pts: int  # ticks of the clip's time_base
+    duration: int = 0  # ticks; 0: not stated
+    shot: int = 0  # number of scene cuts before this frame
+
+
+class FrameReader(Protocol):
+    """Yields the frames of one clip, once, in order of presentation."""
+
+    @property
+    def info(self) -> ClipInfo: ...
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+class FrameWriter(Protocol):
+    """Takes frames in order of presentation; leaving the context without error completes the file.
+
+    Leaving it with an error removes what was written: the target is untouched.
+    """
+
+    def write(self, frame: Frame) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...

@@ -1,0 +1,1 @@
+"""Tensors in, tensors out: resampling, colour and degradation, used on every floor."""

@@ -1,0 +1,129 @@
+"""Bicubic resampling that equals MATLAB's ``imresize``.
+
+The kernel is Keys' cubic convolution with a = -0.5, pixel centres are aligned, borders are
+mirrored (the edge pixel repeated), and a kernel that shrinks is stretched by the factor, which is
+``imresize``'s antialiasing. ``torch.nn.functional.interpolate`` differs from it: a = -0.75 without
+antialias, and renormalised instead of mirrored borders with it.
+
+References:
+    Keys, "Cubic convolution interpolation for digital image processing", IEEE Trans. ASSP 29
+    (1981), doi:10.1109/TASSP.1981.1163711.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+SUPPORT = 2  # Keys' kernel is zero beyond two pixels
+RADIUS = 2  # pixels of the input on each side that an enlarged pixel depends on
+
+
+def resize(image: Tensor, *, height: int, width: int, antialias: bool = True) -> Tensor:
+    """Resample to any size.
+
+    Args:
+        image: (..., H, W), float.
+        height: rows of the result.
+        width: columns of the result.
+        antialias: stretch the kernel where the image shrinks, as ``imresize`` does.
+
+    Returns:
+        (..., height, width), same dtype and device; may exceed the input's range (bicubic
+        overshoots), so clamp before rounding to code values.
+    """
+    if min(height, width) < 1:
+        raise ValueError(f"size must be at least 1x1, got {width}x{height}")
+    image = _resize_axis(image, height, antialias, dim=-2)
+    return _resize_axis(image, width, antialias, dim=-1)
+
+
+def shrink(image: Tensor, scale: int) -> Tensor:
+    """Antialiased bicubic shrink by ``scale``: (..., H, W) to (..., ceil(H/s), ceil(W/s)).
+
+    The factor is exactly ``1 / scale`` also where it does not divide the size.
+    """
+    height, width = image.shape[-2:]
+    image = _resize_axis(image, -(-height // scale), True, dim=-2, factor=1 / scale)
+    return _resize_axis(image, -(-width // scale), True, dim=-1, factor=1 / scale)
+
+
+def enlarge(image: Tensor, scale: int) -> Tensor:
+    """Bicubic enlargement by a whole number: (B, C, H, W) to (B, C, s*H, s*W).
+
+    The same values as ``resize`` to rounding, as two small convolutions: every output row is one
+    of ``scale`` fixed mixtures of five input rows.
+    """
+    if scale == 1:
+        return image
+    taps = _phase_taps(scale).to(image)  # (s, 5)
+    batch, channels, height, width = image.shape
+    flat = image.reshape(batch * channels, 1, height, width)
+    flat = mirror_pad(flat, RADIUS)
+    rows = F.conv2d(flat, taps[:, None, :, None])  # (B*C, s, H, W+4)
+    rows = rows.transpose(1, 2).reshape(batch * channels, 1, height * scale, width + 2 * RADIUS)
+    columns = F.conv2d(rows, taps[:, None, None, :])  # (B*C, s, s*H, W)
+    columns = columns.permute(0, 2, 3, 1)
+    return columns.reshape(batch, channels, height * scale, width * scale)
+
+
+def mirror_pad(image: Tensor, margin: int) -> Tensor:
+    """Pad both spatial axes by reflection with the edge pixel repeated (MATLAB's ``symmetric``)."""
+    for dim in (-2, -1):
+        length = image.shape[dim]
+        index = _mirror(torch.arange(-margin, length + margin), length).to(image.device)
+        image = image.index_select(dim, index)
+    return image
+
+
+def _resize_axis(
+    image: Tensor, length: int, antialias: bool, *, dim: int, factor: float | None = None
+) -> Tensor:
+    """Resample one axis to ``length`` samples; ``factor`` is the enlargement (below 1: shrink)."""
+    source = image.shape[dim]
+    factor = length / source if factor is None else factor
+    if length == source and factor == 1:
+        return image
+    index, weight = _taps(source, length, factor, antialias)
+    image = image.movedim(dim, -1)
+    gathered = image.index_select(-1, index.flatten().to(image.device))
+    gathered = gathered.unflatten(-1, index.shape)  # (..., length, taps)
+    return (gathered * weight.to(image)).sum(-1).movedim(-1, dim)
+
+
+@lru_cache(maxsize=64)
+def _taps(source: int, length: int, factor: float, antialias: bool) -> tuple[Tensor, Tensor]:
+    """Indices and float64 weights of the input samples behind each output sample, (length, K)."""
+    stretch = 1 / factor if antialias and factor < 1 else 1.0
+    centre = (torch.arange(length, dtype=torch.float64) + 0.5) / factor - 0.5
+    num_taps = math.ceil(2 * SUPPORT * stretch) + 2
+    first = torch.floor(centre - SUPPORT * stretch).long()
+    index = first[:, None] + torch.arange(num_taps)
+    weight = _keys((centre[:, None] - index) / stretch)
+    weight = weight / weight.sum(1, keepdim=True)
+    return _mirror(index, source), weight
+
+
+@lru_cache(maxsize=16)
+def _phase_taps(scale: int) -> Tensor:
+    """Weights of the inputs n-2 ... n+2 behind the outputs s*n ... s*n + s-1: (s, 5)."""
+    offset = (torch.arange(scale, dtype=torch.float64) + 0.5) / scale - 0.5
+    return _keys(offset[:, None] - torch.arange(-RADIUS, RADIUS + 1))
+
+
+def _keys(x: Tensor) -> Tensor:
+    """Keys' cubic convolution kernel, a = -0.5."""
+    x = x.abs()
+    near = 1.5 * x**3 - 2.5 * x**2 + 1
+    far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
+    return torch.where(x <= 1, near, torch.where(x < SUPPORT, far, torch.zeros_like(x)))
+
+
+def _mirror(index: Tensor, length: int) -> Tensor:
+    """Fold indices beyond the ends back by reflection with the edge repeated."""
+    folded = index.remainder(2 * length)
+    return torch.where(folded < length, folded, 2 * length - 1 - folded)

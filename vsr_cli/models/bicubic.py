@@ -1,0 +1,45 @@
+"""Bicubic interpolation, the yardstick of every table; see ``imaging.resample``."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from vsr_cli.imaging.resample import RADIUS, enlarge
+from vsr_cli.models.spec import ModelSpec
+
+
+class Bicubic(nn.Module):
+    """Upscale each frame. frames: (B, C, H, W) in [0, 1]; returns (B, C, s*H, s*W).
+
+    The result may overshoot [0, 1]; it is clamped when it becomes code values.
+
+    References:
+        Keys, "Cubic convolution interpolation for digital image processing", IEEE Trans. ASSP 29
+        (1981), doi:10.1109/TASSP.1981.1163711. Equal to MATLAB's ``imresize``.
+    """
+
+    def __init__(self, scale: int) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return enlarge(frames, self.scale)
+
+
+def build(scale: int, residual: bool = False) -> Bicubic:
+    """The interpolation for one scale; there is nothing to add to, so ``residual`` is ignored."""
+    del residual
+    return Bicubic(scale)
+
+
+SPEC = ModelSpec(
+    name="bicubic",
+    kind="frame",
+    color="luma",
+    scales=(1, 2, 3, 4),
+    window=1,
+    radius=RADIUS,
+    paper="Keys 1981",
+    build=build,
+    has_weights=False,
+)

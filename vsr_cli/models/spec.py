@@ -1,0 +1,31 @@
+"""What a network says of itself; everything that lists or checks networks derives from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from torch import nn
+
+ModelKind = Literal["frame", "clip"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """One network of the table ``MODELS``."""
+
+    name: str
+    kind: ModelKind  # frame: (B, C, H, W) -> (B, C, s*H, s*W); clip: (B, C, T, H, W) -> (B, C, H, W)
+    color: Literal["luma", "rgb"]
+    scales: tuple[int, ...]  # a clip model that keeps the size has (1,)
+    window: int  # frames that go in for one that comes out
+    radius: int  # pixels of the input on each side that an output pixel depends on
+    paper: str
+    build: Callable[[int, bool], nn.Module]  # (scale, residual)
+    has_weights: bool = True
+
+    def __post_init__(self) -> None:
+        if self.window % 2 == 0:
+            raise ValueError(f"window must be odd, so that it has a middle frame, got {self.window}")

@@ -1,0 +1,172 @@
+"""Weight files: safetensors with their record inside, listed with their hashes in a manifest.
+
+A file holds flat tensors and, as metadata, one JSON document under ``vsr``: the fields of
+``WeightRecord``. ``weights/manifest.toml`` lists the released files with their SHA-256, scores and
+licence; a file that is not the listed one is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from vsr_cli.errors import WeightsError
+
+FORMAT_VERSION = 1
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightRecord:
+    """What a weight file says of itself."""
+
+    arch: str
+    scale: int  # of the chain that the file belongs to, also for a clip model that keeps the size
+    color: str = "luma"
+    range: tuple[float, float] = (0.0, 1.0)
+    window: int = 1
+    residual: bool = True
+    domain: str = ""
+    partner_sha256: str = ""  # of the 2D weights that a clip model was trained behind
+    version: int = FORMAT_VERSION
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasedWeights:
+    """One entry of the manifest."""
+
+    path: Path
+    model: str
+    scale: int
+    domain: str
+    sha256: str
+
+
+def weights_folder() -> Path:
+    """The folder of the released weights: of the source tree, or inside the installed package."""
+    source = PACKAGE.parent / "weights"
+    return source if (source / "manifest.toml").is_file() else PACKAGE / "_weights"
+
+
+def released_weights(folder: Path | None = None) -> tuple[ReleasedWeights, ...]:
+    """The entries of the manifest, in its order; empty where there is none."""
+    folder = folder or weights_folder()
+    manifest = folder / "manifest.toml"
+    if not manifest.is_file():
+        return ()
+    entries = tomllib.loads(manifest.read_text(encoding="utf-8")).get("weights", [])
+    return tuple(
+        ReleasedWeights(
+            path=folder / entry["file"],
+            model=entry["model"],
+            scale=entry["scale"],
+            domain=entry["domain"],
+            sha256=entry["sha256"],
+        )
+        for entry in entries
+    )
+
+
+def choose_domain(names: tuple[str, ...], scale: int, domain: str | None) -> str:
+    """The domain whose released weights cover every network of ``names`` at ``scale``.
+
+    Without a wish ``natural`` if it is there, else the only one that is.
+
+    Raises:
+        WeightsError: there are none, not of the wanted domain, or several to choose from.
+    """
+    released = released_weights()
+    per_name = [
+        {entry.domain for entry in released if (entry.model, entry.scale) == (name, scale)}
+        for name in names
+    ]
+    common = set.intersection(*per_name) if per_name else set()
+    wanted = domain or ("natural" if "natural" in common else "")
+    if wanted in common:
+        return wanted
+    if not wanted and len(common) == 1:
+        return common.pop()
+    what = f"{'+'.join(names)} x{scale}" + (f" of domain {wanted!r}" if wanted else "")
+    if common:
+        raise WeightsError(f"choose a --domain for {what}: there are {', '.join(sorted(common))}")
+    there = ", ".join(
+        f"{entry.model} x{entry.scale} {entry.domain}" for entry in released
+    )
+    raise WeightsError(
+        f"no released weights for {what}; there are: {there or 'none'}. "
+        "Try one of these, --model bicubic, or your own file with --weights"
+    )
+
+
+def find_released(name: str, scale: int, domain: str) -> ReleasedWeights:
+    """The manifest's entry for one network; the domain comes from ``choose_domain``."""
+    for entry in released_weights():
+        if (entry.model, entry.scale, entry.domain) == (name, scale, domain):
+            return entry
+    raise WeightsError(f"no released weights for {name} x{scale} {domain}")
+
+
+def save_weights(path: Path, model: nn.Module, record: WeightRecord) -> str:
+    """Write a weight file and return its SHA-256."""
+    tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+    partial = path.with_name(f".{path.name}.part")
+    save_file(tensors, partial, metadata={"format": "vsr", "vsr": json.dumps(asdict(record))})
+    partial.replace(path)
+    return file_sha256(path)
+
+
+def read_weights(path: Path, *, sha256: str | None = None) -> tuple[dict[str, Tensor], WeightRecord]:
+    """The tensors and the record of a weight file.
+
+    Raises:
+        WeightsError: it is missing, damaged, not ours, or not the file with that SHA-256.
+    """
+    if not path.is_file():
+        raise WeightsError(f"weight file {path} does not exist")
+    if sha256 is not None and (found := file_sha256(path)) != sha256:
+        raise WeightsError(f"{path} is damaged: SHA-256 is {found}, the manifest says {sha256}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path} is not a safetensors file: {error}") from error
+    if "vsr" not in metadata:
+        raise WeightsError(f"{path} has no vsr record: only files written by vsr train are known")
+    fields = json.loads(metadata["vsr"])
+    fields["range"] = tuple(fields["range"])
+    return tensors, WeightRecord(**fields)
+
+
+def fill(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Copy tensors into a network of the same layout; missing and unexpected keys are errors."""
+    own = model.state_dict()
+    missing, unexpected = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
+    shapes = [
+        f"{name} is {tuple(tensors[name].shape)}, must be {tuple(own[name].shape)}"
+        for name in sorted(own.keys() & tensors.keys())
+        if own[name].shape != tensors[name].shape
+    ]
+    if missing or unexpected or shapes:
+        lines = [f"missing: {', '.join(missing)}"] if missing else []
+        lines += [f"unexpected: {', '.join(unexpected)}"] if unexpected else []
+        raise WeightsError(f"{path} does not fit {type(model).__name__}: " + "; ".join(lines + shapes))
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(tensors[name])
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

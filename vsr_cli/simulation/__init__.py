@@ -1,0 +1,1 @@
+"""Equations in, frames out: ground truth whose every pixel is known."""

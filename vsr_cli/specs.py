@@ -1,0 +1,148 @@
+"""The settings of every command, checked when they are made; the command line shows their defaults.
+
+Standard library only: ``vsr --help`` reads this file and loads no torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal, get_args
+
+InitialState = Literal["jet", "turbulence"]
+SimulatedField = Literal["vorticity", "height", "divergence", "speed"]
+
+FIELD_UNITS: Mapping[SimulatedField, str] = MappingProxyType(
+    {"vorticity": "1 / second", "height": "meter", "divergence": "1 / second", "speed": "m / s"}
+)
+# Physical values at code 0 and at the largest code of a video; fixed, so that two clips of the
+# same field can be compared grey by grey. Values beyond are clipped.
+FIELD_RANGES: Mapping[SimulatedField, tuple[float, float]] = MappingProxyType(
+    {
+        "vorticity": (-2.5e-4, 2.5e-4),
+        "height": (7500.0, 11500.0),
+        "divergence": (-5e-5, 5e-5),
+        "speed": (0.0, 120.0),
+    }
+)
+# The days in which nothing happens: the jet has broken up after about eight days, the vortices
+# have drawn their first filaments after two.
+SPINUP_HOURS: Mapping[InitialState, float] = MappingProxyType({"jet": 192.0, "turbulence": 48.0})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShallowWaterSpec:
+    """One run of the shallow-water equations. The grid is Gaussian: width is twice the height."""
+
+    width: int = 640
+    height: int = 320
+    frames: int = 120
+    interval_min: float = 30.0  # model minutes between two frames
+    spinup_hours: float = -1.0  # before the first frame; negative: SPINUP_HOURS[initial]
+    initial: InitialState = "jet"
+    seed: int = 0
+    field: SimulatedField = "vorticity"
+
+    def __post_init__(self) -> None:
+        if self.width != 2 * self.height or self.height % 2 or self.height < 16:
+            raise ValueError(
+                "size must be twice as wide as high, with an even height of at least 16 "
+                f"(for example 640x320), got {self.width}x{self.height}"
+            )
+        if self.frames < 1:
+            raise ValueError(f"frames must be at least 1, got {self.frames}")
+        if not (math.isfinite(self.interval_min) and self.interval_min > 0):
+            raise ValueError(f"interval must be more than 0 minutes, got {self.interval_min}")
+        if self.seed < 0:
+            raise ValueError(f"seed must be 0 or more, got {self.seed}")
+        if self.initial not in get_args(InitialState):
+            raise ValueError(f"initial must be {get_args(InitialState)}, got {self.initial!r}")
+        if self.field not in get_args(SimulatedField):
+            raise ValueError(f"field must be {get_args(SimulatedField)}, got {self.field!r}")
+        if self.spinup_hours < 0:
+            object.__setattr__(self, "spinup_hours", SPINUP_HOURS[self.initial])
+
+    @property
+    def value_range(self) -> tuple[float, float]:
+        """Physical values at code 0 and at the largest code."""
+        return FIELD_RANGES[self.field]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainSpec:
+    """One training run. ``recipe`` holds what is tuned, the rest says what is trained on what."""
+
+    model: str  # fsrcnn, srnet3d, or 2d3d: both jointly
+    data: tuple[Path, ...]
+    output: Path
+    recipe: Recipe
+    validation: tuple[Path, ...] = ()
+    scale: int = 2
+    domain: str = "custom"
+    behind: Path | None = None  # weights of the 2D stage whose output a clip model refines
+    start: tuple[Path, ...] = ()  # weights to start from
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "auto"
+    checkpoint_every: int = 2000  # steps; validation too
+    validation_frames: int = 8  # of each validation clip, spread over it
+    resume: bool = False
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.data:
+            raise ValueError("training needs at least one clip: give --data FILE")
+        if self.scale < 2:
+            raise ValueError(f"scale must be at least 2, got {self.scale}")
+        if self.output.suffix != ".safetensors":
+            raise ValueError(f"the output must end in .safetensors, got {self.output.name!r}")
+        if self.checkpoint_every < 1 or self.validation_frames < 1:
+            raise ValueError("checkpoint-every and validation-frames must be at least 1")
+        shared = {path.resolve() for path in self.data} & {p.resolve() for p in self.validation}
+        if shared:
+            raise ValueError(f"{shared.pop()} is both training and validation data")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How a network is trained: Adam with warm-up and cosine decay on random patches."""
+
+    steps: int
+    batch_size: int
+    patch: int  # pixels of the network's input
+    margin: int  # pixels of the input at a patch's border that the loss leaves out
+    learning_rate: float
+    warmup_steps: int = 500
+    loss: Literal["mse", "charbonnier"] = "mse"
+    ema_decay: float = 0.999
+    residual: bool = True
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.batch_size, self.patch) < 1 or self.margin < 0:
+            raise ValueError("steps, batch size and patch must be at least 1, margin at least 0")
+        if 2 * self.margin >= self.patch:
+            raise ValueError(f"margin must be less than half the patch, got {self.margin}")
+        if not 0 < self.learning_rate < 1:
+            raise ValueError(f"learning rate must lie between 0 and 1, got {self.learning_rate}")
+        if not 0 <= self.ema_decay < 1:
+            raise ValueError(f"EMA decay must be 0 or more and less than 1, got {self.ema_decay}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodingSpec:
+    """How the output is encoded. None: what suits the container and the clip."""
+
+    codec: str | None = None  # x264, x265, svtav1, vp9, ffv1, prores, or an encoder of FFmpeg
+    crf: float | None = None  # constant rate factor: lower is better and larger
+    preset: str | None = None  # the encoder's own name for its speed, e.g. "slow" or "8"
+    pix_fmt: str | None = None  # FFmpeg's name, e.g. "yuv420p"; may lose something, and says so
+
+    def __post_init__(self) -> None:
+        if self.crf is not None and not (math.isfinite(self.crf) and 0 <= self.crf <= 63):
+            raise ValueError(f"crf must be in 0..63, got {self.crf}")
+        for name in ("codec", "preset", "pix_fmt"):
+            if getattr(self, name) == "":
+                raise ValueError(f"{name.replace('_', '-')} must not be empty")

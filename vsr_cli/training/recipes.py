@@ -1,0 +1,25 @@
+"""Named recipes; what differs from a paper's own training is said beside each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from vsr_cli.specs import Recipe
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType(
+    {
+        # Dong 2016 trains with SGD on 91 images, 1e-3 and 1e-4 for the deconvolution.
+        "fsrcnn": Recipe(
+            steps=100_000, batch_size=16, patch=36, margin=3, learning_rate=2e-3, warmup_steps=500
+        ),
+        # Zhu & Gao train 80 to 100 epochs of one clip. Narrow ReLU layers die at 1e-3 and more.
+        "srnet3d": Recipe(
+            steps=100_000, batch_size=8, patch=44, margin=4, learning_rate=6e-4, warmup_steps=1000
+        ),
+        # Both at once, from weights that were trained one after the other.
+        "2d3d": Recipe(
+            steps=20_000, batch_size=8, patch=24, margin=3, learning_rate=1e-4, warmup_steps=500
+        ),
+    }
+)

@@ -1,0 +1,110 @@
+"""What is trained on what: a 2D stage, a 3D stage behind a fixed 2D stage, or both jointly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from vsr_cli.metrics import psnr
+from vsr_cli.models.rewrite import channels_last
+from vsr_cli.training.pairs import CONTEXT, ClipPair, PatchSampler, to_unit
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+class Task(Protocol):
+    """A network together with the pairs that it learns from."""
+
+    module: nn.Module
+    window: int
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Upscale or refine a batch as ``PatchSampler`` draws it."""
+        ...
+
+
+class FrameTask:
+    """(B, 1, p, p) to (B, 1, s*p, s*p): a 2D stage on degraded frames."""
+
+    window = 1
+
+    def __init__(self, model: nn.Module) -> None:
+        self.module = channels_last(model)
+
+    def forward(self, lr: Tensor) -> Tensor:
+        return self.module(lr)
+
+
+class ClipTask:
+    """(B, 1, 5, p, p) to (B, 1, p, p): a 3D stage on frames that a 2D stage has upscaled."""
+
+    window = 2 * CONTEXT + 1
+
+    def __init__(self, model: nn.Module) -> None:
+        self.module = channels_last(model)
+
+    def forward(self, lr: Tensor) -> Tensor:
+        return self.module(lr)
+
+
+class JointTask:
+    """(B, 1, 5, p, p) to (B, 1, s*p, s*p): both stages in one graph, on degraded frames."""
+
+    window = 2 * CONTEXT + 1
+
+    def __init__(self, frame_model: nn.Module, clip_model: nn.Module) -> None:
+        self.module = nn.ModuleDict(
+            {"frame": channels_last(frame_model), "clip": channels_last(clip_model)}
+        )
+
+    def forward(self, lr: Tensor) -> Tensor:
+        batch, _, time, _, _ = lr.shape
+        frames = lr.transpose(1, 2).flatten(0, 1)  # (B*T, 1, p, p)
+        sr = self.module["frame"](frames).unflatten(0, (batch, time))  # (B, T, 1, s*p, s*p)
+        return self.module["clip"](sr.transpose(1, 2))
+
+
+def patch_loss(loss: Loss, sr: Tensor, hr: Tensor, margin: int) -> Tensor:
+    """The loss without a border of ``margin`` pixels of the result, where padding is felt."""
+    inside = slice(margin, -margin or None)
+    return loss(sr[..., inside, inside].float(), hr[..., inside, inside])
+
+
+def validation_psnr(
+    task: Task, clips: Sequence[ClipPair], *, num_frames: int, device: torch.device
+) -> float:
+    """Mean luma PSNR in dB of 8-bit results over some frames of each clip, border cut as in eval."""
+    scores = []
+    with torch.inference_mode():
+        for clip in clips:
+            border = max(clip.hr.shape[-1] // clip.lr.shape[-1], 2)
+            times = torch.linspace(0, clip.num_frames - 1, num_frames).round().long()
+            per_frame = []
+            for time in times.tolist():
+                lr = window_at(clip.lr, time, task.window).to(device)
+                sr = (task.forward(lr).float().clamp(0, 1) * 255).round().cpu()[0, 0] / 255
+                inside = slice(border, -border)
+                truth = to_unit(clip.hr[time, 0])
+                per_frame.append(psnr(sr[inside, inside], truth[inside, inside]))
+            scores.append(sum(per_frame) / len(per_frame))
+    return sum(scores) / len(scores)
+
+
+def window_at(frames: Tensor, middle: int, window: int) -> Tensor:
+    """One frame as (1, 1, H, W), or a window of them, ends repeated, as (1, 1, T, H, W)."""
+    if window == 1:
+        return to_unit(frames[middle])[None]
+    reach = window // 2
+    times = torch.arange(middle - reach, middle + reach + 1).clamp(0, frames.shape[0] - 1)
+    first = int(times[0])
+    codes = to_unit(frames[first : int(times[-1]) + 1, 0])
+    return codes[times - first][None, None]
+
+
+def sampler_for(
+    task: Task, clips: Sequence[ClipPair], *, patch: int, generator: torch.Generator
+) -> PatchSampler:
+    return PatchSampler(clips, patch=patch, window=task.window, generator=generator)
