@@ -1,0 +1,45 @@
+"""Files to frames and frames to files: owns PyAV and imageio, and has never heard of a model.
+
+The names are loaded when they are first used: ``check_output`` needs neither torch nor PyAV.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from vsr_cli.media.target import check_output
+
+if TYPE_CHECKING:
+    from vsr_cli.media.codecs import check_encoding
+    from vsr_cli.media.stills import list_stills, read_still, write_png
+    from vsr_cli.media.video_reader import VideoReader, open_reader
+    from vsr_cli.media.video_writer import VideoWriter, open_writer
+
+__all__ = [
+    "VideoReader",
+    "VideoWriter",
+    "check_encoding",
+    "check_output",
+    "list_stills",
+    "open_reader",
+    "open_writer",
+    "read_still",
+    "write_png",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load one name from the module that it lives in."""
+    match name:
+        case "check_encoding":
+            module = "vsr_cli.media.codecs"
+        case "list_stills" | "read_still" | "write_png":
+            module = "vsr_cli.media.stills"
+        case "VideoReader" | "open_reader":
+            module = "vsr_cli.media.video_reader"
+        case "VideoWriter" | "open_writer":
+            module = "vsr_cli.media.video_writer"
+        case _:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(module), name)

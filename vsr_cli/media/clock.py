@@ -1,0 +1,81 @@
+"""Times: which tick a frame belongs to, and where a cut begins."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import av
+from av.container import InputContainer
+
+# A cut is given in seconds with a few decimals; a frame this little before it still belongs to it.
+_CUT_TOLERANCE_TICKS = Fraction(1, 1000)
+_BROADCAST = frozenset({"mpegts", "mpeg"})  # FFmpeg's names of MPEG-TS and MPEG-PS
+_MICROSECOND = Fraction(1, 1_000_000)
+
+
+class FrameClock:
+    """Gives each decoded picture its pts and duration, in ticks of ``time_base``.
+
+    A time that the file states passes through. One that is missing, or that does not come after
+    the one before, is derived: previous pts + previous duration, or one tick later.
+    """
+
+    def __init__(self, *, time_base: Fraction, frame_rate: Fraction | None, shift: int = 0) -> None:
+        self.num_derived = 0  # frames whose pts was missing
+        self.num_moved = 0  # frames whose pts did not come after the one before
+        self._shift = shift  # ticks taken off every pts
+        self._default_duration = round(1 / (frame_rate * time_base)) if frame_rate else 1
+        self._next: int | None = None
+        self._last: int | None = None
+
+    def stamp(self, picture: av.VideoFrame) -> tuple[int, int]:
+        """The (pts, duration) of the next picture; a duration of 0 means: not stated."""
+        duration = max(picture.duration or 0, 0)
+        if picture.pts is None:
+            self.num_derived += 1
+            pts = 0 if self._next is None else self._next
+        else:
+            pts = picture.pts - self._shift
+        if self._last is not None and pts <= self._last:
+            self.num_moved += 1
+            pts = self._last + 1
+        self._last = pts
+        self._next = pts + (duration or max(self._default_duration, 1))
+        return pts, duration
+
+    def restart(self) -> None:
+        """Forget the frames so far: decoding begins at another place."""
+        self.num_derived = self.num_moved = 0
+        self._next = self._last = None
+
+
+def timeline_start(container: InputContainer) -> Fraction:
+    """Seconds to take off every timestamp of the file, the same for all of its streams.
+
+    Broadcast streams (MPEG-TS, MPEG-PS) start at an arbitrary time, hours from zero; theirs is
+    moved so that the earliest stream starts at 0. Everywhere else the zero means something, and
+    nothing is taken off.
+    """
+    if container.format.name not in _BROADCAST or container.start_time is None:
+        return Fraction(0)
+    return container.start_time * _MICROSECOND
+
+
+def cut_tick(seconds: float, *, time_base: Fraction) -> int:
+    """The first tick at or after a time that was given in seconds from the first frame."""
+    ticks = Fraction(seconds).limit_denominator(1_000_000) / time_base
+    return math.ceil(ticks - _CUT_TOLERANCE_TICKS)
+
+
+def check_cut(start_s: float | None, end_s: float | None) -> None:
+    """Refuse a cut that holds nothing.
+
+    Raises:
+        ValueError: a time is negative or not finite, or the end is not after the start.
+    """
+    for name, value in (("start", start_s), ("end", end_s)):
+        if value is not None and not (math.isfinite(value) and value >= 0):
+            raise ValueError(f"{name} must be 0 or more seconds, got {value}")
+    if end_s is not None and end_s <= (start_s or 0):
+        raise ValueError(f"end must come after start, got start {start_s or 0} and end {end_s}")

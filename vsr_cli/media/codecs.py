@@ -1,0 +1,155 @@
+"""Which encoder writes a clip, with which options, in which pixel format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from types import MappingProxyType
+
+import av
+from av.codec import Codec
+
+from vsr_cli.frames import ClipInfo, PixelFormat
+from vsr_cli.media.formats import holds, nearest_holding, parse_planar, planar_cousin
+from vsr_cli.media.target import CONTAINERS
+from vsr_cli.specs import EncodingSpec
+
+# The names that people use, beside FFmpeg's own.
+CODEC_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "x264": "libx264",
+        "h264": "libx264",
+        "x265": "libx265",
+        "hevc": "libx265",
+        "svtav1": "libsvtav1",
+        "av1": "libsvtav1",
+        "vp9": "libvpx-vp9",
+        "prores": "prores_ks",
+    }
+)
+_DEFAULT_CODECS: Mapping[str, str] = MappingProxyType(
+    {"mp4": "libx264", "mov": "libx264", "matroska": "libx264", "webm": "libvpx-vp9"}
+)
+# Visually transparent on upscaled footage for x264; the others' values of about the same quality.
+_DEFAULT_CRF: Mapping[str, float] = MappingProxyType(
+    {"libx264": 18, "libx265": 18, "libsvtav1": 24, "libvpx-vp9": 24}
+)
+# Encoders that take a preset under another name.
+_PRESET_OPTIONS: Mapping[str, str] = MappingProxyType({"libvpx-vp9": "cpu-used"})
+_FIXED_OPTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "libx265": {"x265-params": "log-level=error"},
+        "libvpx-vp9": {"b": "0", "row-mt": "1", "deadline": "good", "cpu-used": "2"},
+        "ffv1": {"level": "3", "slicecrc": "1"},
+    }
+)
+# Encoders that take no odd size where chroma is halved.
+_EVEN_CODECS = frozenset({"libx264", "libx265", "libsvtav1"})
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderPlan:
+    """What the encoder is set to, decided before the first frame."""
+
+    codec: str  # FFmpeg's encoder
+    container: str  # FFmpeg's container
+    pix_fmt: str  # what the encoder is given
+    width: int  # as encoded: may be one more than the clip's
+    height: int
+    options: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+
+
+def check_encoding(path: str | Path, encoding: EncodingSpec, info: ClipInfo) -> EncoderPlan:
+    """Decide how a clip is encoded into the file ``path``.
+
+    An encoder that needs even sizes where chroma is halved gets the last row or column of an odd
+    picture twice; a warning says so.
+
+    Raises:
+        ValueError: the codec is unknown or does not fit the container, the clip or the options.
+    """
+    path = Path(path)
+    container = CONTAINERS[path.suffix.lower()]
+    codec = _find_codec(encoding.codec or _DEFAULT_CODECS[container])
+    if codec.name not in _storable(container):
+        raise ValueError(
+            f"a {path.suffix} file cannot hold {codec.name}; "
+            f"try {_DEFAULT_CODECS[container]}, or an .mkv file"
+        )
+    warnings = []
+    pix_fmt, loss = _choose_pix_fmt(codec, encoding.pix_fmt, info.pixel_format)
+    if loss:
+        warnings.append(loss)
+    width, height = _encoded_size(codec.name, pix_fmt, info)
+    if (width, height) != (info.width, info.height):
+        warnings.append(
+            f"{codec.name} needs even sizes for {pix_fmt}: the last row or column is repeated, "
+            f"{info.width}x{info.height} becomes {width}x{height}"
+        )
+    options = _options(codec.name, encoding)
+    return EncoderPlan(codec.name, container, pix_fmt, width, height, options, tuple(warnings))
+
+
+def _find_codec(name: str) -> Codec:
+    try:
+        codec = Codec(CODEC_NAMES.get(name, name), "w")
+    except ValueError as error:
+        raise ValueError(
+            f"codec {name!r} is unknown; try one of x264, x265, svtav1, vp9, ffv1, prores"
+        ) from error
+    if codec.type != "video" or not codec.video_formats:
+        raise ValueError(f"codec {name!r} is not a video encoder that can be used here")
+    return codec
+
+
+def _storable(container: str) -> set[str]:
+    """FFmpeg's names of the codecs that a container can hold."""
+    with av.open(BytesIO(), "w", format=container) as output:
+        return output.supported_codecs
+
+
+def _choose_pix_fmt(codec: Codec, wanted: str | None, source: PixelFormat) -> tuple[str, str]:
+    """The encoder's pixel format, and a warning if it loses something of the source."""
+    offered = [f.name for f in codec.video_formats or [] if not f.name.startswith("yuvj")]
+    usable = [name for name in offered if planar_cousin(name) is not None]
+    if wanted is not None:
+        target = planar_cousin(wanted) if wanted in usable else None
+        if target is None:
+            raise ValueError(
+                f"{codec.name} cannot hold pixel format {wanted!r}; it holds " + ", ".join(usable)
+            )
+        loss = f"{source.name} is written as {wanted}, which loses something of it"
+        return wanted, "" if holds(target, source) else loss
+    if (name := nearest_holding(source, usable)) is None:
+        planar = [name for name in usable if parse_planar(name) is not None]
+        raise ValueError(
+            f"{codec.name} cannot hold {source.name} without loss; give --pix-fmt with one of "
+            f"{', '.join(planar or usable)}, or --codec ffv1 and an .mkv file"
+        )
+    return name, ""
+
+
+def _encoded_size(codec: str, pix_fmt: str, info: ClipInfo) -> tuple[int, int]:
+    layout = planar_cousin(pix_fmt)
+    if codec not in _EVEN_CODECS or layout is None:
+        return info.width, info.height
+    step_x, step_y = 1 << layout.chroma_shift_x, 1 << layout.chroma_shift_y
+    return -(-info.width // step_x) * step_x, -(-info.height // step_y) * step_y
+
+
+def _options(codec: str, encoding: EncodingSpec) -> Mapping[str, str]:
+    options = dict(_FIXED_OPTIONS.get(codec, {}))
+    default = _DEFAULT_CRF.get(codec)
+    if encoding.crf is not None and default is None and "nvenc" not in codec:
+        raise ValueError(f"{codec} takes no crf, got {encoding.crf:g}; leave it out")
+    crf = default if encoding.crf is None else encoding.crf
+    if crf is not None:
+        options["cq" if "nvenc" in codec else "crf"] = f"{crf:g}"
+    if encoding.preset is not None:
+        if codec in ("ffv1", "prores_ks"):
+            raise ValueError(f"{codec} takes no preset, got {encoding.preset!r}; leave it out")
+        options[_PRESET_OPTIONS.get(codec, "preset")] = encoding.preset
+    return options

@@ -1,0 +1,51 @@
+"""Open media files: for reading with every mistake in words, for writing with exact times."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer, OutputContainer
+
+from vsr_cli.errors import InputError
+
+_HINT = "try opening it in a player, or give another file"
+_FINE_TIMESCALE = 90_000  # ticks per second; that of MPEG
+
+
+def open_container(path: Path) -> InputContainer:
+    """Open a media file for reading.
+
+    Raises:
+        InputError: the file is missing, a folder, empty, not readable, or not a media file.
+    """
+    if not path.exists():
+        raise InputError(f"{path} does not exist; check the name")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, not a video file; give one file")
+    if path.is_file() and path.stat().st_size == 0:
+        raise InputError(f"{path} is empty (0 bytes); try copying or downloading it again")
+    try:
+        # An absolute path cannot be taken for a URL, whatever is in the name.
+        return av.open(os.path.abspath(path), "r", metadata_errors="replace")
+    except PermissionError as error:
+        raise InputError(f"{path} cannot be read: permission denied") from error
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise InputError(f"{path} is not a video file that can be read; {_HINT}") from error
+
+
+def open_output(path: Path, container: str, *, time_base: Fraction) -> OutputContainer:
+    """Create a media file. ``container`` is FFmpeg's name, ``time_base`` that of the video.
+
+    Raises:
+        av.error.FFmpegError: the file cannot be created.
+    """
+    # Some codecs have their place in a container by a standard that FFmpeg still calls new.
+    options = {"strict": "experimental"}
+    if container in ("mp4", "mov"):
+        # Start offsets are kept in these ticks; the default of 1 ms would move the video.
+        timescale = time_base.denominator
+        options["movie_timescale"] = str(-(-_FINE_TIMESCALE // timescale) * timescale)
+    return av.open(os.path.abspath(path), "w", format=container, container_options=options)

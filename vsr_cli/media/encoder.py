@@ -1,0 +1,128 @@
+"""Frames into packets: the encoder, what it is told of the clip, and the pictures it is given."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import av
+from av.codec.context import Flags
+from av.container import OutputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from vsr_cli.frames import UNSPECIFIED, ClipInfo, ColorInfo, Frame, PixelFormat
+from vsr_cli.media.codecs import EncoderPlan
+from vsr_cli.media.formats import require_planar
+from vsr_cli.media.planes import PictureConverter, convert_gray, make_picture, sample_dtype
+from vsr_cli.media.tags import tag_encoder, tag_picture
+
+_DEFAULT_RATE = Fraction(25)  # a tag only, where the source has none
+_RGB, _BT709, _BT601 = 0, 1, 6  # code points of the matrix
+_HD_LINES = 720  # from here up an untagged clip is taken for BT.709
+
+
+class FrameEncoder:
+    """Turns frames into packets of a new video stream of ``container``.
+
+    The stream's header is not written here: the caller starts the container when all streams are
+    added, which also opens the encoder.
+    """
+
+    def __init__(self, container: OutputContainer, info: ClipInfo, plan: EncoderPlan) -> None:
+        self._info = info
+        self._plan = plan
+        self._layout = require_planar(plan.pix_fmt)
+        self._color = written_color(info, self._layout)
+        self._converter = PictureConverter()
+        self._last_pts: int | None = None
+        self.stream: VideoStream = self._add_stream(container)
+
+    def encode(self, frame: Frame, *, pts: int) -> tuple[list[Packet[VideoStream]], int]:
+        """The packets that are ready after this frame, and the frame's duration in ticks."""
+        picture = self._make_picture(frame)
+        picture.pts = pts
+        picture.time_base = self._info.time_base
+        picture.duration = duration = frame.duration or self._guess_duration(pts)
+        self._last_pts = pts
+        tag_picture(picture, self._color)
+        return self.stream.encode(picture), duration
+
+    def flush(self) -> list[Packet[VideoStream]]:
+        """The packets that the encoder still holds."""
+        return self.stream.encode(None)
+
+    def _add_stream(self, container: OutputContainer) -> VideoStream:
+        info, plan = self._info, self._plan
+        rate = info.frame_rate or _DEFAULT_RATE
+        stream = container.add_stream(plan.codec, rate=rate, options=dict(plan.options))
+        if not isinstance(stream, VideoStream):
+            raise ValueError(f"codec {plan.codec} is no video encoder")
+        context = stream.codec_context
+        context.width, context.height = plan.width, plan.height
+        context.pix_fmt = plan.pix_fmt
+        context.time_base = info.time_base
+        # Without this flag the last frame of a clip lasts 1 / frame rate, whatever it says.
+        context.flags |= Flags.frame_duration
+        if info.sample_aspect_ratio is not None:
+            context.sample_aspect_ratio = info.sample_aspect_ratio
+        if plan.codec == "libx265" and plan.container in ("mp4", "mov"):
+            context.codec_tag = "hvc1"  # the only one that Apple's players accept
+        tag_encoder(context, self._color)
+        if info.rotation:
+            stream.set_display_rotation(info.rotation)
+        return stream
+
+    def _make_picture(self, frame: Frame) -> av.VideoFrame:
+        info, plan = self._info, self._plan
+        _check_planes(frame, info)
+        source, planes = info.pixel_format, frame.planes
+        if source.family == "gray" and self._layout.family != "gbr" and source != self._layout:
+            full = info.color.range == "full"
+            planes = convert_gray(planes[0], source, self._layout, full_range=full)
+            source = self._layout
+        picture = make_picture(planes, source, width=plan.width, height=plan.height)
+        if picture.format.name == plan.pix_fmt:
+            return picture
+        tag_picture(picture, info.color)
+        matrix = self._color.matrix if source.family == "gbr" else conversion_matrix(info)
+        return self._converter.convert(picture, plan.pix_fmt, matrix=matrix)
+
+    def _guess_duration(self, pts: int) -> int:
+        """The duration of a frame that states none: that of the frame before."""
+        rate = self._info.frame_rate or _DEFAULT_RATE
+        delta = round(1 / (rate * self._info.time_base))
+        if self._last_pts is not None:
+            delta = pts - self._last_pts
+        return max(delta, 1)
+
+
+def conversion_matrix(info: ClipInfo) -> int:
+    """The clip's matrix, or for one that states none BT.709 from 720 lines up, else BT.601."""
+    if info.color.matrix not in (UNSPECIFIED, _RGB):
+        return info.color.matrix
+    return _BT709 if info.height >= _HD_LINES else _BT601
+
+
+def written_color(info: ClipInfo, layout: PixelFormat) -> ColorInfo:
+    """The tags of the encoded clip: the clip's own, unless RGB becomes YUV or the reverse."""
+    source = info.pixel_format.family
+    if source == "gbr" and layout.family == "yuv":
+        return replace(info.color, range="limited", matrix=conversion_matrix(info))
+    if source == "yuv" and layout.family == "gbr":
+        return replace(info.color, range="full", matrix=_RGB)
+    return info.color
+
+
+def _check_planes(frame: Frame, info: ClipInfo) -> None:
+    expected = [
+        info.pixel_format.plane_size(index, width=info.width, height=info.height)
+        for index in range(info.pixel_format.num_planes)
+    ]
+    got = [tuple(plane.shape) for plane in frame.planes]
+    dtype = sample_dtype(info.pixel_format)
+    if got != expected or any(plane.dtype != dtype for plane in frame.planes):
+        raise ValueError(
+            f"planes must be {dtype} of sizes {expected} for {info.pixel_format.name}, "
+            f"got {[plane.dtype for plane in frame.planes]} of sizes {got}"
+        )

@@ -1,0 +1,55 @@
+"""Colour tags and rotation: between FFmpeg's code points and ours."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import av
+from av.video.codeccontext import VideoCodecContext
+
+from vsr_cli.frames import UNSPECIFIED, ColorInfo, ColorRange
+
+_RANGES: Mapping[int, ColorRange] = MappingProxyType({0: "unspecified", 1: "limited", 2: "full"})
+_RANGE_CODES: Mapping[ColorRange, int] = MappingProxyType({v: k for k, v in _RANGES.items()})
+
+
+def read_color(picture: av.VideoFrame, context: VideoCodecContext) -> ColorInfo:
+    """The tags of a decoded picture, with those of its stream where the picture has none."""
+    full = picture.format.name.startswith("yuvj")
+    return ColorInfo(
+        range="full" if full else _RANGES[picture.color_range or context.color_range],
+        matrix=_first_stated(picture.colorspace, context.colorspace),
+        primaries=_first_stated(picture.color_primaries, context.color_primaries),
+        transfer=_first_stated(picture.color_trc, context.color_trc),
+    )
+
+
+def tag_encoder(context: VideoCodecContext, color: ColorInfo) -> None:
+    """Write the tags into the encoder; what is unspecified stays so."""
+    context.color_range = _RANGE_CODES[color.range]
+    context.colorspace = color.matrix
+    context.color_primaries = color.primaries
+    context.color_trc = color.transfer
+
+
+def tag_picture(picture: av.VideoFrame, color: ColorInfo) -> None:
+    """Write the tags into one picture: some encoders look there, not at the stream."""
+    picture.color_range = _RANGE_CODES[color.range]
+    picture.colorspace = color.matrix
+    picture.color_primaries = color.primaries
+    picture.color_trc = color.transfer
+
+
+def is_mirrored(picture: av.VideoFrame) -> bool:
+    """True if the display matrix reflects the picture, beside any rotation."""
+    data = picture.side_data.get("DISPLAYMATRIX")
+    if data is None:
+        return False
+    matrix = struct.unpack("=9i", bytes(data))  # type: ignore[call-overload]
+    return bool(matrix[0] * matrix[4] - matrix[1] * matrix[3] < 0)
+
+
+def _first_stated(*codes: int) -> int:
+    return next((code for code in codes if code != UNSPECIFIED), UNSPECIFIED)

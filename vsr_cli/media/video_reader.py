@@ -1,0 +1,204 @@
+"""Read a video file: one frame after the other, as its decoded planes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+
+from vsr_cli.errors import InputError
+from vsr_cli.frames import ClipInfo, Frame
+from vsr_cli.media.clock import FrameClock, check_cut, cut_tick, timeline_start
+from vsr_cli.media.formats import require_planar
+from vsr_cli.media.planes import PictureConverter, matches, read_planes
+from vsr_cli.media.source import PictureSource
+from vsr_cli.media.tags import is_mirrored, read_color
+
+_log = logging.getLogger(__name__)
+_MICROSECONDS = 1_000_000
+
+
+class VideoReader:
+    """The frames of a video file (a ``FrameReader``); a context manager, to be iterated once.
+
+    The first picture is decoded on opening: the size, format and colour that a file promises are
+    not always those that it holds.
+
+    Attributes:
+        frames_read: frames handed out so far.
+        packets_read: packets with a picture to be shown that were read; after a whole clip was
+            read without a cut, a number other than ``frames_read`` means lost frames.
+        warnings: one line each; complete when the last frame was handed out.
+    """
+
+    def __init__(self, path: Path, *, start_s: float | None, end_s: float | None) -> None:
+        check_cut(start_s, end_s)
+        self.path = path
+        self.warnings: list[str] = []
+        self.frames_read = 0
+        self._converter = PictureConverter()
+        self._source = PictureSource(path)
+        try:
+            pictures = self._source.pictures()
+            first = next(pictures, None)
+            if first is None:
+                raise InputError(f"{path}: no frame could be decoded; try copying it again")
+            self._info = self._describe(first)
+            self._clock = self._make_clock()
+            self._has_pts = first.pts is not None
+            origin, _ = self._clock.stamp(first)
+            self._clock.restart()
+            self._first_tick = origin + self._ticks(start_s or 0)
+            self._end_tick = None if end_s is None else origin + self._ticks(end_s)
+            self._pictures: Iterator[av.VideoFrame] = chain([first], pictures)
+            if start_s:
+                self._pictures = self._go_to_start()
+        except BaseException:
+            self._source.close()
+            raise
+
+    @property
+    def info(self) -> ClipInfo:
+        """What is known of the clip; of the whole file, also where a cut was asked for."""
+        return self._info
+
+    @property
+    def packets_read(self) -> int:
+        return self._source.packets_read
+
+    def __iter__(self) -> Iterator[Frame]:
+        for picture in self._pictures:
+            pts, duration = self._clock.stamp(picture)
+            if self._end_tick is not None and pts >= self._end_tick:
+                break
+            if pts < self._first_tick:
+                continue
+            yield self._make_frame(picture, pts, duration)
+        self._note_times()
+        self._check_complete()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; closing twice does nothing."""
+        self._source.close()
+
+    def _make_frame(self, picture: av.VideoFrame, pts: int, duration: int) -> Frame:
+        info = self._info
+        if not matches(
+            picture, width=info.width, height=info.height, pixel_format=info.pixel_format
+        ):
+            raise InputError(
+                f"{self.path}: the picture changes from {info.width}x{info.height} "
+                f"{info.pixel_format.name} to {picture.width}x{picture.height} "
+                f"{picture.format.name} at frame {self.frames_read}; "
+                "try splitting the clip there, or converting it to one size first"
+            )
+        planes = read_planes(picture, info.pixel_format, self._converter)
+        self.frames_read += 1
+        return Frame(planes, pts=pts, duration=duration)
+
+    def _describe(self, picture: av.VideoFrame) -> ClipInfo:
+        stream = self._source.stream
+        container = self._source.container
+        duration_s = None
+        if stream.duration is not None and stream.time_base:
+            duration_s = float(stream.duration * stream.time_base)
+        elif container.duration is not None:
+            duration_s = container.duration / _MICROSECONDS
+        if picture.interlaced_frame:
+            self._warn("the clip is interlaced and is taken as it is; try deinterlacing it first")
+        if is_mirrored(picture):
+            self._warn("the clip is mirrored by its display matrix; only the rotation is kept")
+        return ClipInfo(
+            width=picture.width,
+            height=picture.height,
+            pixel_format=require_planar(picture.format.name),
+            time_base=Fraction(stream.time_base or Fraction(1, _MICROSECONDS)),
+            color=read_color(picture, stream.codec_context),
+            frame_rate=_positive(stream.guessed_rate) or _positive(stream.average_rate),
+            sample_aspect_ratio=_positive(stream.sample_aspect_ratio)
+            or _positive(stream.codec_context.sample_aspect_ratio),
+            rotation=picture.rotation,
+            num_frames=stream.frames or None,
+            duration_s=duration_s,
+            metadata=dict(container.metadata),
+        )
+
+    def _make_clock(self) -> FrameClock:
+        info = self._info
+        shift = round(timeline_start(self._source.container) / info.time_base)
+        return FrameClock(time_base=info.time_base, frame_rate=info.frame_rate, shift=shift)
+
+    def _ticks(self, seconds: float) -> int:
+        return cut_tick(seconds, time_base=self._info.time_base)
+
+    def _go_to_start(self) -> Iterator[av.VideoFrame]:
+        """Pictures from a key frame before the cut; from the start of the file if need be."""
+        shift = round(timeline_start(self._source.container) / self._info.time_base)
+        if self._has_pts and self._source.seek(self._first_tick + shift):
+            pictures = self._source.pictures()
+            first = next(pictures, None)
+            if first is not None and first.pts is not None:  # noqa: SIM102
+                if first.pts - shift <= self._first_tick:
+                    return chain([first], pictures)
+        self._source.close()
+        self._source = PictureSource(self.path)
+        return self._source.pictures()
+
+    def _note_times(self) -> None:
+        clock = self._clock
+        if clock.num_derived:
+            self._warn(f"{clock.num_derived} frames have no timestamp; theirs were derived")
+        if clock.num_moved:
+            self._warn(f"{clock.num_moved} frames have a timestamp not after the one before; moved")
+
+    def _check_complete(self) -> None:
+        failed, total = self._source.packets_failed, self._source.packets_read
+        if failed:
+            raise InputError(
+                f"{self.path}: {failed} of {total} packets could not be decoded "
+                f"({self.frames_read} frames came out); the file is damaged, "
+                "try copying or downloading it again"
+            )
+        if not self.frames_read:
+            raise InputError(f"{self.path}: no frame lies between start and end")
+
+    def _warn(self, message: str) -> None:
+        self.warnings.append(message)
+        _log.debug("%s: %s", self.path, message)
+
+
+def open_reader(
+    path: str | Path, *, start_s: float | None = None, end_s: float | None = None
+) -> VideoReader:
+    """Open a video file for reading, whole or cut to ``[start_s, end_s)``.
+
+    Times are seconds on the clip's own timeline, on which the first video frame is at 0; the cut
+    is exact to the frame. Frames keep the pts that they have in the whole file.
+
+    Raises:
+        InputError: the file is missing, is no video, or holds nothing that can be decoded.
+        ValueError: the times make no sense.
+    """
+    return VideoReader(Path(path), start_s=start_s, end_s=end_s)
+
+
+def _positive(value: Fraction | None) -> Fraction | None:
+    """A rational that is stated, as a Fraction: PyAV has None or 0/1 for those that are not."""
+    return Fraction(value) if value else None

@@ -1,0 +1,231 @@
+"""Write a video file: frames in order of presentation, beside the streams of their source."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Self
+
+import av
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from vsr_cli.errors import InputError, OutputError
+from vsr_cli.frames import ClipInfo, Frame
+from vsr_cli.media.codecs import check_encoding
+from vsr_cli.media.containers import open_container, open_output
+from vsr_cli.media.encoder import FrameEncoder
+from vsr_cli.media.streams import StreamCopier, clean_tags
+from vsr_cli.media.target import PendingFile, check_output
+from vsr_cli.specs import EncodingSpec
+
+_HINTS = MappingProxyType(
+    {
+        errno.ENOSPC: "free some space, or write to another disk",
+        errno.EDQUOT: "free some space, or write to another disk",
+        errno.EFBIG: "write to a file system that holds larger files",
+        errno.EACCES: "give another folder",
+    }
+)
+
+
+class VideoWriter:
+    """Encodes frames into a hidden file that becomes the target when it is complete.
+
+    A ``FrameWriter``: leave its context without error to complete the file, with an error to
+    remove it. Every error of the encoder or the disk is an ``OutputError``.
+
+    Attributes:
+        warnings: what is not carried over or not kept; complete before the first frame.
+        frames_written: frames given to the encoder.
+        packets_written: pictures that the encoder gave back.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        info: ClipInfo,
+        encoding: EncodingSpec,
+        *,
+        copy_from: Path | None,
+        start_s: float | None,
+        end_s: float | None,
+        overwrite: bool,
+    ) -> None:
+        plan = check_encoding(path, encoding, info)
+        self.path = path
+        self.info = info
+        self.warnings = list(plan.warnings)
+        self.frames_written = 0
+        self.packets_written = 0
+        self._is_cut = start_s is not None or end_s is not None
+        self._shift = 0  # ticks taken off every pts
+        self._end = 0  # ticks; where the last frame ends on the source's timeline
+        self._copier: StreamCopier | None = None
+        self._pending = PendingFile(path, overwrite=overwrite)
+        with self._reporting("anything"):
+            self._container = open_output(
+                self._pending.path, plan.container, time_base=info.time_base
+            )
+        try:
+            with self._reporting(f"{plan.codec} {plan.width}x{plan.height} {plan.pix_fmt}"):
+                self._encoder = FrameEncoder(self._container, info, plan)
+                self._copier = self._copy_streams(copy_from, start_s=start_s, end_s=end_s)
+                self._container.start_encoding()
+        except BaseException:
+            self._abort()
+            raise
+
+    def write(self, frame: Frame) -> None:
+        """Encode one frame, and copy what is to be heard before it.
+
+        ``frame.planes`` are CPU tensors of the clip's pixel format, contiguous or not.
+
+        Raises:
+            OutputError: the encoder failed, or the disk is full.
+            ValueError: the planes are not those of the clip's pixel format and size.
+        """
+        if not self.frames_written:
+            self._shift = frame.pts if self._is_cut else 0
+            if self._copier is not None:
+                self._copier.start(self._seconds(frame.pts))
+        with self._reporting("video"):
+            packets, duration = self._encoder.encode(frame, pts=frame.pts - self._shift)
+            self._mux(packets)
+            self.frames_written += 1
+            self._end = frame.pts + duration
+            if self._copier is not None:
+                self._copier.advance(self._seconds(frame.pts))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._abort()
+            return
+        try:
+            self._complete()
+        except BaseException:
+            self._abort()
+            raise
+
+    def _copy_streams(
+        self, source: Path | None, *, start_s: float | None, end_s: float | None
+    ) -> StreamCopier | None:
+        if source is None:
+            self._container.metadata.update(clean_tags(self.info.metadata))
+            return None
+        copier = StreamCopier(source, self._container, is_cut=self._is_cut)
+        copier.copy_tags(self._encoder.stream)
+        copier.copy_chapters(start_s=start_s, end_s=end_s)
+        self.warnings += copier.warnings
+        return copier
+
+    def _mux(self, packets: list[Packet[VideoStream]]) -> None:
+        for packet in packets:
+            self._container.mux(packet)
+            self.packets_written += 1
+
+    def _complete(self) -> None:
+        """Write what the encoder and the source still hold, count, and rename."""
+        if not self.frames_written:
+            raise OutputError(f"no frame was given to write to {self.path}")
+        with self._reporting("the end of the file"):
+            self._mux(self._encoder.flush())
+            if self._copier is not None:
+                self._copier.finish(self._seconds(self._end))
+            self._container.close()
+        if self.packets_written != self.frames_written:
+            raise OutputError(
+                f"{self.path} would hold {self.packets_written} of {self.frames_written} frames; "
+                "the encoder lost some, try another --codec"
+            )
+        self._check_streams()
+        self._close()
+        self._pending.commit()
+
+    def _check_streams(self) -> None:
+        """Open the file once more: a player must find every stream in it."""
+        num_audio = 0 if self._copier is None else self._copier.num_streams
+        try:
+            with open_container(self._pending.path) as written:
+                got = len(written.streams.video), len(written.streams.audio)
+        except InputError as error:
+            raise OutputError(f"{self.path} could not be read after it was written") from error
+        if got != (1, num_audio):
+            raise OutputError(
+                f"{self.path} would hold {got[0]} video and {got[1]} audio streams, "
+                f"not 1 and {num_audio}"
+            )
+
+    def _abort(self) -> None:
+        """Close and remove the hidden file; the error that led here is the one to be reported."""
+        try:
+            with contextlib.suppress(av.error.FFmpegError):
+                self._close()
+        finally:
+            self._pending.discard()
+
+    def _close(self) -> None:
+        if self._copier is not None:
+            self._copier.close()
+        self._container.close()
+
+    def _seconds(self, tick: int) -> Fraction:
+        return tick * self.info.time_base
+
+    @contextlib.contextmanager
+    def _reporting(self, what: str) -> Iterator[None]:
+        """Turn FFmpeg's errors into one line of ours."""
+        try:
+            yield
+        except av.error.FFmpegError as error:
+            hint = _HINTS.get(error.errno or 0, "try another --codec or --preset")
+            reason = error.strerror or "unknown error"
+            raise OutputError(
+                f"cannot write {what} to {self.path}: {reason.lower()}; {hint}"
+            ) from error
+
+
+def open_writer(
+    path: str | Path,
+    info: ClipInfo,
+    encoding: EncodingSpec,
+    *,
+    copy_from: Path | None = None,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    overwrite: bool = False,
+) -> VideoWriter:
+    """Open a video file for writing. ``info`` describes the frames as they will be written.
+
+    ``copy_from`` is the file whose audio, tags and chapters are carried over. If ``start_s`` or
+    ``end_s`` is given, the frames are those of a cut of it: audio outside of the cut is left out,
+    and all timestamps are shifted equally, so that the first frame is shown at 0.
+
+    Raises:
+        OutputError: the file cannot be written, or the encoder refuses the clip.
+        InputError: ``copy_from`` cannot be read.
+        ValueError: the codec or its settings do not fit the file or the clip.
+    """
+    path = Path(path)
+    check_output(path, overwrite=overwrite, input_path=copy_from)
+    return VideoWriter(
+        path,
+        info,
+        encoding,
+        copy_from=copy_from,
+        start_s=start_s,
+        end_s=end_s,
+        overwrite=overwrite,
+    )
