@@ -147,7 +147,8 @@ class _Solver:
             u, v = self._wind(current.vorticity, current.divergence)
             nodal = (u**2 + v**2) ** 0.5
         scale = float(self.units.dimensionalize(1.0, _unit(unit)).magnitude)
-        return np.flipud(np.asarray(nodal, dtype=np.float64)[0].T * scale).astype(np.float32)
+        values: NDArray[np.float64] = np.asarray(nodal, dtype=np.float64)[0].T * scale  # (H, W)
+        return np.flipud(values).astype(np.float32)
 
     def _jet(self, draw: np.random.Generator) -> tuple[Any, Any]:
         """Modal vorticity of the jet and its height bump in metres (lon, lat)."""
@@ -182,7 +183,8 @@ class _Solver:
     def _wind(self, vorticity: Any, divergence: Any) -> tuple[Any, Any]:
         from dinosaur import spherical_harmonic
 
-        return spherical_harmonic.vor_div_to_uv_nodal(self.grid, vorticity, divergence, clip=False)
+        u, v = spherical_harmonic.vor_div_to_uv_nodal(self.grid, vorticity, divergence, clip=False)
+        return u, v
 
     def _balanced_potential(self, vorticity: Any) -> Any:
         """The potential for which the divergence does not change at first, (1, m, l) modal."""
