@@ -1,0 +1,116 @@
+"""Words in, calls out: the table of commands, and the place where an error becomes an exit code.
+
+A command's module holds a click command of the module's own name; it is imported when the command
+is called, so that ``vsr --help`` loads none of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import click
+
+from vsr_cli import __version__
+from vsr_cli.errors import VsrError
+
+
+class CommandEntry(NamedTuple):
+    """Where a command lives, and its line in ``vsr --help``."""
+
+    module: str
+    short_help: str
+
+
+COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
+    {
+        "upscale": CommandEntry("vsr_cli.cli.upscale", "Upscale one clip."),
+        "eval": CommandEntry("vsr_cli.cli.evaluate", "Score models against ground truth."),
+        "train": CommandEntry("vsr_cli.cli.train", "Train a model."),
+        "simulate": CommandEntry("vsr_cli.cli.simulate", "Make ground truth of known physics."),
+    }
+)
+
+
+class OneLineError(click.ClickException):
+    """Shown as ``Error: ...`` on stderr. The input, the output or the machine is at fault."""
+
+    exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
+
+
+class ArgumentError(OneLineError):
+    """The caller's arguments are at fault."""
+
+    exit_code = 2
+
+
+class InterruptError(OneLineError):
+    """The user wanted it to end."""
+
+    exit_code = 130  # 128 + SIGINT, as shells count
+
+
+class CommandTable(click.Group):
+    """A group whose commands are those of ``COMMANDS`` that exist."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for name, entry in COMMANDS.items() if find_spec(entry.module)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = COMMANDS[cmd_name].module
+        command = getattr(import_module(module), module.rpartition(".")[2])
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module} must hold a click command of its own name, got {command!r}")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, COMMANDS[name].short_help) for name in self.list_commands(ctx)]
+            )
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what goes wrong becomes one line and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except (Exception, KeyboardInterrupt) as error:
+            if ctx.params.get("debug"):
+                click.echo(traceback.format_exc(), err=True, nl=False)
+            raise _one_line(error) from None
+
+
+def _one_line(error: BaseException) -> OneLineError:
+    """What the command line says about an error that a command did not catch."""
+    if isinstance(error, KeyboardInterrupt):
+        return InterruptError("interrupted")
+    if isinstance(error, VsrError | OSError | FloatingPointError):
+        return OneLineError(str(error))
+    if isinstance(error, ValueError):
+        return ArgumentError(str(error))
+    return OneLineError(f"unexpected {type(error).__name__}: {error}; vsr --debug shows where")
+
+
+@click.group(cls=CommandTable, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="vsr")
+@click.option("--debug", is_flag=True, help="Log in detail, and show the traceback of an error.")
+def main(debug: bool) -> None:
+    """Video super-resolution for footage and for scientific fields."""
+    if debug:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        logger = logging.getLogger("vsr_cli")
+        logger.setLevel(logging.DEBUG)
+        logger.addHandler(handler)

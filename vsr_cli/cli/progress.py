@@ -1,0 +1,92 @@
+"""Progress on stderr: frames, frames per second, and the time that is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+
+class Advance(Protocol):
+    """Says that more frames are done."""
+
+    def __call__(self, num_frames: int = 1, /) -> None: ...
+
+
+class FrameRateColumn(ProgressColumn):
+    """Frames per second of wall time."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("-- fps" if speed is None else f"{speed:.1f} fps", style="progress.data.speed")
+
+
+@contextmanager
+def progress_bar(description: str, total: int | None, quiet: bool = False) -> Iterator[Advance]:
+    """Show a bar on stderr while the context is open; yields a call that advances it.
+
+    ``total`` is the number of frames, None where it is not known. ``quiet`` shows nothing. Where
+    stderr is no terminal, one line is written at the end.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        FrameRateColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
+        task = progress.add_task(description, total=total)
+
+        def advance(num_frames: int = 1, /) -> None:
+            progress.advance(task, num_frames)
+
+        yield advance
+
+
+class ShowStep(Protocol):
+    """Says which step is done, its loss, and the validation PSNR where it was just measured."""
+
+    def __call__(self, step: int, loss: float, psnr: float | None, /) -> None: ...
+
+
+@contextmanager
+def training_bar(description: str, steps: int, quiet: bool = False) -> Iterator[ShowStep]:
+    """Show the progress of a training on stderr: steps, loss and validation PSNR.
+
+    Where stderr is no terminal, one line is written for each validation.
+    """
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.3f}  validation {task.fields[psnr]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=quiet) as progress:
+        task = progress.add_task(description, total=steps, loss=0.0, psnr="--")
+        average = 0.0
+
+        def show(step: int, loss: float, psnr: float | None, /) -> None:
+            nonlocal average
+            average = 0.99 * average + 0.01 * loss if average else loss
+            progress.update(task, completed=step, loss=average)
+            if psnr is not None:
+                progress.update(task, psnr=f"{psnr:.2f} dB")
+                if not quiet and not console.is_terminal:
+                    console.print(f"step {step}  loss {average:.4f}  validation {psnr:.3f} dB")
+
+        yield show
