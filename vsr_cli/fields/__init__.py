@@ -1,0 +1,9 @@
+"""Scientific fields on files: NetCDF (extra ``[fields]``, imported where it is used) and NumPy."""
+
+from __future__ import annotations
+
+from vsr_cli.fields.netcdf import require_netcdf, write_field_series
+from vsr_cli.fields.npz import write_npz
+from vsr_cli.fields.series import FieldSeries
+
+__all__ = ["FieldSeries", "require_netcdf", "write_field_series", "write_npz"]
