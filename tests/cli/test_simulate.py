@@ -96,13 +96,15 @@ def test_bad_input_is_exit_code_2(words: str, complaint: str, tmp_path: Path) ->
     result = _run(tmp_path / "a.mkv", *words.split())
     assert result.exit_code == 2
     assert complaint in result.stderr
+    assert "0/" not in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 def test_existing_output_is_exit_code_1(tmp_path: Path) -> None:
     (tmp_path / "a.mkv").touch()
-    result = _run(tmp_path / "a.mkv", "--quiet")
+    result = _run(tmp_path / "a.mkv")
     assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
     assert "exists; give --overwrite" in result.stderr
 
 

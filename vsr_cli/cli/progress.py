@@ -38,7 +38,7 @@ def progress_bar(description: str, total: int | None, quiet: bool = False) -> It
     """Show a bar on stderr while the context is open; yields a call that advances it.
 
     ``total`` is the number of frames, None where it is not known. ``quiet`` shows nothing. Where
-    stderr is no terminal, one line is written at the end.
+    stderr is no terminal, one line is written at the end. After an error nothing is left of it.
     """
     columns = (
         TextColumn("{task.description}"),
@@ -53,7 +53,11 @@ def progress_bar(description: str, total: int | None, quiet: bool = False) -> It
         def advance(num_frames: int = 1, /) -> None:
             progress.advance(task, num_frames)
 
-        yield advance
+        try:
+            yield advance
+        except BaseException:
+            progress.live.transient = True  # the error's own line is all that is left
+            raise
 
 
 class ShowStep(Protocol):
