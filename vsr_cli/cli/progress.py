@@ -57,6 +57,8 @@ def progress_bar(description: str, total: int | None, quiet: bool = False) -> It
             yield advance
         except BaseException:
             progress.live.transient = True  # the error's own line is all that is left
+            progress.live.stop()
+            progress.disable = True  # leaving its context would write an empty line
             raise
 
 
