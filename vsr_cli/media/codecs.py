@@ -40,7 +40,8 @@ _DEFAULT_CRF: Mapping[str, float] = MappingProxyType(
 _PRESET_OPTIONS: Mapping[str, str] = MappingProxyType({"libvpx-vp9": "cpu-used"})
 _FIXED_OPTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
-        "libx265": {"x265-params": "log-level=error"},
+        "libx264": {"forced-idr": "1"},
+        "libx265": {"forced-idr": "1", "x265-params": "log-level=error"},
         "libvpx-vp9": {"b": "0", "row-mt": "1", "deadline": "good", "cpu-used": "2"},
         "ffv1": {"level": "3", "slicecrc": "1"},
     }

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 
 import av
 from av.container import InputContainer, OutputContainer
 
-from vsr_cli.errors import InputError
+from vsr_cli.errors import InputError, OutputError
 
 _HINT = "try opening it in a player, or give another file"
 _FINE_TIMESCALE = 90_000  # ticks per second; that of MPEG
+_WRITE_HINTS = MappingProxyType(
+    {
+        errno.ENOSPC: "free some space, or write to another disk",
+        errno.EDQUOT: "free some space, or write to another disk",
+        errno.EFBIG: "write to a file system that holds larger files",
+        errno.EACCES: "give another folder",
+    }
+)
 
 
 def open_container(path: Path) -> InputContainer:
@@ -49,3 +61,14 @@ def open_output(path: Path, container: str, *, time_base: Fraction) -> OutputCon
         timescale = time_base.denominator
         options["movie_timescale"] = str(-(-_FINE_TIMESCALE // timescale) * timescale)
     return av.open(os.path.abspath(path), "w", format=container, container_options=options)
+
+
+@contextlib.contextmanager
+def reporting_output(path: Path, what: str) -> Iterator[None]:
+    """Turn FFmpeg's errors while ``what`` is written to ``path`` into one line of ours."""
+    try:
+        yield
+    except av.error.FFmpegError as error:
+        hint = _WRITE_HINTS.get(error.errno or 0, "try another --codec, --preset or --pix-fmt")
+        reason = (error.strerror or "unknown error").lower()
+        raise OutputError(f"cannot write {what} to {path}: {reason}; {hint}") from error

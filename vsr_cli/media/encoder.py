@@ -9,6 +9,7 @@ import av
 from av.codec.context import Flags
 from av.container import OutputContainer
 from av.packet import Packet
+from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
 from vsr_cli.frames import UNSPECIFIED, ClipInfo, ColorInfo, Frame, PixelFormat
@@ -17,7 +18,8 @@ from vsr_cli.media.formats import require_planar
 from vsr_cli.media.planes import PictureConverter, convert_gray, make_picture, sample_dtype
 from vsr_cli.media.tags import tag_encoder, tag_picture
 
-_DEFAULT_RATE = Fraction(25)  # a tag only, where the source has none
+DEFAULT_RATE = Fraction(25)  # a tag only, where the source has none
+_NO_B_FRAMES = 2  # clips of so many frames are decoded in the order in which they are shown
 _RGB, _BT709, _BT601 = 0, 1, 6  # code points of the matrix
 _HD_LINES = 720  # from here up an untagged clip is taken for BT.709
 
@@ -35,26 +37,31 @@ class FrameEncoder:
         self._layout = require_planar(plan.pix_fmt)
         self._color = written_color(info, self._layout)
         self._converter = PictureConverter()
-        self._last_pts: int | None = None
+        self._num_frames = 0
         self.stream: VideoStream = self._add_stream(container)
 
-    def encode(self, frame: Frame, *, pts: int) -> tuple[list[Packet[VideoStream]], int]:
-        """The packets that are ready after this frame, and the frame's duration in ticks."""
+    def encode(self, frame: Frame, *, is_key: bool = False) -> list[Packet[VideoStream]]:
+        """The packets that are ready after this frame. ``is_key`` makes it a key frame."""
+        self._num_frames += 1
         picture = self._make_picture(frame)
-        picture.pts = pts
+        picture.pts, picture.duration = frame.pts, frame.duration
         picture.time_base = self._info.time_base
-        picture.duration = duration = frame.duration or self._guess_duration(pts)
-        self._last_pts = pts
+        picture.pict_type = PictureType.I if is_key else PictureType.NONE
         tag_picture(picture, self._color)
-        return self.stream.encode(picture), duration
+        return self.stream.encode(picture)
 
     def flush(self) -> list[Packet[VideoStream]]:
         """The packets that the encoder still holds."""
-        return self.stream.encode(None)
+        packets = self.stream.encode(None)
+        if self._num_frames <= _NO_B_FRAMES:
+            # x265 gives clips this short a dts from memory that it never set.
+            for packet in packets:
+                packet.dts = packet.pts
+        return packets
 
     def _add_stream(self, container: OutputContainer) -> VideoStream:
         info, plan = self._info, self._plan
-        rate = info.frame_rate or _DEFAULT_RATE
+        rate = info.frame_rate or DEFAULT_RATE
         stream = container.add_stream(plan.codec, rate=rate, options=dict(plan.options))
         if not isinstance(stream, VideoStream):
             raise ValueError(f"codec {plan.codec} is no video encoder")
@@ -87,14 +94,6 @@ class FrameEncoder:
         tag_picture(picture, info.color)
         matrix = self._color.matrix if source.family == "gbr" else conversion_matrix(info)
         return self._converter.convert(picture, plan.pix_fmt, matrix=matrix)
-
-    def _guess_duration(self, pts: int) -> int:
-        """The duration of a frame that states none: that of the frame before."""
-        rate = self._info.frame_rate or _DEFAULT_RATE
-        delta = round(1 / (rate * self._info.time_base))
-        if self._last_pts is not None:
-            delta = pts - self._last_pts
-        return max(delta, 1)
 
 
 def conversion_matrix(info: ClipInfo) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -28,7 +29,8 @@ class VideoReader:
     """The frames of a video file (a ``FrameReader``); a context manager, to be iterated once.
 
     The first picture is decoded on opening: the size, format and colour that a file promises are
-    not always those that it holds.
+    not always those that it holds. A frame lasts until the next one; the last one as long as the
+    file says.
 
     Attributes:
         frames_read: frames handed out so far.
@@ -73,13 +75,21 @@ class VideoReader:
         return self._source.packets_read
 
     def __iter__(self) -> Iterator[Frame]:
+        held: Frame | None = None
         for picture in self._pictures:
             pts, duration = self._clock.stamp(picture)
+            if held is not None:
+                # Not what its packet says: with B-frames an MP4 states the time between decodings.
+                self.frames_read += 1
+                yield replace(held, duration=pts - held.pts)
+                held = None
             if self._end_tick is not None and pts >= self._end_tick:
                 break
-            if pts < self._first_tick:
-                continue
-            yield self._make_frame(picture, pts, duration)
+            if pts >= self._first_tick:
+                held = self._make_frame(picture, pts, duration)
+        if held is not None:
+            self.frames_read += 1
+            yield held
         self._note_times()
         self._check_complete()
 
@@ -110,7 +120,6 @@ class VideoReader:
                 "try splitting the clip there, or converting it to one size first"
             )
         planes = read_planes(picture, info.pixel_format, self._converter)
-        self.frames_read += 1
         return Frame(planes, pts=pts, duration=duration)
 
     def _describe(self, picture: av.VideoFrame) -> ClipInfo:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Self
 
 import av
@@ -17,20 +16,11 @@ from av.video.stream import VideoStream
 from vsr_cli.errors import InputError, OutputError
 from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.media.codecs import check_encoding
-from vsr_cli.media.containers import open_container, open_output
-from vsr_cli.media.encoder import FrameEncoder
+from vsr_cli.media.containers import open_container, open_output, reporting_output
+from vsr_cli.media.encoder import DEFAULT_RATE, FrameEncoder
 from vsr_cli.media.streams import StreamCopier, clean_tags
 from vsr_cli.media.target import PendingFile, check_output
 from vsr_cli.specs import EncodingSpec
-
-_HINTS = MappingProxyType(
-    {
-        errno.ENOSPC: "free some space, or write to another disk",
-        errno.EDQUOT: "free some space, or write to another disk",
-        errno.EFBIG: "write to a file system that holds larger files",
-        errno.EACCES: "give another folder",
-    }
-)
 
 
 class VideoWriter:
@@ -41,7 +31,7 @@ class VideoWriter:
 
     Attributes:
         warnings: what is not carried over or not kept; complete before the first frame.
-        frames_written: frames given to the encoder.
+        frames_written: frames given to the encoder; the last one when the context is left.
         packets_written: pictures that the encoder gave back.
     """
 
@@ -64,15 +54,18 @@ class VideoWriter:
         self.packets_written = 0
         self._is_cut = start_s is not None or end_s is not None
         self._shift = 0  # ticks taken off every pts
-        self._end = 0  # ticks; where the last frame ends on the source's timeline
+        self._held: Frame | None = None  # its duration is known when the next frame comes
+        self._last_duration = 0  # ticks; of the last frame that was encoded
         self._copier: StreamCopier | None = None
         self._pending = PendingFile(path, overwrite=overwrite)
-        with self._reporting("anything"):
+        with reporting_output(self.path, "anything"):
             self._container = open_output(
                 self._pending.path, plan.container, time_base=info.time_base
             )
         try:
-            with self._reporting(f"{plan.codec} {plan.width}x{plan.height} {plan.pix_fmt}"):
+            with reporting_output(
+                self.path, f"{plan.codec} {plan.width}x{plan.height} {plan.pix_fmt}"
+            ):
                 self._encoder = FrameEncoder(self._container, info, plan)
                 self._copier = self._copy_streams(copy_from, start_s=start_s, end_s=end_s)
                 self._container.start_encoding()
@@ -89,17 +82,15 @@ class VideoWriter:
             OutputError: the encoder failed, or the disk is full.
             ValueError: the planes are not those of the clip's pixel format and size.
         """
-        if not self.frames_written:
+        if self._held is None:
             self._shift = frame.pts if self._is_cut else 0
             if self._copier is not None:
                 self._copier.start(self._seconds(frame.pts))
-        with self._reporting("video"):
-            packets, duration = self._encoder.encode(frame, pts=frame.pts - self._shift)
-            self._mux(packets)
-            self.frames_written += 1
-            self._end = frame.pts + duration
-            if self._copier is not None:
-                self._copier.advance(self._seconds(frame.pts))
+        else:
+            if frame.pts <= self._held.pts:
+                raise ValueError(f"pts must increase, got {frame.pts} after {self._held.pts}")
+            self._encode(self._held, duration=frame.pts - self._held.pts)
+        self._held = frame
 
     def __enter__(self) -> Self:
         return self
@@ -131,6 +122,27 @@ class VideoWriter:
         self.warnings += copier.warnings
         return copier
 
+    def _encode(self, frame: Frame, *, duration: int, is_key: bool = False) -> None:
+        placed = replace(frame, pts=frame.pts - self._shift, duration=duration)
+        with reporting_output(self.path, "video"):
+            self._mux(self._encoder.encode(placed, is_key=is_key))
+            self.frames_written += 1
+            self._last_duration = duration
+            if self._copier is not None:
+                self._copier.advance(self._seconds(frame.pts))
+
+    def _encode_last(self, frame: Frame) -> Fraction:
+        """Encode the last frame; returns where it ends on the source's timeline, in seconds.
+
+        An MP4 keeps the duration of the frame that is decoded last. Where it matters, that is made
+        the one that is shown last: no picture is decoded after a key frame but shown before it.
+        """
+        rate = self.info.frame_rate or DEFAULT_RATE
+        usual = self._last_duration or max(1, round(1 / (rate * self.info.time_base)))
+        duration = frame.duration or usual
+        self._encode(frame, duration=duration, is_key=duration != usual)
+        return self._seconds(frame.pts + duration)
+
     def _mux(self, packets: list[Packet[VideoStream]]) -> None:
         for packet in packets:
             self._container.mux(packet)
@@ -138,12 +150,13 @@ class VideoWriter:
 
     def _complete(self) -> None:
         """Write what the encoder and the source still hold, count, and rename."""
-        if not self.frames_written:
+        if self._held is None:
             raise OutputError(f"no frame was given to write to {self.path}")
-        with self._reporting("the end of the file"):
+        end_s = self._encode_last(self._held)
+        with reporting_output(self.path, "the end of the file"):
             self._mux(self._encoder.flush())
             if self._copier is not None:
-                self._copier.finish(self._seconds(self._end))
+                self._copier.finish(end_s)
             self._container.close()
         if self.packets_written != self.frames_written:
             raise OutputError(
@@ -183,18 +196,6 @@ class VideoWriter:
 
     def _seconds(self, tick: int) -> Fraction:
         return tick * self.info.time_base
-
-    @contextlib.contextmanager
-    def _reporting(self, what: str) -> Iterator[None]:
-        """Turn FFmpeg's errors into one line of ours."""
-        try:
-            yield
-        except av.error.FFmpegError as error:
-            hint = _HINTS.get(error.errno or 0, "try another --codec or --preset")
-            reason = error.strerror or "unknown error"
-            raise OutputError(
-                f"cannot write {what} to {self.path}: {reason.lower()}; {hint}"
-            ) from error
 
 
 def open_writer(
