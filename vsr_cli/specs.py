@@ -14,6 +14,7 @@ from typing import Literal, get_args
 
 InitialState = Literal["jet", "turbulence"]
 SimulatedField = Literal["vorticity", "height", "divergence", "speed"]
+Chroma = Literal["bicubic", "model"]
 
 FIELD_UNITS: Mapping[SimulatedField, str] = MappingProxyType(
     {"vorticity": "1 / second", "height": "meter", "divergence": "1 / second", "speed": "m / s"}
@@ -86,7 +87,7 @@ class TrainSpec:
     start: tuple[Path, ...] = ()  # weights to start from
     seed: int = 0
     device: str = "auto"
-    precision: str = "auto"
+    precision: str = "bf16"
     checkpoint_every: int = 2000  # steps; validation too
     validation_frames: int = 8  # of each validation clip, spread over it
     resume: bool = False
@@ -146,3 +147,36 @@ class EncodingSpec:
         for name in ("codec", "preset", "pix_fmt"):
             if getattr(self, name) == "":
                 raise ValueError(f"{name.replace('_', '-')} must not be empty")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpscaleSpec:
+    """How one file becomes a sharper one."""
+
+    model: str = "2d3d"
+    scale: int = 2
+    domain: str | None = None  # None: natural if there is such, else the only one there is
+    weights: tuple[Path, ...] = ()  # files in the place of released ones
+    device: str = "auto"
+    precision: str = "auto"
+    batch_size: int | None = None  # frames at once; None: by frame size and device
+    tile: int = 0  # pixels of a stage's input; 0: whole frames
+    chroma: Chroma = "bicubic"
+    scene_threshold: float = 50.0  # per cent; see pipeline.shots; 0: off
+    start_s: float | None = None
+    end_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.scale < 1:
+            raise ValueError(f"scale must be at least 1, got {self.scale}")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise ValueError(f"batch size must be at least 1, got {self.batch_size}")
+        if self.tile and self.tile < 16:
+            raise ValueError(f"tile must be 0 (whole frames) or at least 16, got {self.tile}")
+        if not 0 <= self.scene_threshold <= 100:
+            raise ValueError(f"scene threshold must be 0 to 100, got {self.scene_threshold}")
+        if self.chroma not in get_args(Chroma):
+            raise ValueError(f"chroma must be {get_args(Chroma)}, got {self.chroma!r}")
+        start = self.start_s or 0.0
+        if start < 0 or (self.end_s is not None and self.end_s <= start):
+            raise ValueError(f"end must be later than start, got {self.start_s} to {self.end_s}")

@@ -92,7 +92,8 @@ def _resize_axis(
     image = image.movedim(dim, -1)
     gathered = image.index_select(-1, index.flatten().to(image.device))
     gathered = gathered.unflatten(-1, index.shape)  # (..., length, taps)
-    return (gathered * weight.to(image)).sum(-1).movedim(-1, dim)
+    resampled: Tensor = (gathered * weight.to(image)).sum(-1).movedim(-1, dim)
+    return resampled
 
 
 @lru_cache(maxsize=64)

@@ -45,7 +45,8 @@ class FSRCNN(nn.Module):
             FEATURES, 1, 9, stride=scale, padding=4, output_padding=scale - 1
         )
         nn.init.normal_(self.upsample.weight, std=UPSAMPLE_STD)
-        nn.init.zeros_(self.upsample.bias)
+        if self.upsample.bias is not None:
+            nn.init.zeros_(self.upsample.bias)
 
     def forward(self, frames: Tensor) -> Tensor:
         x = frames - CENTRE if self.residual else frames
@@ -61,7 +62,8 @@ class FSRCNN(nn.Module):
 def _conv(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
     conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
     nn.init.kaiming_normal_(conv.weight, a=0.25)
-    nn.init.zeros_(conv.bias)
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
     return conv
 
 
@@ -70,19 +72,13 @@ def build(scale: int, residual: bool = True) -> FSRCNN:
     return FSRCNN(scale, residual)
 
 
-def _radius() -> int:
-    # conv5 + 4 x conv3 + the deconvolution: an output pixel is reached by inputs whose 9 taps,
-    # s apart, cover it, which is at most 4 // s + 1 inputs away; 3 covers every scale from 2 up.
-    return 2 + MAPPINGS + 3
-
-
 SPEC = ModelSpec(
     name="fsrcnn",
     kind="frame",
     color="luma",
     scales=(2, 3, 4),
     window=1,
-    radius=_radius(),
+    radius=2 + MAPPINGS + 2,  # conv5, four conv3, and 9 taps that lie the stride apart
     paper="Dong 2016, arXiv:1608.00367",
     build=build,
 )

@@ -26,9 +26,9 @@ def channels_last(model: nn.Module) -> nn.Module:
     """Lay the weights of 2D and 3D convolutions out channel by channel, in place."""
     for module in model.modules():
         if isinstance(module, nn.Conv3d):
-            module.to(memory_format=torch.channels_last_3d)
+            module.weight.data = module.weight.data.to(memory_format=torch.channels_last_3d)
         elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            module.to(memory_format=torch.channels_last)
+            module.weight.data = module.weight.data.to(memory_format=torch.channels_last)
     return model
 
 

@@ -17,7 +17,8 @@ class ModelSpec:
     """One network of the table ``MODELS``."""
 
     name: str
-    kind: ModelKind  # frame: (B, C, H, W) -> (B, C, s*H, s*W); clip: (B, C, T, H, W) -> (B, C, H, W)
+    # frame: (B, C, H, W) to (B, C, s*H, s*W); clip: (B, C, T, H, W) to (B, C, H, W)
+    kind: ModelKind
     color: Literal["luma", "rgb"]
     scales: tuple[int, ...]  # a clip model that keeps the size has (1,)
     window: int  # frames that go in for one that comes out
@@ -28,4 +29,4 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         if self.window % 2 == 0:
-            raise ValueError(f"window must be odd, so that it has a middle frame, got {self.window}")
+            raise ValueError(f"window must be odd, to have a middle frame, got {self.window}")

@@ -14,7 +14,7 @@ LAST_STD = 1e-3  # start of the last layer in the residual form
 
 
 class SRNet3D(nn.Module):
-    """Refine the middle one of five frames. frames: (B, 1, 5, H, W) in [0, 1]; returns (B, 1, H, W).
+    """Refine the middle of five frames. frames: (B, 1, 5, H, W) in [0, 1]; returns (B, 1, H, W).
 
     Seven 3D convolutions and a 2D one, 63,129 parameters: 3x5x5(32), 3x1x1(8), 2 x 3x3x3(8),
     3x1x1(32), then two 3x3x3(32) that use up the time axis (5 to 3 to 1 frames), and conv3(1).
@@ -65,7 +65,8 @@ def _initialise(model: SRNet3D) -> None:
     for name, module in model.named_modules():
         if isinstance(module, nn.Conv2d | nn.Conv3d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
         if isinstance(module, nn.Conv3d) and name.startswith(("map", "fuse")):
             with torch.no_grad():
                 module.weight.mul_(0.5)

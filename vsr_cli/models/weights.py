@@ -100,9 +100,7 @@ def choose_domain(names: tuple[str, ...], scale: int, domain: str | None) -> str
     what = f"{'+'.join(names)} x{scale}" + (f" of domain {wanted!r}" if wanted else "")
     if common:
         raise WeightsError(f"choose a --domain for {what}: there are {', '.join(sorted(common))}")
-    there = ", ".join(
-        f"{entry.model} x{entry.scale} {entry.domain}" for entry in released
-    )
+    there = ", ".join(f"{entry.model} x{entry.scale} {entry.domain}" for entry in released)
     raise WeightsError(
         f"no released weights for {what}; there are: {there or 'none'}. "
         "Try one of these, --model bicubic, or your own file with --weights"
@@ -126,7 +124,9 @@ def save_weights(path: Path, model: nn.Module, record: WeightRecord) -> str:
     return file_sha256(path)
 
 
-def read_weights(path: Path, *, sha256: str | None = None) -> tuple[dict[str, Tensor], WeightRecord]:
+def read_weights(
+    path: Path, *, sha256: str | None = None
+) -> tuple[dict[str, Tensor], WeightRecord]:
     """The tensors and the record of a weight file.
 
     Raises:
@@ -161,12 +161,17 @@ def fill(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     if missing or unexpected or shapes:
         lines = [f"missing: {', '.join(missing)}"] if missing else []
         lines += [f"unexpected: {', '.join(unexpected)}"] if unexpected else []
-        raise WeightsError(f"{path} does not fit {type(model).__name__}: " + "; ".join(lines + shapes))
+        raise WeightsError(
+            f"{path} does not fit {type(model).__name__}: " + "; ".join(lines + shapes)
+        )
     with torch.no_grad():
         for name, tensor in own.items():
             tensor.copy_(tensors[name])
 
 
 def file_sha256(path: Path) -> str:
+    """The SHA-256 of a weight file, in hexadecimal."""
+    if not path.is_file():
+        raise WeightsError(f"weight file {path} does not exist")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

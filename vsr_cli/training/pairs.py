@@ -117,7 +117,10 @@ class PatchSampler:
         height, width = clip.lr.shape[-2:]
         best, place = -1.0, (0, 0)
         for _ in range(CANDIDATES):
-            top, left = self._integer(height - self.patch + 1), self._integer(width - self.patch + 1)
+            top, left = (
+                self._integer(height - self.patch + 1),
+                self._integer(width - self.patch + 1),
+            )
             codes = clip.lr[time, 0, top : top + self.patch : 4, left : left + self.patch : 4]
             texture = float(codes.to(torch.float32).var())
             if texture > best:
@@ -125,7 +128,7 @@ class PatchSampler:
         return place
 
     def _augment(self, lr: Tensor, hr: Tensor) -> tuple[Tensor, Tensor]:
-        """One of the eight symmetries of the square, and the window's time forwards or backwards."""
+        """One of the eight symmetries of the square, and time forwards or backwards."""
         choice = self._integer(16)
         if choice & 1:
             lr, hr = lr.flip(-1), hr.flip(-1)

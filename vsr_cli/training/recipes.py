@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from vsr_cli.models import ALIASES
 from vsr_cli.specs import Recipe
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
@@ -23,3 +24,17 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         ),
     }
 )
+
+
+def find_recipe(model: str) -> Recipe:
+    """The recipe of a model or chain.
+
+    Raises:
+        ValueError: there is none for it.
+    """
+    if model in RECIPES:
+        return RECIPES[model]
+    for name, chain in ALIASES.items():
+        if chain == model and name in RECIPES:
+            return RECIPES[name]
+    raise ValueError(f"there is no recipe for {model!r}: there are {', '.join(RECIPES)}")

@@ -35,7 +35,8 @@ class FrameTask:
         self.module = channels_last(model)
 
     def forward(self, lr: Tensor) -> Tensor:
-        return self.module(lr)
+        result: Tensor = self.module(lr)
+        return result
 
 
 class ClipTask:
@@ -47,7 +48,8 @@ class ClipTask:
         self.module = channels_last(model)
 
     def forward(self, lr: Tensor) -> Tensor:
-        return self.module(lr)
+        result: Tensor = self.module(lr)
+        return result
 
 
 class JointTask:
@@ -56,15 +58,17 @@ class JointTask:
     window = 2 * CONTEXT + 1
 
     def __init__(self, frame_model: nn.Module, clip_model: nn.Module) -> None:
-        self.module = nn.ModuleDict(
-            {"frame": channels_last(frame_model), "clip": channels_last(clip_model)}
-        )
+        stages = {"frame": channels_last(frame_model), "clip": channels_last(clip_model)}
+        self.module: nn.Module = nn.ModuleDict(stages)
 
     def forward(self, lr: Tensor) -> Tensor:
         batch, _, time, _, _ = lr.shape
         frames = lr.transpose(1, 2).flatten(0, 1)  # (B*T, 1, p, p)
-        sr = self.module["frame"](frames).unflatten(0, (batch, time))  # (B, T, 1, s*p, s*p)
-        return self.module["clip"](sr.transpose(1, 2))
+        sr = self.module.get_submodule("frame")(frames).unflatten(
+            0, (batch, time)
+        )  # (B, T, 1, s*p, s*p)
+        result: Tensor = self.module.get_submodule("clip")(sr.transpose(1, 2))
+        return result
 
 
 def patch_loss(loss: Loss, sr: Tensor, hr: Tensor, margin: int) -> Tensor:
@@ -76,7 +80,7 @@ def patch_loss(loss: Loss, sr: Tensor, hr: Tensor, margin: int) -> Tensor:
 def validation_psnr(
     task: Task, clips: Sequence[ClipPair], *, num_frames: int, device: torch.device
 ) -> float:
-    """Mean luma PSNR in dB of 8-bit results over some frames of each clip, border cut as in eval."""
+    """Mean luma PSNR in dB of 8-bit results over frames of each clip, border cut as in eval."""
     scores = []
     with torch.inference_mode():
         for clip in clips:

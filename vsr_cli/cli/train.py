@@ -1,0 +1,99 @@
+"""vsr train"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vsr_cli.cli.options import overwrite_option, quiet_option
+from vsr_cli.cli.progress import training_bar
+from vsr_cli.specs import TrainSpec
+
+if TYPE_CHECKING:
+    from vsr_cli.specs import Recipe
+
+PATHS = click.Path(exists=True, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+TUNED = ("steps", "batch_size", "patch", "learning_rate", "loss", "residual")
+
+
+@click.command()
+@click.argument("model")
+@click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--data", multiple=True, required=True, type=PATHS, help="Clip, or folder of clips. Repeatable."
+)
+@click.option(
+    "--validate", "validation", multiple=True, type=PATHS, help="Clips to score on. Repeatable."
+)
+@click.option("--scale", default=2, show_default=True, help="Enlargement.")
+@click.option("--domain", default="custom", show_default=True, help="Recorded in the weights.")
+@click.option("--behind", type=FILE, help="Weights of the 2D stage that a clip model refines.")
+@click.option("--start", multiple=True, type=FILE, help="Weights to start from. Repeatable.")
+@click.option("--joint", is_flag=True, help="Train the stages of 2d3d in one graph.")
+@click.option("--steps", type=click.IntRange(min=1), help="Steps of the optimiser.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Patches in a step.")
+@click.option("--patch", type=click.IntRange(min=8), help="Pixels of a patch of the input.")
+@click.option("--learning-rate", type=float, help="Peak of the schedule.")
+@click.option("--loss", type=click.Choice(["mse", "charbonnier"]), help="What is minimised.")
+@click.option("--residual/--plain", default=None, help="Learn the residual, or the paper's form.")
+@click.option("--checkpoint-every", default=2000, show_default=True, help="Steps; validates too.")
+@click.option("--seed", default=0, show_default=True, help="Of weights and patches.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--precision", default="bf16", show_default=True, help="fp32, bf16 or fp16.")
+@click.option("--resume", is_flag=True, help="Go on from OUTPUT's checkpoint.")
+@overwrite_option
+@quiet_option
+def train(model: str, output: Path, joint: bool, quiet: bool, **options: Any) -> None:
+    """Train MODEL (fsrcnn, srnet3d or 2d3d) on clips, and write its weights to OUTPUT.
+
+    The clips are the truth; what the network sees is degraded from them (antialiased bicubic, 8
+    bits). First the 2D stage: vsr train fsrcnn 2d.safetensors --data runs. Then the 3D stage on its
+    output: vsr train srnet3d 3d.safetensors --behind 2d.safetensors --data runs. The checkpoint and
+    a log in JSON lines lie beside OUTPUT.
+    """
+    spec = _spec(model, output, joint, options)
+    from vsr_cli.training.train import train as run
+
+    with ExitStack() as stack:
+        show = stack.enter_context(training_bar(f"train {model}", spec.recipe.steps, quiet))
+        written = run(spec, lambda progress: show(progress.step, progress.loss, progress.psnr))
+    for path in written:
+        click.echo(f"{path}: trained for {spec.recipe.steps} steps")
+
+
+def _spec(model: str, output: Path, joint: bool, options: dict[str, Any]) -> TrainSpec:
+    """The settings of a run: the model's recipe, with what the user wants otherwise."""
+    from vsr_cli.models import parse_chain
+    from vsr_cli.training.recipes import find_recipe
+
+    if joint != (len(parse_chain(model)) > 1):
+        raise click.UsageError(
+            f"{model} has several stages: give --joint to train them in one graph"
+            if not joint
+            else f"--joint is for a model of several stages such as 2d3d, got {model}"
+        )
+    tuned = {name: options.pop(name) for name in TUNED}
+    recipe: Recipe = replace(
+        find_recipe(model), **{name: value for name, value in tuned.items() if value is not None}
+    )
+    for name in ("data", "validation"):
+        options[name] = _clips(options[name])
+    return TrainSpec(model=model, output=output, recipe=recipe, **options)
+
+
+def _clips(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Files as they are, folders as the files in them, sorted."""
+    return tuple(
+        file
+        for path in paths
+        for file in (
+            sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
+            if path.is_dir()
+            else [path]
+        )
+    )

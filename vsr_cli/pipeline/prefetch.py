@@ -1,0 +1,80 @@
+"""The only place with threads: run a chain of generators ahead of its consumer, bounded."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+
+POLL_S = 0.1  # how often a waiting thread looks whether the other side is gone
+
+
+class _End:
+    """Marks the end of the queue; carries the error that ended the producer, if any."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+
+@contextmanager
+def prefetch(items: Iterable[T], depth: int) -> Iterator[Iterator[T]]:
+    """Iterate ``items`` in a thread of its own, at most ``depth`` of them ahead.
+
+    An error of the producer is raised in the consumer. Leaving the context stops the producer,
+    waits for it, and closes ``items`` if it is a generator; so contexts that ``items`` reads from
+    may be left afterwards.
+    """
+    if depth < 1:
+        raise ValueError(f"depth must be at least 1, got {depth}")
+    ahead: queue.Queue[T | _End] = queue.Queue(maxsize=depth)
+    stop = threading.Event()
+    thread = threading.Thread(target=_produce, args=(items, ahead, stop), daemon=True)
+    thread.start()
+    try:
+        yield _consume(ahead)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _produce(items: Iterable[T], ahead: queue.Queue[T | _End], stop: threading.Event) -> None:
+    error: BaseException | None = None
+    iterator = iter(items)
+    try:
+        for item in iterator:
+            if not _put(ahead, item, stop):
+                break
+    except BaseException as caught:  # handed to the consumer, which raises it
+        error = caught
+    close = getattr(iterator, "close", None)
+    if close is not None:
+        try:
+            close()
+        except BaseException as caught:
+            error = error or caught
+    _put(ahead, _End(error), stop)
+
+
+def _put(ahead: queue.Queue[T | _End], item: T | _End, stop: threading.Event) -> bool:
+    """Wait for room, but not for a consumer that is gone; says whether the item was taken."""
+    while not stop.is_set():
+        try:
+            ahead.put(item, timeout=POLL_S)
+        except queue.Full:
+            continue
+        return True
+    return False
+
+
+def _consume(ahead: queue.Queue[T | _End]) -> Iterator[T]:
+    while True:
+        item = ahead.get()
+        if isinstance(item, _End):
+            if item.error is not None:
+                raise item.error
+            return
+        yield item

@@ -1,0 +1,169 @@
+"""What a run is going to do, and what it did: the document of ``--json`` and the summary line."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import torch
+
+from vsr_cli.frames import ClipInfo
+from vsr_cli.media import VideoReader, VideoWriter
+from vsr_cli.models.load import LoadedChain
+from vsr_cli.pipeline.device import precision_name
+from vsr_cli.specs import UpscaleSpec
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What will run on what; known before the first frame is computed."""
+
+    frames: int | None  # an estimate, for progress
+    model: str  # names of the stages joined by a plus
+    domain: str | None
+    device: str
+    precision: str
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        chain: LoadedChain,
+        reader: VideoReader,
+        writer: VideoWriter,
+        spec: UpscaleSpec,
+        *,
+        device: torch.device,
+        precision: torch.dtype,
+    ) -> Self:
+        return cls(
+            frames=_frames_within(reader.info, spec),
+            model="+".join(stage.spec.name for stage in chain.stages),
+            domain=chain.domain,
+            device=str(device),
+            precision=precision_name(precision),
+            warnings=(*chain.warnings, *reader.warnings, *writer.warnings),
+        )
+
+
+def _frames_within(info: ClipInfo, spec: UpscaleSpec) -> int | None:
+    """How many frames a run will have, as far as the container tells."""
+    if not info.num_frames or not info.duration_s:
+        return info.num_frames
+    end = min(info.duration_s, spec.end_s or info.duration_s)
+    part = max(0.0, end - (spec.start_s or 0.0)) / info.duration_s
+    return max(1, round(info.num_frames * part))
+
+
+@dataclass
+class Stopwatch:
+    """Seconds spent inside the iterators and blocks that it watches, by name."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    started: float = field(default_factory=time.perf_counter)
+
+    def each(self, name: str, items: Iterable[T]) -> Iterator[T]:
+        """Pass items on; what producing each one takes counts for ``name``."""
+        iterator = iter(items)
+        try:
+            while True:
+                with self.block(name):
+                    try:
+                        item = next(iterator)
+                    except StopIteration:
+                        return
+                yield item
+        finally:
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                close()
+
+    @contextmanager
+    def block(self, name: str) -> Iterator[None]:
+        """Count the time of a ``with`` block for ``name``."""
+        before = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.total(name) + time.perf_counter() - before
+
+    def total(self, name: str) -> float:
+        return self.seconds.get(name, 0.0)
+
+    def elapsed(self) -> float:
+        return time.perf_counter() - self.started
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpscaleReport:
+    """One upscaled file."""
+
+    input: str
+    output: str
+    model: str
+    scale: int
+    domain: str | None
+    device: str
+    precision: str
+    frames: int
+    frames_expected: int  # by the demuxer's count; with a cut, those inside it
+    seconds: float
+    fps: float
+    stages: dict[str, float]  # decode_s, model_s, encode_s: each works in a thread of its own
+    scene_cuts: int
+    warnings: list[str]
+    peak_rss_mb: float
+
+    @classmethod
+    def of(
+        cls,
+        start: Start,
+        spec: UpscaleSpec,
+        watch: Stopwatch,
+        *,
+        paths: tuple[Path, Path],
+        frames: tuple[int, int],
+        scene_cuts: int,
+        warnings: list[str],
+    ) -> Self:
+        """``paths`` are input and output, ``frames`` those written and those expected."""
+        seconds = watch.elapsed()
+        return cls(
+            input=str(paths[0]),
+            output=str(paths[1]),
+            model=start.model,
+            scale=spec.scale,
+            domain=start.domain,
+            device=start.device,
+            precision=start.precision,
+            frames=frames[0],
+            frames_expected=frames[1],
+            seconds=round(seconds, 3),
+            fps=round(frames[0] / seconds, 3),
+            stages={
+                "decode_s": round(watch.total("decode"), 3),
+                "model_s": round(watch.total("model") - watch.total("wait"), 3),
+                "encode_s": round(watch.total("encode"), 3),
+            },
+            scene_cuts=scene_cuts,
+            warnings=list(dict.fromkeys(warnings)),
+            peak_rss_mb=peak_rss_mb(),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of ``--json``."""
+        return asdict(self)
+
+
+def peak_rss_mb() -> float:
+    """Largest resident memory of this process so far, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
