@@ -152,7 +152,7 @@ def test_variable_frame_rate_keeps_every_time(make_clip: Callable[..., Path]) ->
 
 def test_frames_last_until_the_next_one_with_b_frames(make_clip: Callable[..., Path]) -> None:
     pts = [0, 3000, 9001, 9100, 90_000, 91_000]
-    reader, frames = read_all(make_clip("clip.mp4", pts=pts, options={"bf": "3"}))
+    _, frames = read_all(make_clip("clip.mp4", pts=pts, options={"bf": "3"}))
     ends = [frame.pts + frame.duration for frame in frames]
     assert ends[:-1] == [frame.pts for frame in frames[1:]]
 

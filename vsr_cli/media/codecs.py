@@ -62,6 +62,9 @@ class EncoderPlan:
     options: Mapping[str, str]
     warnings: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        return f"{self.codec} {self.width}x{self.height} {self.pix_fmt}"
+
 
 def check_encoding(path: str | Path, encoding: EncodingSpec, info: ClipInfo) -> EncoderPlan:
     """Decide how a clip is encoded into the file ``path``.

@@ -63,9 +63,7 @@ class VideoWriter:
                 self._pending.path, plan.container, time_base=info.time_base
             )
         try:
-            with reporting_output(
-                self.path, f"{plan.codec} {plan.width}x{plan.height} {plan.pix_fmt}"
-            ):
+            with reporting_output(self.path, str(plan)):
                 self._encoder = FrameEncoder(self._container, info, plan)
                 self._copier = self._copy_streams(copy_from, start_s=start_s, end_s=end_s)
                 self._container.start_encoding()
