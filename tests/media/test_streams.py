@@ -1,4 +1,4 @@
-"""Other streams of the source: bit for bit, at the same times, and named where they are left out."""
+"""Other streams of the source: bit for bit, at the same times; named where they are left out."""
 
 from __future__ import annotations
 

@@ -156,16 +156,20 @@ def test_a_killed_run_leaves_no_target_and_the_next_one_cleans_up(tmp_path: Path
     assert names(tmp_path) == ["out.mkv"]
 
 
+def write_noise(path: Path, codec: str) -> None:
+    with open_writer(path, INFO, EncodingSpec(codec=codec)) as writer:
+        for number in range(40):
+            writer.write(noise(number))
+
+
 @pytest.mark.parametrize("name", ["out.mkv", "out.mp4"])
 @pytest.mark.parametrize("codec", ["ffv1", "x264"])
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, name: str, codec: str) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, before[1]))
     try:
-        with pytest.raises(OutputError, match="cannot write") as caught:  # noqa: PT012
-            with open_writer(tmp_path / name, INFO, EncodingSpec(codec=codec)) as writer:
-                for number in range(40):
-                    writer.write(noise(number))
+        with pytest.raises(OutputError, match="cannot write") as caught:
+            write_noise(tmp_path / name, codec)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert "\n" not in str(caught.value)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from vsr_cli.errors import InputError, OutputError
 from vsr_cli.frames import ClipInfo, ColorInfo, Frame, PixelFormat
+from vsr_cli.media.video_reader import open_reader
 
 STILL_EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 
@@ -46,6 +47,8 @@ def read_still(path: str | Path) -> tuple[Frame, ClipInfo]:
         InputError: the file is missing, is no picture, or has samples other than 8 or 16 bits.
     """
     path = Path(path)
+    if _is_deep_png(path):
+        return _read_deep_png(path)
     pixels = _read_pixels(path)
     if pixels.dtype == np.bool_:
         pixels = pixels.astype(np.uint8) * np.uint8(255)
@@ -89,6 +92,25 @@ def _read_pixels(path: Path) -> NDArray[Any]:
         return np.asarray(iio.imread(path, index=0))
     except (OSError, ValueError, SyntaxError) as error:
         raise InputError(f"{path} is not a picture that can be read; try a PNG file") from error
+
+
+def _is_deep_png(path: Path) -> bool:
+    """True for a PNG of 16-bit RGB, which imageio cuts to 8 bits without a word."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        header = file.read(26)
+    is_rgb = len(header) == 26 and header[25] in (2, 6)  # colour types: RGB, RGB with alpha
+    return header.startswith(b"\x89PNG") and is_rgb and header[24] == 16
+
+
+def _read_deep_png(path: Path) -> tuple[Frame, ClipInfo]:
+    with open_reader(path) as reader:
+        frame = next(iter(reader))
+    if reader.info.pixel_format.has_alpha:
+        _log.warning("%s: alpha is dropped", path)
+    samples = [plane.numpy() for plane in frame.planes]  # G, B, R and perhaps alpha
+    return _as_clip(np.stack([samples[2], samples[0], samples[1]], axis=2))
 
 
 def _as_clip(channels: NDArray[Any]) -> tuple[Frame, ClipInfo]:

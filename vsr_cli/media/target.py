@@ -5,6 +5,7 @@ Standard library only: the command line asks these questions before it loads tor
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
@@ -93,10 +94,11 @@ def _prefix(target: Path) -> str:
 def _remove_leftovers(target: Path) -> None:
     """Remove what processes of this machine that are no longer alive left for the target."""
     pattern = re.compile(re.escape(_prefix(target)) + r"(\d+)\.part" + re.escape(target.suffix))
-    for path in target.parent.iterdir():
-        match = pattern.fullmatch(path.name)
-        if match and not _is_alive(int(match[1])):
-            path.unlink(missing_ok=True)
+    with contextlib.suppress(PermissionError):  # a folder that may be written but not listed
+        for path in target.parent.iterdir():
+            match = pattern.fullmatch(path.name)
+            if match and not _is_alive(int(match[1])):
+                path.unlink(missing_ok=True)
 
 
 def _is_alive(pid: int) -> bool:
