@@ -1,0 +1,233 @@
+"""Truth in, scores out: degrade it, upscale it as ``vsr upscale`` does, and compare."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from vsr_cli import __version__
+from vsr_cli.frames import Frame, PixelFamily, PixelFormat
+from vsr_cli.metrics import ClipAccumulator, ClipScores, MeanScores, mean_over_clips, scores_to_json
+from vsr_cli.models.load import LoadedChain, load_chain
+from vsr_cli.pipeline.device import choose_device, choose_precision, precision_name
+from vsr_cli.pipeline.report import Start
+from vsr_cli.pipeline.shots import mark_shots
+from vsr_cli.pipeline.stages import StageSettings, run_stage, to_codes
+from vsr_cli.pipeline.truth import (
+    OpenClip,
+    check_given,
+    clip_names,
+    counterparts,
+    estimate_frames,
+    find_clips,
+    luma,
+    match_clips,
+    open_clip,
+    scored_luma,
+)
+from vsr_cli.specs import EvaluateSpec
+
+DEGRADATION = "antialiased bicubic (MATLAB imresize), rounded to the truth's bits; truth cropped"
+COLORS: Mapping[PixelFamily, str] = {
+    "gray": "gray / (2^bits - 1)",
+    "yuv": "Y / (2^bits - 1)",
+    "gbr": "BT.601 studio-range Y of RGB (MATLAB rgb2ycbcr), rounded; the network's input is not",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """The scores of all clips, and how they came about."""
+
+    clips: tuple[ClipScores, ...]
+    mean: MeanScores
+    protocol: Mapping[str, Any]
+    warnings: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of ``--json``; an infinite PSNR is null."""
+        return {
+            "clips": [scores_to_json(clip) for clip in self.clips],
+            "mean": scores_to_json(self.mean),
+            "protocol": dict(self.protocol),
+            "warnings": list(self.warnings),
+        }
+
+
+def evaluate_clips(
+    truths: Sequence[Path],
+    spec: EvaluateSpec,
+    *,
+    on_start: Callable[[Start], None] | None = None,
+    on_frame: Callable[[], object] | None = None,
+) -> Evaluation:
+    """Score a model, or files, against ground truth.
+
+    Frames are held only while they are on their way through the stages, so memory does not grow
+    with the length of a clip.
+
+    Args:
+        truths: clips, stills, and folders of either.
+        spec: what is compared with them.
+        on_start: told what will run on what, before the first frame.
+        on_frame: called after each frame that was scored.
+
+    Raises:
+        ValueError: settings that cannot be, or pictures too small to be scored.
+        VsrError: a file, the weights or the device does not play along.
+    """
+    paths = find_clips(truths)
+    warnings: tuple[str, ...] = ()
+    others: Sequence[Path | None] = [None] * len(paths)
+    if (folder := spec.lr or spec.against) is not None:
+        others, warnings = match_clips(paths, folder)
+    run = _Run.of(spec, on_frame)
+    start = run.start(paths, warnings)
+    if on_start:
+        on_start(start)
+    clips = tuple(
+        run.evaluate(name, path, other)
+        for name, path, other in zip(clip_names(paths), paths, others, strict=True)
+    )
+    return Evaluation(
+        clips=clips,
+        mean=mean_over_clips(clips),
+        protocol=run.protocol(),
+        warnings=tuple(dict.fromkeys((*start.warnings, *run.warnings))),
+    )
+
+
+class _Run:
+    """What the clips of one evaluation share, and what was seen while they were read."""
+
+    def __init__(
+        self,
+        spec: EvaluateSpec,
+        chain: LoadedChain | None,
+        device: torch.device,
+        precision: torch.dtype,
+        on_frame: Callable[[], object] | None,
+    ) -> None:
+        self.spec, self.chain = spec, chain
+        self.device, self.precision = device, precision
+        self.on_frame = on_frame
+        self.scale = 1 if chain is None else chain.scale
+        default = 0 if chain is None else chain.scale
+        self.border = default if spec.border is None else spec.border
+        self.formats: set[PixelFormat] = set()
+        self.warnings: list[str] = []
+
+    @classmethod
+    def of(cls, spec: EvaluateSpec, on_frame: Callable[[], object] | None) -> Self:
+        """Load the networks, if there are any."""
+        if spec.model is None:
+            return cls(spec, None, torch.device("cpu"), torch.float32, on_frame)
+        device = choose_device(spec.device)
+        precision = choose_precision(spec.precision, device)
+        chain = load_chain(spec.model, spec.scale, domain=spec.domain, weights=spec.weights)
+        return cls(spec, chain, device, precision, on_frame)
+
+    def start(self, paths: Sequence[Path], warnings: tuple[str, ...]) -> Start:
+        chain = self.chain
+        return Start(
+            frames=estimate_frames(paths),
+            model="" if chain is None else "+".join(stage.spec.name for stage in chain.stages),
+            domain=None if chain is None else chain.domain,
+            device=str(self.device),
+            precision=precision_name(self.precision),
+            warnings=(*(() if chain is None else chain.warnings), *warnings),
+        )
+
+    def evaluate(self, name: str, path: Path, other: Path | None) -> ClipScores:
+        """The scores of one clip; ``other`` is the given file that belongs to it."""
+        scores = ClipAccumulator(name, border=self.border)
+        waiting: deque[Frame] = deque()  # truth whose counterpart is on its way
+        with ExitStack() as stack:
+            truth = stack.enter_context(open_clip(path))
+            given = None if other is None else stack.enter_context(open_clip(other))
+            if given is not None:
+                self.warnings += check_given(truth, given, self.scale)
+            pixel_format = truth.info.pixel_format
+            self.formats.add(pixel_format)
+            for sr in self._results(truth, given, waiting):
+                hr = scored_luma(waiting.popleft(), pixel_format)
+                height, width = map(min, sr.shape, hr.shape)
+                try:
+                    scores.add(sr[:height, :width], hr[:height, :width])
+                except ValueError as error:
+                    raise ValueError(f"{name}: {error}") from error
+                if self.on_frame:
+                    self.on_frame()
+            for clip in filter(None, (truth, given)):
+                self.warnings += [f"{clip.path.name}: {line}" for line in clip.warnings]
+        return scores.result()
+
+    def _results(
+        self, truth: OpenClip, given: OpenClip | None, waiting: deque[Frame]
+    ) -> Iterator[Tensor]:
+        """The luma that is compared with the truth, frame by frame: (H, W) float64 in [0, 1]."""
+        clip = given or truth
+        frames = counterparts(truth, given, waiting, self.scale)
+        if self.chain is not None:
+            return self._upscaled(frames, clip.info.pixel_format, truth.info.pixel_format.bits)
+        return (scored_luma(frame, clip.info.pixel_format) for frame in frames)
+
+    def _upscaled(
+        self, frames: Iterator[Frame], pixel_format: PixelFormat, bits: int
+    ) -> Iterator[Tensor]:
+        """What a file would hold that ``vsr upscale`` writes with so many bits."""
+        spec = self.spec
+        result = PixelFormat("gray" if bits == 8 else f"gray{bits}le", "gray", bits)
+        settings = StageSettings(
+            device=self.device,
+            precision=self.precision,
+            pixel_format=result,
+            batch_size=spec.batch_size,
+            tile=spec.tile,
+        )
+        shots = mark_shots(frames, pixel_format, spec.scene_threshold)
+        upscaled: Iterator[Frame] = (
+            replace(frame, planes=(_network_input(frame, pixel_format, self.device),))
+            for frame in shots
+        )
+        for stage in self.chain.stages if self.chain else ():
+            upscaled = run_stage(upscaled, stage, settings)
+        for frame in to_codes(upscaled, result):
+            yield luma(frame, result)
+
+    def protocol(self) -> dict[str, Any]:
+        """How the scores came about; to be asked when all clips were read."""
+        spec, chain = self.spec, self.chain
+        bits = sorted({form.bits for form in self.formats})
+        degradation = f"given: {spec.lr}" if spec.lr else DEGRADATION
+        stages = () if chain is None else chain.stages
+        return {
+            "model": "+".join(stage.spec.name for stage in stages) or None,
+            "against": None if spec.against is None else str(spec.against),
+            "scale": self.scale,
+            "domain": None if chain is None else chain.domain,
+            "weights": [{"model": s.spec.name, "sha256": s.sha256} for s in stages if s.sha256],
+            "degradation": None if chain is None else degradation,
+            "color": "; ".join(sorted({COLORS[form.family] for form in self.formats})),
+            "bits": bits[0] if len(bits) == 1 else bits,
+            "rounding": "none" if chain is None else "to code values of the truth's bits",
+            "border": self.border,
+            "mean": "over the frames of a clip, then over the clips",
+            "device": None if chain is None else str(self.device),
+            "precision": None if chain is None else precision_name(self.precision),
+            "tile": spec.tile,
+            "batch_size": spec.batch_size,
+            "scene_threshold": spec.scene_threshold,
+            "version": __version__,
+        }
+
+
+def _network_input(frame: Frame, pixel_format: PixelFormat, device: torch.device) -> Tensor:
+    return luma(frame, pixel_format).to(torch.float32).to(device)

@@ -1,0 +1,216 @@
+"""Clips and stills to be compared: which files, which of them belong together, and their luma.
+
+Everything is scored as code values of luma. A clip of gray or YUV has them in its first plane; for
+RGB they are computed as MATLAB's ``rgb2ycbcr`` does, and rounded to the depth of the picture.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from operator import attrgetter
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vsr_cli.errors import InputError
+from vsr_cli.frames import ClipInfo, Frame, PixelFormat
+from vsr_cli.imaging.color import rgb_to_luma
+from vsr_cli.imaging.degradation import degrade_bicubic
+from vsr_cli.media import list_stills, open_reader, read_still
+from vsr_cli.media.stills import STILL_EXTENSIONS
+from vsr_cli.media.target import CONTAINERS
+
+# What is a clip in a folder; a file that is named itself may have any ending.
+CLIP_EXTENSIONS = frozenset(
+    {*CONTAINERS, ".264", ".265", ".avi", ".flv", ".gif", ".mpg", ".ogv", ".ts", ".wmv", ".y4m"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenClip:
+    """One clip or still that is open, to be iterated once."""
+
+    path: Path
+    info: ClipInfo
+    frames: Iterable[Frame]
+    warnings: Sequence[str] = ()  # complete when the last frame was read
+
+
+@contextmanager
+def open_clip(path: Path) -> Iterator[OpenClip]:
+    """Open a video file, or a still as a clip of one frame.
+
+    Raises:
+        InputError: the file is missing or cannot be read.
+    """
+    if path.suffix.lower() in STILL_EXTENSIONS:
+        frame, info = read_still(path)
+        yield OpenClip(path, info, [frame])
+        return
+    with open_reader(path) as reader:
+        yield OpenClip(path, reader.info, reader, reader.warnings)
+
+
+def find_clips(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Files as they are; of a folder the stills if it has some, else the clips, by name.
+
+    Raises:
+        InputError: one does not exist, or a folder holds neither.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"{path} does not exist; check the name")
+        found.extend(_in_folder(path) if path.is_dir() else [path])
+    return tuple(found)
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    files = [path for path in folder.iterdir() if path.is_file() and path.name[0] != "."]
+    if any(path.suffix.lower() in STILL_EXTENSIONS for path in files):
+        return list_stills(folder)
+    clips = [path for path in files if path.suffix.lower() in CLIP_EXTENSIONS]
+    if not clips:
+        raise InputError(f"folder {folder} holds neither clips nor stills; name the files")
+    return sorted(clips, key=lambda path: path.name)
+
+
+def match_clips(truths: Sequence[Path], given: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """One file of ``given`` (a file or a folder) for each truth, and warnings.
+
+    By name, else by name without ending, else in order where the counts agree.
+
+    Raises:
+        InputError: there is nothing there, or no such match.
+    """
+    files = find_clips([given])
+    if len(truths) == len(files) == 1:
+        return files, ()
+    for name_of in (attrgetter("name"), attrgetter("stem")):
+        by_name = {name_of(path): path for path in files}
+        names = [name_of(path) for path in truths]
+        is_clear = len(by_name) == len(files) and len({*names}) == len(names)
+        if is_clear and by_name.keys() >= {*names}:
+            return tuple(by_name[name] for name in names), ()
+    if len(files) != len(truths):
+        raise InputError(
+            f"{given} holds {len(files)} files for {len(truths)} truths, and their names differ: "
+            "give them the names of the truths"
+        )
+    return files, (f"the names in {given} differ from the truths': matched in order of names",)
+
+
+def clip_names(paths: Sequence[Path]) -> tuple[str, ...]:
+    """The name of each file, with its folders where two would have the same."""
+    names = [path.name for path in paths]
+    return tuple(
+        name if names.count(name) == 1 else str(path)
+        for name, path in zip(names, paths, strict=True)
+    )
+
+
+def luma(frame: Frame, pixel_format: PixelFormat) -> Tensor:
+    """The luma of a frame of code values, not rounded: (H, W) float64 in [0, 1]."""
+    top = pixel_format.max_code
+    if pixel_format.family != "gbr":
+        return frame.planes[0].to(torch.float64) / top
+    green, blue, red = (plane.to(torch.float64) / top for plane in frame.planes[:3])
+    return rgb_to_luma(red, green, blue)
+
+
+def scored_luma(frame: Frame, pixel_format: PixelFormat) -> Tensor:
+    """The luma of a frame of code values, rounded to its depth: (H, W) float64 in [0, 1]."""
+    values = luma(frame, pixel_format)
+    if pixel_format.family != "gbr":
+        return values
+    return (values * pixel_format.max_code).round() / pixel_format.max_code
+
+
+def needed_planes(frame: Frame, pixel_format: PixelFormat) -> Frame:
+    """A frame without the planes that luma does not depend on."""
+    return replace(frame, planes=frame.planes[: 3 if pixel_format.family == "gbr" else 1])
+
+
+def degrade_frame(frame: Frame, pixel_format: PixelFormat, scale: int) -> Frame:
+    """A frame of code values, shrunk and rounded to the depth it had; see ``degrade_bicubic``."""
+    top, bits = pixel_format.max_code, pixel_format.bits
+    planes = tuple(
+        (degrade_bicubic(plane.to(torch.float32) / top, scale, bits=bits) * top)
+        .round()
+        .to(torch.int32)
+        .to(plane.dtype)
+        for plane in frame.planes
+    )
+    return replace(frame, planes=planes)
+
+
+def check_given(truth: OpenClip, given: OpenClip, scale: int) -> tuple[str, ...]:
+    """Refuse a given clip that cannot be the truth's, ``scale`` times smaller; returns warnings.
+
+    Raises:
+        InputError: its size is neither that of the truth divided by ``scale`` and rounded down
+            nor rounded up, or one of the two is RGB and the other is not.
+    """
+    size, found = ((clip.info.width, clip.info.height) for clip in (truth, given))
+    families = [clip.info.pixel_format.family for clip in (truth, given)]
+    ranges = [clip.info.color.range for clip in (truth, given)]
+    if families.count("gbr") == 1:
+        raise InputError(
+            f"{truth.path} is {families[0]} and {given.path} is {families[1]}: the luma of RGB "
+            "compares with that of RGB only; convert one of them"
+        )
+    fitting = [{n // scale, -(-n // scale)} for n in size]
+    if not all(n in allowed for n, allowed in zip(found, fitting, strict=True)):
+        wanted = "x".join(" or ".join(map(str, sorted(allowed))) for allowed in fitting)
+        raise InputError(
+            f"{given.path} is {found[0]}x{found[1]}, but {truth.path} is {size[0]}x{size[1]}: "
+            f"at scale {scale} it must be {wanted}"
+        )
+    if {*ranges} == {"limited", "full"}:
+        return (f"{truth.path} is of {ranges[0]} range and {given.path} of {ranges[1]} range",)
+    return ()
+
+
+def counterparts(
+    truth: OpenClip, given: OpenClip | None, waiting: deque[Frame], scale: int
+) -> Iterator[Frame]:
+    """The frames that belong to the truth's, which join those that wait: degraded, or given.
+
+    Raises:
+        InputError: the numbers of frames differ.
+    """
+    pixel_format = truth.info.pixel_format
+    if given is None:
+        for hr in truth.frames:
+            waiting.append(needed_planes(hr, pixel_format))
+            yield degrade_frame(waiting[-1], pixel_format, scale)
+        return
+    counts = [0, 0]
+    for pair in zip_longest(truth.frames, given.frames):
+        counts = [count + (frame is not None) for count, frame in zip(counts, pair, strict=True)]
+        if pair[0] is not None and pair[1] is not None:
+            waiting.append(needed_planes(pair[0], pixel_format))
+            yield needed_planes(pair[1], given.info.pixel_format)
+    if counts[0] != counts[1]:
+        raise InputError(f"{truth.path} has {counts[0]} frames, but {given.path} has {counts[1]}")
+
+
+def estimate_frames(paths: Sequence[Path]) -> int | None:
+    """The number of frames of all files together, for progress; None where one does not tell."""
+    total = 0
+    for path in paths:
+        if path.suffix.lower() in STILL_EXTENSIONS:
+            total += 1
+            continue
+        with open_clip(path) as clip:
+            info = clip.info
+        guess = round((info.duration_s or 0) * (info.frame_rate or 0))
+        if not (info.num_frames or guess):
+            return None
+        total += info.num_frames or guess
+    return total
