@@ -1,0 +1,116 @@
+"""vsr eval: words to a spec, scores to stdout."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from vsr_cli.cli import main
+from vsr_cli.media import write_png
+
+MODEL = ("--model", "bicubic", "--device", "cpu")
+
+
+def _run(*args: str | Path) -> Result:
+    return CliRunner().invoke(main, ["eval", *map(str, args)])
+
+
+@pytest.fixture
+def stills(tmp_path: Path) -> Path:
+    """A folder with two pictures of gray noise."""
+    folder = tmp_path / "stills"
+    folder.mkdir()
+    noise = np.random.default_rng(1)
+    for name in ("a.png", "b.png"):
+        write_png(folder / name, noise.integers(0, 256, (32, 36), np.uint8))
+    return folder
+
+
+def test_table_has_a_row_for_each_clip_and_the_mean(stills: Path) -> None:
+    result = _run(stills, *MODEL)
+    assert result.exit_code == 0, result.output
+    for text in ("PSNR dB", "SSIM", "MSE", "a.png", "b.png", "mean of 2"):
+        assert text in result.stdout
+    assert "2/2" in result.stderr
+    assert "bicubic, cpu, fp32" in result.stderr
+
+
+def test_table_of_one_clip_has_no_mean(stills: Path) -> None:
+    assert "mean" not in _run(stills / "a.png", *MODEL).stdout
+
+
+def test_identical_files_show_inf(stills: Path) -> None:
+    result = _run(stills, "--against", stills)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.count(" inf ") == 3
+    assert "1.00000" in result.stdout
+
+
+def test_json_is_one_document_on_stdout(stills: Path) -> None:
+    result = _run(stills, *MODEL, "--json")
+    document = json.loads(result.stdout)
+    assert document.keys() == {"clips", "mean", "protocol", "warnings"}
+    assert document["clips"][0].keys() == {"name", "frames", "psnr", "ssim", "mse", "per_frame"}
+    assert document["mean"].keys() >= {"psnr", "ssim", "mse"}
+    expected = "model scale domain degradation border color bits rounding device precision version"
+    assert document["protocol"].keys() >= {*expected.split(), "weights"}
+    assert document["protocol"]["model"] == "bicubic"
+    assert document["protocol"]["border"] == document["protocol"]["scale"] == 2
+    assert document["protocol"]["weights"] == []
+
+
+def test_json_has_null_for_an_infinite_psnr(stills: Path) -> None:
+    result = _run(stills / "a.png", "--against", stills / "a.png", "--json")
+    document = json.loads(result.stdout)
+    assert document["mean"]["psnr"] is None
+    assert document["mean"]["mse"] == 0
+    assert document["protocol"]["model"] is None
+    assert document["protocol"]["border"] == 0
+
+
+def test_quiet_leaves_stderr_empty(stills: Path) -> None:
+    assert _run(stills, *MODEL, "--quiet").stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "complaint"),
+    [
+        ("", 2, "give either --model NAME or --against FILE, got neither"),
+        ("--model bicubic --against a.png", 2, "got both"),
+        ("--model tea", 2, "unknown model 'tea'"),
+        ("--model bicubic --scale 7", 2, "bicubic has no scale 7"),
+        ("--model bicubic --border 16", 2, "border must be in 0..15"),
+        ("--model bicubic --lr missing", 1, "missing does not exist"),
+        ("--model fsrcnn --weights missing.safetensors", 1, "does not exist"),
+        ("--against missing.mkv", 1, "missing.mkv does not exist"),
+    ],
+)
+def test_bad_input_is_one_line_and_an_exit_code(
+    stills: Path, words: str, code: int, complaint: str
+) -> None:
+    result = _run(stills / "a.png", "--quiet", *words.split())
+    assert result.exit_code == code
+    assert complaint in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+def test_missing_truth_is_exit_code_1(tmp_path: Path) -> None:
+    result = _run(tmp_path / "no.mkv", *MODEL)
+    assert result.exit_code == 1
+    assert "no.mkv does not exist" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_no_truth_is_a_usage_error() -> None:
+    assert _run(*MODEL).exit_code == 2
+
+
+def test_folder_without_clips_is_exit_code_1(tmp_path: Path) -> None:
+    result = _run(tmp_path, *MODEL)
+    assert result.exit_code == 1
+    assert "holds neither clips nor stills" in result.stderr
