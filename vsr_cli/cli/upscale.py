@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from vsr_cli.cli.options import json_option, overwrite_option, quiet_option
-from vsr_cli.cli.progress import progress_bar
 from vsr_cli.specs import Chroma, EncodingSpec, UpscaleSpec
 
 if TYPE_CHECKING:
-    from vsr_cli.pipeline.report import Start, UpscaleReport
+    from vsr_cli.pipeline.report import UpscaleReport
 
 DEFAULTS = UpscaleSpec()
 ENCODING = ("codec", "crf", "preset", "pix_fmt")
@@ -77,24 +76,15 @@ def upscale(
     """
     encoding = EncodingSpec(**{name: options.pop(name) for name in ENCODING})
     spec = UpscaleSpec(**options)
+    from vsr_cli.cli.display import UpscaleDisplay
     from vsr_cli.pipeline.video import upscale_video
 
-    show = _Show(quiet)
-    try:
+    with UpscaleDisplay(quiet=quiet) as display:
         report = upscale_video(
-            source,
-            target,
-            spec,
-            encoding,
-            overwrite=overwrite,
-            on_start=show.start,
-            on_frame=show.frame,
+            source, target, spec, encoding, overwrite=overwrite, listener=display
         )
-    finally:
-        show.close()
-    if not quiet:
-        show.late_warnings(report.warnings)
-    click.echo(json.dumps(report.to_json()) if as_json else summary(report), err=False)
+    display.warn(report.warnings)
+    click.echo(json.dumps(report.to_json()) if as_json else summary(report))
 
 
 def summary(report: UpscaleReport) -> str:
@@ -104,38 +94,3 @@ def summary(report: UpscaleReport) -> str:
         f"{report.output}: {report.frames} frames x{report.scale} with {report.model}{domain} "
         f"on {report.device} {report.precision} in {report.seconds:.1f} s ({report.fps:.1f} fps)"
     )
-
-
-class _Show:
-    """The lines and the bar on stderr."""
-
-    def __init__(self, quiet: bool) -> None:
-        self.quiet = quiet
-        self._shown: tuple[str, ...] = ()
-        self._bar: Any = None
-        self._advance: Any = None
-
-    def start(self, start: Start) -> None:
-        self._shown = start.warnings
-        if self.quiet:
-            return
-        for warning in start.warnings:
-            click.echo(f"Warning: {warning}", err=True)
-        domain = f", {start.domain} weights" if start.domain else ""
-        click.echo(f"{start.model}{domain}, {start.device}, {start.precision}", err=True)
-        self._bar = progress_bar("upscale", start.frames)
-        self._advance = self._bar.__enter__()
-
-    def frame(self, number: int) -> None:
-        del number
-        if self._advance is not None:
-            self._advance()
-
-    def late_warnings(self, warnings: list[str]) -> None:
-        for warning in warnings:
-            if warning not in self._shown:
-                click.echo(f"Warning: {warning}", err=True)
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.__exit__(None, None, None)

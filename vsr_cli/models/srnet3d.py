@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -10,7 +9,7 @@ from vsr_cli.models.spec import ModelSpec
 
 WINDOW = 5
 CENTRE = 0.5  # subtracted in the residual form
-LAST_STD = 1e-3  # start of the last layer in the residual form
+LAST_STD = 1e-4  # start of the last layer in the residual form
 
 
 class SRNet3D(nn.Module):
@@ -57,20 +56,12 @@ class SRNet3D(nn.Module):
 
 
 def _initialise(model: SRNet3D) -> None:
-    """He initialisation with the centre tap of the narrow layers started as an identity.
-
-    The 8-channel ReLU layers die easily; an identity on top of the random weights keeps the signal
-    alive through all of them.
-    """
-    for name, module in model.named_modules():
+    """He initialisation, which keeps the narrow ReLU layers alive; the residual starts near zero."""
+    for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Conv3d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        if isinstance(module, nn.Conv3d) and name.startswith(("map", "fuse")):
-            with torch.no_grad():
-                module.weight.mul_(0.5)
-                module.weight[:, :, 1, 1, 1] += torch.eye(module.out_channels)
     if model.residual:
         nn.init.normal_(model.reconstruct.weight, std=LAST_STD)
 

@@ -11,12 +11,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import torch
-
 from vsr_cli.frames import ClipInfo
 from vsr_cli.media import VideoReader, VideoWriter
 from vsr_cli.models.load import LoadedChain
 from vsr_cli.pipeline.device import precision_name
+from vsr_cli.pipeline.stages import StageSettings
 from vsr_cli.specs import UpscaleSpec
 
 T = TypeVar("T")
@@ -26,8 +25,11 @@ T = TypeVar("T")
 class Start:
     """What will run on what; known before the first frame is computed."""
 
+    input: Path
+    output: Path
     frames: int | None  # an estimate, for progress
     model: str  # names of the stages joined by a plus
+    scale: int
     domain: str | None
     device: str
     precision: str
@@ -36,22 +38,33 @@ class Start:
     @classmethod
     def of(
         cls,
+        spec: UpscaleSpec,
         chain: LoadedChain,
+        settings: StageSettings,
         reader: VideoReader,
         writer: VideoWriter,
-        spec: UpscaleSpec,
-        *,
-        device: torch.device,
-        precision: torch.dtype,
     ) -> Self:
         return cls(
+            input=reader.path,
+            output=writer.path,
             frames=_frames_within(reader.info, spec),
             model="+".join(stage.spec.name for stage in chain.stages),
+            scale=spec.scale,
             domain=chain.domain,
-            device=str(device),
-            precision=precision_name(precision),
+            device=str(settings.device),
+            precision=precision_name(settings.precision),
             warnings=(*chain.warnings, *reader.warnings, *writer.warnings),
         )
+
+
+class Listener:
+    """Is told how a run goes on; this one keeps still."""
+
+    def on_start(self, start: Start) -> None:
+        """All is opened and loaded, the first frame comes next."""
+
+    def on_frame(self, number: int) -> None:
+        """So many frames are written."""
 
 
 def _frames_within(info: ClipInfo, spec: UpscaleSpec) -> int | None:
@@ -126,21 +139,19 @@ class UpscaleReport:
     def of(
         cls,
         start: Start,
-        spec: UpscaleSpec,
         watch: Stopwatch,
         *,
-        paths: tuple[Path, Path],
         frames: tuple[int, int],
         scene_cuts: int,
         warnings: list[str],
     ) -> Self:
-        """``paths`` are input and output, ``frames`` those written and those expected."""
+        """``frames`` are those written and those expected, ``warnings`` those since the start."""
         seconds = watch.elapsed()
         return cls(
-            input=str(paths[0]),
-            output=str(paths[1]),
+            input=str(start.input),
+            output=str(start.output),
             model=start.model,
-            scale=spec.scale,
+            scale=start.scale,
             domain=start.domain,
             device=start.device,
             precision=start.precision,
@@ -154,7 +165,7 @@ class UpscaleReport:
                 "encode_s": round(watch.total("encode"), 3),
             },
             scene_cuts=scene_cuts,
-            warnings=list(dict.fromkeys(warnings)),
+            warnings=list(dict.fromkeys([*start.warnings, *warnings])),
             peak_rss_mb=peak_rss_mb(),
         )
 

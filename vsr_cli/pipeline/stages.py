@@ -19,6 +19,7 @@ from vsr_cli.frames import ClipInfo, Frame, PixelFormat
 from vsr_cli.imaging.resample import enlarge
 from vsr_cli.models.load import LoadedChain, LoadedModel
 from vsr_cli.models.rewrite import channels_last, rewrite
+from vsr_cli.pipeline.device import choose_device, choose_precision
 from vsr_cli.pipeline.tiling import TiledModel
 from vsr_cli.pipeline.window import windows
 from vsr_cli.specs import Chroma, UpscaleSpec
@@ -40,18 +41,17 @@ class StageSettings:
     tile: int = 0
 
     @classmethod
-    def of(
-        cls,
-        spec: UpscaleSpec,
-        pixel_format: PixelFormat,
-        *,
-        device: torch.device,
-        precision: torch.dtype,
-    ) -> Self:
-        """What the stages need of the user's settings."""
+    def of(cls, spec: UpscaleSpec, pixel_format: PixelFormat) -> Self:
+        """What the stages need of the user's settings.
+
+        Raises:
+            ValueError: not a device or a precision.
+            DeviceError: the device that was named is not there.
+        """
+        device = choose_device(spec.device)
         return cls(
             device=device,
-            precision=precision,
+            precision=choose_precision(spec.precision, device),
             pixel_format=pixel_format,
             chroma=spec.chroma,
             batch_size=spec.batch_size,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
 from vsr_cli.errors import OutputError
 from vsr_cli.frames import Frame
-from vsr_cli.media import VideoWriter, check_output, open_reader, open_writer
+from vsr_cli.media import VideoReader, VideoWriter, check_output, open_reader, open_writer
 from vsr_cli.models.load import load_chain
-from vsr_cli.pipeline.device import choose_device, choose_precision
 from vsr_cli.pipeline.prefetch import prefetch
-from vsr_cli.pipeline.report import Start, Stopwatch, UpscaleReport
+from vsr_cli.pipeline.report import Listener, Start, Stopwatch, UpscaleReport
 from vsr_cli.pipeline.shots import mark_shots
 from vsr_cli.pipeline.stages import StageSettings, output_info, run_stages
 from vsr_cli.specs import EncodingSpec, UpscaleSpec
@@ -27,65 +26,55 @@ def upscale_video(
     encoding: EncodingSpec | None = None,
     *,
     overwrite: bool = False,
-    on_start: Callable[[Start], None] | None = None,
-    on_frame: Callable[[int], None] | None = None,
+    listener: Listener | None = None,
 ) -> UpscaleReport:
     """Upscale one video file; the target appears when it is complete, or not at all.
 
-    Args:
-        source: any video that FFmpeg reads.
-        target: the file to write; its ending names the container.
-        spec: model, scale, device and the like.
-        encoding: codec and its settings.
-        overwrite: replace a target that exists.
-        on_start: told what will run on what, before the first frame.
-        on_frame: told the number of frames written so far, after each.
+    Its ending names the container; ``overwrite`` lets it replace a file that exists. Audio, times
+    and tags are those of the source.
 
     Raises:
         ValueError: settings that cannot be.
         VsrError: the file, the weights, the device or the disk does not play along.
     """
-    spec, encoding = spec or UpscaleSpec(), encoding or EncodingSpec()
+    spec, encoding, listener = (
+        spec or UpscaleSpec(),
+        encoding or EncodingSpec(),
+        listener or Listener(),
+    )
     watch = Stopwatch()
     check_output(target, overwrite=overwrite, input_path=source)
-    device = choose_device(spec.device)
-    precision = choose_precision(spec.precision, device)
-    cut = {"start_s": spec.start_s, "end_s": spec.end_s}
     with ExitStack() as stack:
-        reader = stack.enter_context(open_reader(source, **cut))
+        reader = stack.enter_context(open_reader(source, start_s=spec.start_s, end_s=spec.end_s))
         chain = load_chain(spec.model, spec.scale, domain=spec.domain, weights=spec.weights)
-        info = output_info(reader.info, spec.scale)
+        settings = StageSettings.of(spec, reader.info.pixel_format)
         writer = stack.enter_context(
-            open_writer(target, info, encoding, copy_from=source, overwrite=overwrite, **cut)
+            open_writer(
+                target,
+                output_info(reader.info, spec.scale),
+                encoding or EncodingSpec(),
+                copy_from=source,
+                start_s=spec.start_s,
+                end_s=spec.end_s,
+                overwrite=overwrite,
+            )
         )
-        start = Start.of(chain, reader, writer, spec, device=device, precision=precision)
-        if on_start:
-            on_start(start)
-        settings = StageSettings.of(spec, info.pixel_format, device=device, precision=precision)
+        start = Start.of(spec, chain, settings, reader, writer)
+        listener.on_start(start)
         decoded = stack.enter_context(prefetch(watch.each("decode", reader), PREFETCH_FRAMES))
-        shots = mark_shots(watch.each("wait", decoded), info.pixel_format, spec.scene_threshold)
-        upscaled = watch.each("model", run_stages(shots, chain, settings))
-        finished = stack.enter_context(prefetch(upscaled, PREFETCH_FRAMES))
-        written, scene_cuts = _write(finished, writer, watch, on_frame)
-        expected = reader.packets_read if _is_whole(spec) else reader.frames_read
-        if written != expected:
-            raise OutputError(f"{source} holds {expected} frames, but {written} were upscaled")
+        frames = watch.each("wait", decoded)
+        frames = mark_shots(frames, settings.pixel_format, spec.scene_threshold)
+        frames = watch.each("model", run_stages(frames, chain, settings))
+        finished = stack.enter_context(prefetch(frames, PREFETCH_FRAMES))
+        written, scene_cuts = _write(finished, writer, watch, listener)
+        expected = _check_complete(written, reader, spec)
     return UpscaleReport.of(
-        start,
-        spec,
-        watch,
-        paths=(source, target),
-        frames=(written, expected),
-        scene_cuts=scene_cuts,
-        warnings=[*chain.warnings, *reader.warnings, *writer.warnings],
+        start, watch, frames=(written, expected), scene_cuts=scene_cuts, warnings=reader.warnings
     )
 
 
 def _write(
-    frames: Iterable[Frame],
-    writer: VideoWriter,
-    watch: Stopwatch,
-    on_frame: Callable[[int], None] | None,
+    frames: Iterable[Frame], writer: VideoWriter, watch: Stopwatch, listener: Listener
 ) -> tuple[int, int]:
     """Encode all frames; returns their number and that of the scene cuts among them."""
     written = shot = 0
@@ -93,10 +82,14 @@ def _write(
         with watch.block("encode"):
             writer.write(frame)
         shot = frame.shot
-        if on_frame:
-            on_frame(written)
+        listener.on_frame(written)
     return written, shot
 
 
-def _is_whole(spec: UpscaleSpec) -> bool:
-    return not spec.start_s and spec.end_s is None
+def _check_complete(written: int, reader: VideoReader, spec: UpscaleSpec) -> int:
+    """Compare with the demuxer's count; inside a cut, which it cannot count, with the decoder's."""
+    is_whole = not spec.start_s and spec.end_s is None
+    expected = reader.packets_read if is_whole else reader.frames_read
+    if written != expected:
+        raise OutputError(f"{reader.path} holds {expected} frames, but {written} were upscaled")
+    return expected

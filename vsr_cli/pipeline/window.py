@@ -24,9 +24,7 @@ def windows(frames: Iterable[Frame], size: int) -> Iterator[Window]:
     if size < 1 or size % 2 == 0:
         raise ValueError(f"window size must be odd and at least 1, got {size}")
     reach = size // 2
-    held: deque[Frame] = (
-        deque()
-    )  # up to ``reach`` frames before the middle, the middle, those after
+    held: deque[Frame] = deque()  # up to ``reach`` frames, the middle one, and those after it
     middle = 0  # position of the middle frame in ``held``
     for frame in chain(frames, [None]):
         if frame is None or (held and frame.shot != held[-1].shot):

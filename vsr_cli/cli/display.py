@@ -1,0 +1,55 @@
+"""What ``vsr upscale`` shows on stderr while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+import click
+
+from vsr_cli.cli.progress import Advance, progress_bar
+from vsr_cli.pipeline.report import Listener, Start
+
+
+class UpscaleDisplay(Listener):
+    """Warnings, one line that says what runs on what, and a bar; nothing when ``quiet``."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        self._shown: set[str] = set()
+        self._stack = ExitStack()
+        self._advance: Advance | None = None
+
+    def on_start(self, start: Start) -> None:
+        self.warn(start.warnings)
+        if self.quiet:
+            return
+        domain = f" ({start.domain} weights)" if start.domain else ""
+        line = f"{start.model} x{start.scale}{domain} on {start.device}, {start.precision}"
+        click.echo(line, err=True)
+        self._advance = self._stack.enter_context(progress_bar("upscale", start.frames))
+
+    def on_frame(self, number: int) -> None:
+        del number
+        if self._advance is not None:
+            self._advance()
+
+    def warn(self, warnings: Iterable[str]) -> None:
+        """Show each warning once, on a line of its own; also when ``quiet``."""
+        for warning in warnings:
+            if warning not in self._shown:
+                self._shown.add(warning)
+                click.echo(f"Warning: {warning}", err=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, traceback)
