@@ -37,12 +37,7 @@ def upscale_video(
         ValueError: settings that cannot be.
         VsrError: the file, the weights, the device or the disk does not play along.
     """
-    spec, encoding, listener = (
-        spec or UpscaleSpec(),
-        encoding or EncodingSpec(),
-        listener or Listener(),
-    )
-    watch = Stopwatch()
+    spec, listener, watch = spec or UpscaleSpec(), listener or Listener(), Stopwatch()
     check_output(target, overwrite=overwrite, input_path=source)
     with ExitStack() as stack:
         reader = stack.enter_context(open_reader(source, start_s=spec.start_s, end_s=spec.end_s))
