@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from vsr_cli.cli.progress import Advance
     from vsr_cli.metrics import ClipScores, MeanScores
-    from vsr_cli.pipeline.evaluate import Evaluation
-    from vsr_cli.pipeline.report import Start
+    from vsr_cli.pipeline.evaluate import Evaluation, EvaluationStart
 
 DEFAULTS = UpscaleSpec()
 FILE = click.Path(path_type=Path)
@@ -114,7 +113,7 @@ class _Show:
         self._warned: set[str] = set()
         self._advance: Advance | None = None
 
-    def start(self, start: Start) -> None:
+    def start(self, start: EvaluationStart) -> None:
         self.warn(start.warnings)
         if start.model and not self.quiet:
             domain = f", {start.domain} weights" if start.domain else ""

@@ -17,7 +17,6 @@ from vsr_cli.frames import Frame, PixelFamily, PixelFormat
 from vsr_cli.metrics import ClipAccumulator, ClipScores, MeanScores, mean_over_clips, scores_to_json
 from vsr_cli.models.load import LoadedChain, load_chain
 from vsr_cli.pipeline.device import choose_device, choose_precision, precision_name
-from vsr_cli.pipeline.report import Start
 from vsr_cli.pipeline.shots import mark_shots
 from vsr_cli.pipeline.stages import StageSettings, run_stage, to_codes
 from vsr_cli.pipeline.truth import (
@@ -43,6 +42,18 @@ COLORS: Mapping[PixelFamily, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationStart:
+    """What will be scored on what; known before the first frame is computed."""
+
+    frames: int | None  # an estimate, for progress
+    model: str | None  # names of the stages joined by a plus; None: files are compared
+    domain: str | None
+    device: str
+    precision: str
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """The scores of all clips, and how they came about."""
 
@@ -65,7 +76,7 @@ def evaluate_clips(
     truths: Sequence[Path],
     spec: EvaluateSpec,
     *,
-    on_start: Callable[[Start], None] | None = None,
+    on_start: Callable[[EvaluationStart], None] | None = None,
     on_frame: Callable[[], object] | None = None,
 ) -> Evaluation:
     """Score a model, or files, against ground truth.
@@ -134,11 +145,11 @@ class _Run:
         chain = load_chain(spec.model, spec.scale, domain=spec.domain, weights=spec.weights)
         return cls(spec, chain, device, precision, on_frame)
 
-    def start(self, paths: Sequence[Path], warnings: tuple[str, ...]) -> Start:
+    def start(self, paths: Sequence[Path], warnings: tuple[str, ...]) -> EvaluationStart:
         chain = self.chain
-        return Start(
+        return EvaluationStart(
             frames=estimate_frames(paths),
-            model="" if chain is None else "+".join(stage.spec.name for stage in chain.stages),
+            model=None if chain is None else _chain_name(chain),
             domain=None if chain is None else chain.domain,
             device=str(self.device),
             precision=precision_name(self.precision),
@@ -209,7 +220,7 @@ class _Run:
         degradation = f"given: {spec.lr}" if spec.lr else DEGRADATION
         stages = () if chain is None else chain.stages
         return {
-            "model": "+".join(stage.spec.name for stage in stages) or None,
+            "model": None if chain is None else _chain_name(chain),
             "against": None if spec.against is None else str(spec.against),
             "scale": self.scale,
             "domain": None if chain is None else chain.domain,
@@ -227,6 +238,11 @@ class _Run:
             "scene_threshold": spec.scene_threshold,
             "version": __version__,
         }
+
+
+def _chain_name(chain: LoadedChain) -> str:
+    """The names of a chain's stages joined by a plus."""
+    return "+".join(stage.spec.name for stage in chain.stages)
 
 
 def _network_input(frame: Frame, pixel_format: PixelFormat, device: torch.device) -> Tensor:
