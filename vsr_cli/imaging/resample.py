@@ -64,9 +64,10 @@ def enlarge(image: Tensor, scale: int) -> Tensor:
     batch, channels, height, width = image.shape
     flat = image.reshape(batch * channels, 1, height, width)
     flat = mirror_pad(flat, RADIUS)
-    rows = F.conv2d(flat, taps[:, None, :, None])  # (B*C, s, H, W+4)
-    rows = rows.transpose(1, 2).reshape(batch * channels, 1, height * scale, width + 2 * RADIUS)
-    columns = F.conv2d(rows, taps[:, None, None, :])  # (B*C, s, s*H, W)
+    with torch.autocast(image.device.type, enabled=False):  # this is the base of the networks
+        rows = F.conv2d(flat, taps[:, None, :, None])  # (B*C, s, H, W+4)
+        rows = rows.transpose(1, 2).reshape(batch * channels, 1, height * scale, -1)
+        columns = F.conv2d(rows, taps[:, None, None, :])  # (B*C, s, s*H, W)
     columns = columns.permute(0, 2, 3, 1)
     return columns.reshape(batch, channels, height * scale, width * scale)
 

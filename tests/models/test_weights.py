@@ -1,0 +1,135 @@
+"""Weight files: what is refused, what is warned about, and which one is chosen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from vsr_cli.errors import WeightsError
+from vsr_cli.models import get_spec, weights
+from vsr_cli.models.load import load_chain
+from vsr_cli.models.weights import (
+    ReleasedWeights,
+    WeightRecord,
+    choose_domain,
+    file_sha256,
+    fill,
+    read_weights,
+    released_weights,
+    save_weights,
+)
+
+
+def test_record_travels_with_the_file(random_weights: tuple[Path, Path]) -> None:
+    _, record = read_weights(random_weights[1])
+    assert (record.arch, record.scale, record.window) == ("srnet3d", 2, 5)
+    assert record.partner_sha256 == file_sha256(random_weights[0])
+
+
+def test_damaged_file_is_refused(random_weights: tuple[Path, Path]) -> None:
+    path = random_weights[0]
+    digest = file_sha256(path)
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(WeightsError, match="damaged"):
+        read_weights(path, sha256=digest)
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    with pytest.raises(WeightsError, match="does not exist"):
+        read_weights(path)
+    path.write_bytes(b"no safetensors at all")
+    with pytest.raises(WeightsError, match="not a safetensors file"):
+        read_weights(path)
+    save_file({"a": torch.zeros(1)}, path)
+    with pytest.raises(WeightsError, match="no vsr record"):
+        read_weights(path)
+
+
+def test_wrong_keys_and_shapes_are_named(tmp_path: Path) -> None:
+    model = get_spec("fsrcnn").build(2, True)
+    tensors = dict(model.state_dict())
+    tensors["extra"] = tensors.pop("shrink.bias")
+    tensors["expand.bias"] = torch.zeros(3)
+    with pytest.raises(WeightsError, match=r"missing: shrink\.bias; unexpected: extra; expand"):
+        fill(model, tensors, tmp_path / "w.safetensors")
+
+
+def test_another_partner_gives_a_warning(random_weights: tuple[Path, Path], tmp_path: Path) -> None:
+    assert not load_chain("2d3d", 2, weights=random_weights).warnings
+    other = tmp_path / "other.safetensors"
+    save_weights(other, get_spec("fsrcnn").build(2, True), WeightRecord(arch="fsrcnn", scale=2))
+    (warning,) = load_chain("2d3d", 2, weights=(other, random_weights[1])).warnings
+    assert "trained behind other 2D weights" in warning
+    (warning,) = load_chain("bicubic+srnet3d", 2, weights=(random_weights[1],)).warnings
+    assert "bicubic" in warning
+
+
+def test_files_that_do_not_belong_are_refused(random_weights: tuple[Path, Path]) -> None:
+    frame, clip = random_weights
+    with pytest.raises(WeightsError, match="not in fsrcnn"):
+        load_chain("fsrcnn", 2, weights=(clip,))
+    with pytest.raises(WeightsError, match="scale 2, not for 3"):
+        load_chain("fsrcnn", 3, weights=(frame,))
+    with pytest.raises(WeightsError, match="two weight files"):
+        load_chain("fsrcnn", 2, weights=(frame, frame))
+
+
+def test_scales_and_orders_that_cannot_be(random_weights: tuple[Path, Path]) -> None:
+    with pytest.raises(ValueError, match="known are 2, 3, 4"):
+        load_chain("fsrcnn", 7, weights=random_weights[:1])
+    with pytest.raises(ValueError, match="0 stages that enlarge"):
+        load_chain("srnet3d", 2, weights=random_weights[1:])
+    with pytest.raises(ValueError, match="2 stages that enlarge"):
+        load_chain("bicubic+fsrcnn", 2, weights=random_weights[:1])
+
+
+def test_three_d_first_is_a_chain_too(random_weights: tuple[Path, Path]) -> None:
+    chain = load_chain("srnet3d+fsrcnn", 2, weights=random_weights)
+    assert [stage.scale for stage in chain.stages] == [1, 2]
+
+
+@pytest.fixture
+def released(monkeypatch: pytest.MonkeyPatch) -> list[ReleasedWeights]:
+    entries: list[ReleasedWeights] = []
+    monkeypatch.setattr(weights, "released_weights", lambda: tuple(entries))
+    return entries
+
+
+def _entry(model: str, domain: str, scale: int = 2) -> ReleasedWeights:
+    return ReleasedWeights(path=Path("x"), model=model, scale=scale, domain=domain, sha256="")
+
+
+def test_natural_is_chosen_else_the_only_domain(released: list[ReleasedWeights]) -> None:
+    released.append(_entry("fsrcnn", "climate"))
+    assert choose_domain(("fsrcnn",), 2, None) == "climate"
+    released.append(_entry("fsrcnn", "droplet"))
+    with pytest.raises(WeightsError, match=r"choose a --domain.*climate, droplet"):
+        choose_domain(("fsrcnn",), 2, None)
+    released.append(_entry("fsrcnn", "natural"))
+    assert choose_domain(("fsrcnn",), 2, None) == "natural"
+    assert choose_domain(("fsrcnn",), 2, "droplet") == "droplet"
+
+
+def test_domain_must_cover_every_stage(released: list[ReleasedWeights]) -> None:
+    released += [_entry("fsrcnn", "natural"), _entry("fsrcnn", "climate")]
+    released += [_entry("srnet3d", "climate")]
+    assert choose_domain(("fsrcnn", "srnet3d"), 2, None) == "climate"
+    with pytest.raises(WeightsError, match="fsrcnn x2 natural, fsrcnn x2 climate"):
+        choose_domain(("fsrcnn",), 4, None)
+
+
+def test_released_files_are_those_of_the_manifest() -> None:
+    for entry in released_weights():
+        tensors, record = read_weights(entry.path, sha256=entry.sha256)
+        assert (record.arch, record.scale, record.domain) == (
+            entry.model,
+            entry.scale,
+            entry.domain,
+        )
+        assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
