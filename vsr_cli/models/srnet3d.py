@@ -56,7 +56,7 @@ class SRNet3D(nn.Module):
 
 
 def _initialise(model: SRNet3D) -> None:
-    """He initialisation, which keeps the narrow ReLU layers alive; the residual starts near zero."""
+    """He initialisation keeps the narrow ReLU layers alive; the residual starts near zero."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Conv3d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")

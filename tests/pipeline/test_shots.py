@@ -1,0 +1,71 @@
+"""Scene cuts: found where they are, and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from vsr_cli.frames import Frame, PixelFormat
+from vsr_cli.media import open_reader
+from vsr_cli.pipeline.shots import dissimilarity, mark_shots
+from vsr_cli.specs import UpscaleSpec
+
+GRAY = PixelFormat("gray", "gray", 8)
+THRESHOLD = UpscaleSpec().scene_threshold
+
+
+def _picture(seed: int, shift: int = 0) -> torch.Tensor:
+    """Smooth blobs, (90, 160) uint8, moved to the right by ``shift`` pixels."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(1, 1, 6, 12, generator=generator)
+    fine = torch.nn.functional.interpolate(coarse, size=(90, 260), mode="bicubic")
+    return (fine[0, 0, :, shift : shift + 160].clamp(0, 1) * 255).to(torch.uint8)
+
+
+def _shots(pictures: list[torch.Tensor], threshold: float = THRESHOLD) -> list[int]:
+    frames = [Frame((picture,), pts=t) for t, picture in enumerate(pictures)]
+    return [frame.shot for frame in mark_shots(frames, GRAY, threshold)]
+
+
+def test_new_picture_is_a_cut_and_motion_is_none() -> None:
+    pictures = [_picture(1, 3 * t) for t in range(6)] + [_picture(2, 3 * t) for t in range(5)]
+    assert _shots(pictures) == [0] * 6 + [1] * 5
+
+
+def test_zero_turns_the_detector_off() -> None:
+    assert _shots([_picture(1), _picture(2), _picture(3)], threshold=0) == [0, 0, 0]
+
+
+def test_noise_on_black_and_a_flash_are_no_cuts() -> None:
+    torch.manual_seed(0)
+    noise = [torch.randint(0, 6, (90, 160), dtype=torch.uint8) for _ in range(4)]
+    assert _shots(noise) == [0] * 4
+    flash = (_picture(1).float() * 0.7).to(torch.uint8)
+    assert _shots([_picture(1), flash, _picture(1)]) == [0] * 3
+
+
+def test_dissimilarity_is_zero_for_the_same_and_large_for_the_inverse() -> None:
+    picture = _picture(4).float() / 255
+    assert dissimilarity(picture, picture) == pytest.approx(0, abs=1e-4)
+    assert dissimilarity(picture, 1 - picture) > 90
+
+
+def test_tiny_frames_work() -> None:
+    assert _shots([torch.zeros(1, 1, dtype=torch.uint8)] * 3) == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "cuts"),
+    [
+        ("bikes.mp4", [30, 76, 137, 187, 242]),  # read off the pictures
+        ("carphone_pristine.mp4", []),
+        ("mobile_cif_lossless.264", []),
+    ],
+)
+def test_cuts_of_real_clips(shared_data: Path, name: str, cuts: list[int]) -> None:
+    with open_reader(shared_data / "video" / name) as reader:
+        marked = mark_shots(reader, reader.info.pixel_format, THRESHOLD)
+        shots = [frame.shot for frame in marked]
+    assert [t for t in range(1, len(shots)) if shots[t] != shots[t - 1]] == cuts

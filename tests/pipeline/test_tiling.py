@@ -1,0 +1,57 @@
+"""Tiles: smaller ones when memory runs out, and an error when there are none smaller."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from vsr_cli.errors import DeviceError
+from vsr_cli.imaging.resample import RADIUS, enlarge
+from vsr_cli.pipeline.tiling import TiledModel
+
+FLOAT32 = 1e-5  # sums in another order
+
+
+class SmallMemory:
+    """Bicubic enlargement on a machine that holds so many pixels."""
+
+    def __init__(self, pixels: int, error: type[RuntimeError] = torch.OutOfMemoryError) -> None:
+        self.pixels = pixels
+        self.error = error
+        self.calls = 0
+
+    def __call__(self, frames: Tensor) -> Tensor:
+        self.calls += 1
+        if frames.numel() > self.pixels:
+            raise self.error("DefaultCPUAllocator: not enough memory: you tried to allocate")
+        return enlarge(frames, 2)
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError])
+def test_out_of_memory_halves_the_tile_and_says_so(
+    error: type[RuntimeError], caplog: pytest.LogCaptureFixture
+) -> None:
+    model = SmallMemory(70 * 70, error)
+    frames = torch.rand(1, 1, 150, 200)
+    tiled = TiledModel(model, scale=2, radius=RADIUS)
+    assert torch.allclose(tiled(frames), enlarge(frames, 2), atol=FLOAT32)
+    assert tiled.tile == 50
+    assert "going on with --tile 50" in caplog.text
+    calls = model.calls
+    tiled(frames)
+    assert model.calls == calls + 3 * 4  # the small tile is kept
+
+
+def test_no_memory_at_all_is_one_clear_error() -> None:
+    tiled = TiledModel(SmallMemory(10), scale=2, radius=RADIUS)
+    with pytest.raises(DeviceError, match="out of memory on cpu even with tiles of"):
+        tiled(torch.rand(1, 1, 100, 100))
+
+
+def test_other_errors_pass() -> None:
+    def broken(frames: Tensor) -> Tensor:
+        raise RuntimeError(f"shape {tuple(frames.shape)}")
+
+    with pytest.raises(RuntimeError, match="shape"):
+        TiledModel(broken, scale=1, radius=0)(torch.rand(1, 1, 4, 4))
