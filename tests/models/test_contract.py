@@ -71,8 +71,19 @@ def test_rewritten_equals_plain(name: str, scale: int, residual: bool) -> None:
 def test_tiled_equals_whole(name: str, scale: int, tile: int) -> None:
     spec = get_spec(name)
     model, frames = _build(spec, scale), _input(spec, height=41, width=33)
-    tiled = TiledModel(model, scale=scale, radius=spec.radius, tile=tile)
-    assert (tiled(frames) - model(frames)).abs().max() < ROUNDING
+    tiled, whole = (
+        TiledModel(model, scale=scale, radius=spec.radius, tile=size) for size in (tile, 0)
+    )
+    assert (tiled(frames) - whole(frames)).abs().max() < ROUNDING
+
+
+@pytest.mark.parametrize(("name", "scale"), CASES)
+def test_mirrored_border_is_out_of_sight(name: str, scale: int) -> None:
+    """Mirroring further than the network sees changes nothing: no zero padding is felt."""
+    spec = get_spec(name)
+    model, frames = _build(spec, scale), _input(spec)
+    near, far = (TiledModel(model, scale=scale, radius=spec.radius + more) for more in (0, 9))
+    assert (near(frames) - far(frames)).abs().max() < ROUNDING
 
 
 @pytest.mark.parametrize(("name", "scale"), CASES)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vsr_cli.errors import DeviceError
+from vsr_cli.imaging.resample import mirror_pad
 
 logger = logging.getLogger(__name__)
 
@@ -18,8 +19,10 @@ SMALLEST_TILE = 32  # below this a frame that does not fit is an error
 class TiledModel:
     """Call a network on (..., H, W), whole or in tiles, and halve the tile when memory runs out.
 
-    Tiles overlap by the network's receptive radius and meet the frame's border only where it is,
-    so the result equals the whole to rounding. Once halved, the tile stays small.
+    The frame is continued by its mirror image as far as the network sees, since a network that
+    learned from patches does not know the zeros that it would pad a border with. Tiles overlap by
+    the receptive radius, so the result equals the whole to rounding. Once halved, the tile stays
+    small.
     """
 
     def __init__(
@@ -38,7 +41,7 @@ class TiledModel:
         """
         while True:
             try:
-                return self._tiled(frames) if self.tile else self.run(frames)
+                return self._tiled(frames)
             except (torch.OutOfMemoryError, RuntimeError) as error:
                 if not _is_out_of_memory(error):
                     raise
@@ -59,20 +62,18 @@ class TiledModel:
 
     def _tiled(self, frames: Tensor) -> Tensor:
         height, width = frames.shape[-2:]
+        s, margin = self.scale, 2 * self.radius
+        padded = mirror_pad(frames, self.radius)
+        inside = slice(s * self.radius, -s * self.radius or None)
+        if not self.tile or max(height, width) <= self.tile:
+            return self.run(padded)[..., inside, inside]
         result: Tensor | None = None
         for top, bottom in _spans(height, self.tile):
             for left, right in _spans(width, self.tile):
-                y0, y1 = max(0, top - self.radius), min(height, bottom + self.radius)
-                x0, x1 = max(0, left - self.radius), min(width, right + self.radius)
-                sr = self.run(frames[..., y0:y1, x0:x1])
+                sr = self.run(padded[..., top : bottom + margin, left : right + margin])
                 if result is None:
-                    s = self.scale
                     result = sr.new_empty((*sr.shape[:-2], s * height, s * width))
-                result[..., s * top : s * bottom, s * left : s * right] = sr[
-                    ...,
-                    s * (top - y0) : s * (bottom - y0),
-                    s * (left - x0) : s * (right - x0),
-                ]
+                result[..., s * top : s * bottom, s * left : s * right] = sr[..., inside, inside]
         if result is None:
             raise ValueError(f"frames must not be empty, got {tuple(frames.shape)}")
         return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -22,6 +23,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """The state of ``save_checkpoint``, on the CPU; tensors and plain values only."""
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError) as error:
-        raise WeightsError(f"checkpoint {path} cannot be read: {error}") from error
+    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
+        raise WeightsError(
+            f"checkpoint {path} cannot be read: start again without --resume"
+        ) from error
     return state

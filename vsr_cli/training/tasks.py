@@ -10,7 +10,10 @@ from torch import Tensor, nn
 
 from vsr_cli.metrics import psnr
 from vsr_cli.models.rewrite import channels_last
+from vsr_cli.pipeline.tiling import TiledModel
 from vsr_cli.training.pairs import CONTEXT, ClipPair, PatchSampler, to_unit
+
+MIRRORED = 16  # pixels beyond the border that validation shows a network; above every radius
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -84,12 +87,14 @@ def validation_psnr(
     scores = []
     with torch.inference_mode():
         for clip in clips:
-            border = max(clip.hr.shape[-1] // clip.lr.shape[-1], 2)
+            scale = clip.hr.shape[-1] // clip.lr.shape[-1]
+            network = TiledModel(task.forward, scale=scale, radius=MIRRORED)
+            border = max(scale, 2)
             times = torch.linspace(0, clip.num_frames - 1, num_frames).round().long()
             per_frame = []
             for time in times.tolist():
                 lr = window_at(clip.lr, time, task.window).to(device)
-                sr = (task.forward(lr).float().clamp(0, 1) * 255).round().cpu()[0, 0] / 255
+                sr = (network(lr).float().clamp(0, 1) * 255).round().cpu()[0, 0] / 255
                 inside = slice(border, -border)
                 truth = to_unit(clip.hr[time, 0])
                 per_frame.append(psnr(sr[inside, inside], truth[inside, inside]))

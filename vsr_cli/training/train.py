@@ -12,9 +12,10 @@ from torch import nn
 from vsr_cli.errors import OutputError
 from vsr_cli.models import get_spec, parse_chain
 from vsr_cli.models.load import load_model
-from vsr_cli.models.rewrite import rewrite
+from vsr_cli.models.rewrite import channels_last, rewrite
 from vsr_cli.models.weights import WeightRecord, file_sha256, fill, read_weights, save_weights
 from vsr_cli.pipeline.device import choose_device, choose_precision
+from vsr_cli.pipeline.tiling import TiledModel
 from vsr_cli.specs import TrainSpec
 from vsr_cli.training.loop import LoopSettings, Progress, fit
 from vsr_cli.training.pairs import ClipPair, load_clip, upscale_pair
@@ -106,8 +107,9 @@ def _load(spec: TrainSpec, paths: Sequence[Path]) -> list[ClipPair]:
         return clips
     _, record = read_weights(spec.behind)
     loaded = load_model(get_spec(record.arch), spec.scale, path=spec.behind)
-    model = rewrite(loaded.module)
-    return [upscale_pair(clip, model) for clip in clips]
+    module = channels_last(rewrite(loaded.module))
+    network = TiledModel(module, scale=loaded.scale, radius=loaded.spec.radius)
+    return [upscale_pair(clip, network) for clip in clips]
 
 
 def _record(

@@ -1,0 +1,148 @@
+"""vsr upscale: words to a run, its report, and bad input in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from vsr_cli.cli import main
+
+Clip = Callable[..., Path]
+REPORT_KEYS = [
+    *["input", "output", "model", "scale", "domain", "device", "precision"],
+    *["frames", "frames_expected", "seconds", "fps", "stages", "scene_cuts"],
+    *["warnings", "peak_rss_mb"],
+]
+
+
+def _run(*args: str | Path) -> Result:
+    return CliRunner().invoke(main, ["upscale", *map(str, args)])
+
+
+def test_json_is_one_document(make_clip: Clip, tmp_path: Path) -> None:
+    source = make_clip("in.mp4")
+    result = _run(source, tmp_path / "o.mp4", "--model", "bicubic", "--json")
+    assert result.exit_code == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert list(report) == REPORT_KEYS
+    assert (report["frames"], report["frames_expected"], report["scene_cuts"]) == (5, 5, 4)
+    assert list(report["stages"]) == ["decode_s", "model_s", "encode_s"]
+
+
+def test_summary_is_one_line_and_progress_goes_to_stderr(make_clip: Clip, tmp_path: Path) -> None:
+    result = _run(make_clip("in.mp4"), tmp_path / "o.mp4", "--model", "bicubic", "--scale", "3")
+    assert result.exit_code == 0, result.stderr
+    (line,) = result.stdout.splitlines()
+    assert line.startswith(f"{tmp_path / 'o.mp4'}: 5 frames x3 with bicubic on ")
+    assert "bicubic x3 on " in result.stderr
+    assert "5/5" in result.stderr
+
+
+def test_quiet_keeps_stderr_empty(make_clip: Clip, tmp_path: Path) -> None:
+    result = _run(make_clip("in.mp4"), tmp_path / "o.mp4", "--model", "bicubic", "--quiet")
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_own_weights_and_their_warning(
+    make_clip: Clip, random_weights: tuple[Path, Path], tmp_path: Path
+) -> None:
+    args = ["--model", "bicubic+srnet3d", "--weights", random_weights[1], "--json"]
+    result = _run(make_clip("in.mp4"), tmp_path / "o.mp4", *args)
+    assert result.exit_code == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert (report["model"], report["domain"]) == ("bicubic+srnet3d", None)
+    (warning,) = report["warnings"]
+    assert "trained behind other 2D weights" in warning
+    assert f"Warning: {warning}" in result.stderr
+
+
+BAD_INPUT = {
+    "missing": (["no.mp4", "o.mp4"], 1, "no.mp4 does not exist"),
+    "no video": (["text.mp4", "o.mp4"], 1, "text.mp4 is not a video"),
+    "empty": (["zero.mp4", "o.mp4"], 1, "zero.mp4 is empty"),
+    "folder": ([".", "o.mp4"], 1, "is a folder"),
+    "unknown model": (["in.mp4", "o.mp4", "--model", "foo"], 2, "unknown model 'foo': known are"),
+    "unknown scale": (["in.mp4", "o.mp4", "--model", "fsrcnn", "--scale", "7"], 2, "no scale 7"),
+    "no weights": (
+        ["in.mp4", "o.mp4", "--model", "fsrcnn", "--scale", "4", "--domain", "mars"],
+        1,
+        "no released weights for fsrcnn x4 of domain 'mars'; there are:",
+    ),
+    "no folder": (["in.mp4", "no/o.mp4"], 1, "folder no does not exist"),
+    "exists": (["in.mp4", "text.mp4"], 1, "text.mp4 exists; give --overwrite"),
+    "itself": (["in.mp4", "in.mp4", "--overwrite"], 2, "is the input"),
+    "extension": (["in.mp4", "o.xyz"], 2, "no container fits"),
+    "no extension": (["in.mp4", "o"], 2, "no container fits"),
+    "device": (["in.mp4", "o.mp4", "--device", "tpu"], 2, "device must be auto, cpu, cuda"),
+    "scale 0": (["in.mp4", "o.mp4", "--scale", "0"], 2, "scale must be at least 1"),
+    "crf": (["in.mp4", "o.mp4", "--crf", "99"], 2, "crf must be in 0..63"),
+    "codec": (["in.mp4", "o.mp4", "--codec", "nope"], 2, "codec 'nope' is unknown"),
+    "pix-fmt": (["in.mp4", "o.mp4", "--pix-fmt", "nope"], 2, "cannot hold pixel format 'nope'"),
+    "tile": (["in.mp4", "o.mp4", "--tile", "3"], 2, "tile must be 0"),
+    "threshold": (["in.mp4", "o.mp4", "--scene-threshold", "200"], 2, "must be 0 to 100"),
+    "start after end": (["in.mp4", "o.mp4", "--start", "3", "--end", "2"], 2, "later than start"),
+    "after the clip": (["in.mp4", "o.mp4", "--start", "99"], 1, "no frame lies between"),
+    "weights": (["in.mp4", "o.mp4", "--weights", "text.mp4"], 1, "not a safetensors file"),
+    "precision": (["in.mp4", "o.mp4", "--precision", "int8"], 2, "precision must be auto"),
+    "nothing enlarges": (["in.mp4", "o.mp4", "--model", "srnet3d"], 2, "0 stages that enlarge"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_INPUT)
+def test_bad_input_is_one_line_and_nothing_is_written(
+    case: str, make_clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    args, code, words = BAD_INPUT[case]
+    make_clip("in.mp4")
+    (tmp_path / "text.mp4").write_text("hello")
+    (tmp_path / "zero.mp4").touch()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.chdir(tmp_path)
+    result = _run(*args, *([] if "--model" in args else ["--model", "bicubic"]), "--quiet")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert words in line
+    assert result.exit_code == code
+    assert result.stdout == ""
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_missing_gpu_is_an_error(make_clip: Clip, tmp_path: Path) -> None:
+    args = ["--model", "bicubic", "--device", "cuda", "--quiet"]
+    result = _run(make_clip("in.mp4"), tmp_path / "o.mp4", *args)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert "device cuda is not there" in result.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_killed_run_leaves_no_target(make_clip: Clip, tmp_path: Path, number: int) -> None:
+    source = make_clip("in.mp4", pts=[900 * t for t in range(4000)])
+    target = tmp_path / "o.mp4"
+    command = [sys.executable, "-m", "vsr_cli", "upscale", str(source), str(target)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [*command, "--model", "bicubic", "--scale", "4"],
+        stderr=subprocess.DEVNULL,
+        env=environment,
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".o.mp4*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+        assert process.poll() is None
+    process.send_signal(number)
+    assert process.wait(30) == (-number if number == signal.SIGKILL else 130)
+    assert not target.exists()
+    result = _run(source, target, "--model", "bicubic", "--end", "0.05", "--quiet")
+    assert result.exit_code == 0, result.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"in.mp4", "o.mp4"}

@@ -1,0 +1,219 @@
+"""Training: it learns, it resumes to the same weights, and its files say what they are."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from vsr_cli.cli import main
+from vsr_cli.errors import WeightsError
+from vsr_cli.models.weights import file_sha256, read_weights
+from vsr_cli.specs import Recipe, TrainSpec
+from vsr_cli.training.loop import FINAL_RATE, Progress, learning_rate
+from vsr_cli.training.losses import LOSSES
+from vsr_cli.training.recipes import RECIPES, find_recipe
+from vsr_cli.training.train import train
+
+SMALL = Recipe(
+    steps=40, batch_size=4, patch=16, margin=2, learning_rate=2e-3, warmup_steps=5, ema_decay=0.8
+)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Callable[[str, int], Path]:
+    """Writes eight frames of moving waves, with edges that bicubic interpolation blurs."""
+
+    def make(name: str, seed: int) -> Path:
+        draw = np.random.default_rng(seed)
+        rows, columns = np.mgrid[0:64, 0:64]
+        path = tmp_path / name
+        with av.open(str(path), "w") as output:
+            stream = output.add_stream("ffv1", rate=25)
+            assert isinstance(stream, av.VideoStream)
+            stream.pix_fmt, stream.width, stream.height = "gray", 64, 64
+            angle = draw.uniform(0, math.pi)
+            for time in range(8):
+                phase = 0.7 * (columns * math.cos(angle) + rows * math.sin(angle) + 2 * time)
+                luma = 128 + 90 * np.sign(np.sin(phase / 3)) * np.abs(np.sin(phase / 3)) ** 0.3
+                picture = av.VideoFrame.from_ndarray(luma.astype(np.uint8), format="gray")
+                output.mux(stream.encode(picture))
+            output.mux(stream.encode(None))
+        return path
+
+    return make
+
+
+@pytest.fixture
+def spec(clip: Callable[[str, int], Path], tmp_path: Path) -> TrainSpec:
+    return TrainSpec(
+        model="fsrcnn",
+        data=(clip("train.mkv", 1),),
+        validation=(clip("validation.mkv", 2),),
+        output=tmp_path / "fsrcnn.safetensors",
+        recipe=SMALL,
+        precision="fp32",
+        checkpoint_every=20,
+        validation_frames=2,
+        device="cpu",
+    )
+
+
+def _keep_quiet(progress: Progress) -> None:
+    del progress
+
+
+def test_frame_model_learns(spec: TrainSpec) -> None:
+    losses: list[float] = []
+    (path,) = train(
+        replace(spec, recipe=replace(SMALL, steps=120)), lambda p: losses.append(p.loss)
+    )
+    assert np.mean(losses[-20:]) < 0.8 * np.mean(losses[:10])
+    _, record = read_weights(path)
+    assert (record.arch, record.scale, record.residual) == ("fsrcnn", 2, True)
+    assert record.training["steps"] == 120
+    assert record.training["data"] == ["train.mkv"]
+    curve = record.training["curve"]
+    assert curve[-1][0] == 120
+    assert curve[-1][1] > curve[0][1]
+
+
+def test_log_has_a_line_for_each_validation(spec: TrainSpec) -> None:
+    train(spec, _keep_quiet)
+    log = spec.output.with_suffix(".jsonl").read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in log.splitlines()]
+    assert [line["step"] for line in lines] == [20, 40]
+    assert all(line["psnr"] > 5 and line["loss"] > 0 for line in lines)
+
+
+def test_resumed_run_ends_with_the_same_weights(spec: TrainSpec, tmp_path: Path) -> None:
+    """Stopped after the first checkpoint, as by a kill, and taken up again."""
+    (whole,) = train(spec, _keep_quiet)
+
+    class KilledError(Exception):
+        pass
+
+    def kill(progress: Progress) -> None:
+        if progress.step == 27:
+            raise KilledError
+
+    broken = replace(spec, output=tmp_path / "broken.safetensors")
+    with pytest.raises(KilledError):
+        train(broken, kill)
+    assert not broken.output.exists()
+    seen: list[int] = []
+    (resumed,) = train(replace(broken, resume=True), lambda p: seen.append(p.step))
+    assert seen[0] == 21
+    for name, tensor in read_weights(whole)[0].items():
+        assert torch.equal(tensor, read_weights(resumed)[0][name]), name
+
+
+def test_clip_model_records_its_partner(spec: TrainSpec, tmp_path: Path) -> None:
+    (frame,) = train(spec, _keep_quiet)
+    recipe = replace(SMALL, steps=6)
+    clip_spec = replace(
+        spec, model="srnet3d", behind=frame, recipe=recipe, output=tmp_path / "c.safetensors"
+    )
+    (path,) = train(clip_spec, _keep_quiet)
+    _, record = read_weights(path)
+    assert (record.arch, record.window) == ("srnet3d", 5)
+    assert record.partner_sha256 == file_sha256(frame)
+    with pytest.raises(ValueError, match="give --behind"):
+        train(replace(clip_spec, behind=None, overwrite=True), _keep_quiet)
+
+
+def test_joint_run_writes_both_stages(spec: TrainSpec, tmp_path: Path) -> None:
+    recipe = replace(SMALL, steps=4, batch_size=2)
+    joint = replace(spec, model="2d3d", recipe=recipe, output=tmp_path / "joint.safetensors")
+    frame, clip_path = train(joint, _keep_quiet)
+    assert frame.name == "joint_fsrcnn.safetensors"
+    assert read_weights(clip_path)[1].partner_sha256 == file_sha256(frame)
+    again = replace(joint, start=(frame, clip_path), output=tmp_path / "again.safetensors")
+    started = read_weights(train(again, _keep_quiet)[0])[0]
+    # A short run from given weights stays near them; a fresh one would not.
+    for name, tensor in read_weights(frame)[0].items():
+        assert (tensor - started[name]).abs().max() < 0.02, name
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_losses_are_zero_or_least_for_equal_images(loss: str) -> None:
+    image = torch.rand(2, 1, 8, 8)
+    same, other = LOSSES[loss](image, image), LOSSES[loss](image, image + 0.1)
+    assert same <= 0.25 + 1e-6
+    assert other > 20
+
+
+def test_learning_rate_warms_up_and_decays() -> None:
+    recipe = replace(SMALL, steps=100, warmup_steps=10)
+    rates = [learning_rate(recipe, step) for step in range(101)]
+    assert rates[0] == pytest.approx(recipe.learning_rate / 10)
+    assert max(rates) == pytest.approx(recipe.learning_rate, rel=1e-3)
+    assert rates[100] == pytest.approx(FINAL_RATE * recipe.learning_rate)
+    assert all(later <= earlier for earlier, later in pairwise(rates[10:]))
+
+
+def test_recipes_are_found_by_name_and_chain() -> None:
+    assert find_recipe("fsrcnn+srnet3d") is RECIPES["2d3d"]
+    with pytest.raises(ValueError, match="there are fsrcnn, srnet3d, 2d3d"):
+        find_recipe("bicubic")
+
+
+def test_damaged_checkpoint_is_refused(spec: TrainSpec) -> None:
+    spec.output.with_suffix(".ckpt").write_bytes(b"no checkpoint")
+    with pytest.raises(WeightsError, match="cannot be read"):
+        train(replace(spec, resume=True), _keep_quiet)
+
+
+def _cli(*args: str | Path) -> Result:
+    return CliRunner().invoke(main, ["train", *map(str, args)])
+
+
+def test_command_trains(clip: Callable[[str, int], Path], tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    clip("runs/a.mkv", 1)
+    tuning = ["--steps", "3", "--batch-size", "2", "--patch", "16", "--device", "cpu"]
+    result = _cli("fsrcnn", tmp_path / "w.safetensors", "--data", folder, *tuning)
+    assert result.exit_code == 0, result.stderr
+    assert "trained for 3 steps" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (["nope", "w.safetensors"], 2, "unknown model"),
+        (["bicubic", "w.safetensors"], 2, "no recipe for 'bicubic'"),
+        (["fsrcnn", "w.pth"], 2, "must end in .safetensors"),
+        (["2d3d", "w.safetensors"], 2, "give --joint"),
+        (["fsrcnn", "w.safetensors", "--joint"], 2, "--joint is for"),
+        (["srnet3d", "w.safetensors"], 2, "give --behind"),
+        (["fsrcnn", "no/w.safetensors"], 1, "folder no does not exist"),
+        (["fsrcnn", "w.safetensors", "--scale", "9"], 2, "no scale 9"),
+        (["fsrcnn", "w.safetensors", "--learning-rate", "2"], 2, "between 0 and 1"),
+        (["fsrcnn", "w.safetensors", "--device", "tpu"], 2, "device must be"),
+        (["fsrcnn", "w.safetensors", "--patch", "40"], 2, "patch must be at most 32"),
+    ],
+)
+def test_bad_settings_are_one_line(
+    args: list[str],
+    code: int,
+    words: str,
+    clip: Callable[[str, int], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = clip("a.mkv", 1)
+    monkeypatch.chdir(tmp_path)
+    result = _cli(*args, "--data", data, "--quiet")
+    assert words in result.stderr.splitlines()[-1]
+    assert result.exit_code == code
+    assert {path.name for path in tmp_path.iterdir()} == {"a.mkv"}
