@@ -160,7 +160,7 @@ class UpscaleSpec:
     device: str = "auto"
     precision: str = "auto"
     batch_size: int | None = None  # frames at once; None: by frame size and device
-    tile: int = 0  # pixels of a stage's input; 0: whole frames
+    tile: int | None = None  # pixels of a stage's input; 0: whole frames; None: by device
     chroma: Chroma = "bicubic"
     scene_threshold: float = 50.0  # per cent; see pipeline.shots; 0: off
     start_s: float | None = None
@@ -193,7 +193,7 @@ class EvaluateSpec:
     device: str = "auto"
     precision: str = "auto"
     batch_size: int | None = None
-    tile: int = 0
+    tile: int | None = None
     scene_threshold: float = 50.0
     lr: Path | None = None  # given low-resolution input: a file or a folder; None: degrade
     against: Path | None = None  # a file or a folder to compare with, in the place of a model

@@ -46,9 +46,7 @@ FILE = click.Path(path_type=Path)
     "--precision", default=DEFAULTS.precision, show_default=True, help="auto, fp32, bf16 or fp16."
 )
 @click.option("--batch-size", type=int, help="Frames at once.  [default: by frame size]")
-@click.option(
-    "--tile", default=DEFAULTS.tile, show_default=True, help="Pixels of a tile; 0: whole frames."
-)
+@click.option("--tile", type=int, help="Pixels of a tile; 0: whole frames.  [default: by device]")
 @click.option(
     "--scene-threshold",
     default=DEFAULTS.scene_threshold,

@@ -41,9 +41,7 @@ ENCODING = ("codec", "crf", "preset", "pix_fmt")
     "--precision", default=DEFAULTS.precision, show_default=True, help="auto, fp32, bf16 or fp16."
 )
 @click.option("--batch-size", type=int, help="Frames at once.  [default: by frame size]")
-@click.option(
-    "--tile", default=DEFAULTS.tile, show_default=True, help="Pixels of a tile; 0: whole frames."
-)
+@click.option("--tile", type=int, help="Pixels of a tile; 0: whole frames.  [default: by device]")
 @click.option("--codec", help="x264, x265, svtav1, vp9, ffv1, prores, or FFmpeg's name.")
 @click.option("--crf", type=float, help="Quality of the codec: lower is better and larger.")
 @click.option("--preset", help="Speed of the codec, by its own name.")

@@ -11,13 +11,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-def rewrite(model: nn.Module) -> nn.Module:
-    """Replace, in place, every layer that has a faster form; returns the (possibly new) model."""
+def rewrite(model: nn.Module, *, stack_time: bool = True) -> nn.Module:
+    """Replace, in place, every layer that has a faster form; returns the (possibly new) model.
+
+    ``stack_time`` is whether 3D convolutions become 2D ones over stacked frames.
+    """
     for name, child in list(model.named_children()):
-        setattr(model, name, rewrite(child))
+        setattr(model, name, rewrite(child, stack_time=stack_time))
     if isinstance(model, nn.ConvTranspose2d) and _keeps_multiple(model):
         return subpixel_form(model)
-    if isinstance(model, nn.Conv3d) and model.stride == (1, 1, 1) and model.groups == 1:
+    if (
+        stack_time
+        and isinstance(model, nn.Conv3d)
+        and model.stride == (1, 1, 1)
+        and model.groups == 1
+    ):
         return StackedConv3d(model)
     return model
 
@@ -97,6 +105,11 @@ class StackedConv3d(nn.Module):
         stacked = stacked.contiguous(memory_format=torch.channels_last)
         y = F.conv2d(stacked, self.weight, self.bias, padding=self.space_padding)
         return y.unflatten(0, (len(steps), batch)).permute(1, 2, 0, 3, 4)
+
+
+def _is_plain(layer: nn.Conv3d) -> bool:
+    """No stride, groups or dilation."""
+    return layer.stride == layer.dilation == (1, 1, 1) and layer.groups == 1
 
 
 def _keeps_multiple(layer: nn.ConvTranspose2d) -> bool:

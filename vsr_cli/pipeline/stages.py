@@ -25,8 +25,11 @@ from vsr_cli.pipeline.window import windows
 from vsr_cli.specs import Chroma, UpscaleSpec
 
 # Pixels of the input that are worked on at once: enough to fill the device, small beside memory.
-FRAME_PIXELS = {"cpu": 1 << 18, "cuda": 1 << 22}
-WINDOW_PIXELS = {"cpu": 1 << 18, "cuda": 1 << 20}  # of one frame of the window
+FRAME_PIXELS = {"cpu": 1 << 16, "cuda": 1 << 22}
+WINDOW_PIXELS = {"cpu": 1 << 14, "cuda": 1 << 20}  # of one frame of the window
+# Side of a tile of the 3D stage that keeps its working set in a CPU's cache: 320x640 takes 1.1 s in
+# such tiles, 2.7 s whole (fp32, one core of an EPYC with AVX-512, measured in one run).
+CPU_WINDOW_TILE = 112
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,7 @@ class StageSettings:
     pixel_format: PixelFormat
     chroma: Chroma = "bicubic"
     batch_size: int | None = None
-    tile: int = 0
+    tile: int | None = None
 
     @classmethod
     def of(cls, spec: UpscaleSpec, pixel_format: PixelFormat) -> Self:
@@ -165,8 +168,13 @@ def output_info(info: ClipInfo, scale: int) -> ClipInfo:
 
 def _network(model: LoadedModel, settings: StageSettings) -> TiledModel:
     """The network in its fast form on the device, taking whole frames or tiles of them."""
-    module = channels_last(rewrite(model.module)).to(settings.device)
     device, precision = settings.device.type, settings.precision
+    # In bf16 the CPU's own 3D convolution is the faster one (0.3 s against 0.9 s, as above).
+    stack_time = not (device == "cpu" and precision == torch.bfloat16)
+    module = channels_last(rewrite(model.module, stack_time=stack_time)).to(settings.device)
+    tile = settings.tile
+    if tile is None:
+        tile = CPU_WINDOW_TILE if device == "cpu" and model.spec.kind == "clip" else 0
 
     def run(frames: Tensor) -> Tensor:
         half = precision != torch.float32
@@ -174,7 +182,7 @@ def _network(model: LoadedModel, settings: StageSettings) -> TiledModel:
             result: Tensor = module(frames)
         return result.float()
 
-    return TiledModel(run, scale=model.scale, radius=model.spec.radius, tile=settings.tile)
+    return TiledModel(run, scale=model.scale, radius=model.spec.radius, tile=tile)
 
 
 def _batched(network: Callable[[Tensor], Tensor], planes: list[Tensor]) -> Tensor:

@@ -1,0 +1,74 @@
+"""Long runs: memory that stays flat, and kills that leave nothing behind (make soak)."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Clip = Callable[..., Path]
+GROWTH = 1.05  # peak memory of ten times the frames
+
+
+def _command(source: Path, target: Path, *args: str | Path) -> list[str]:
+    words = [sys.executable, "-m", "vsr_cli", "upscale", source, target, *args]
+    return [str(word) for word in words]
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.soak
+def test_memory_does_not_grow_with_the_clip(
+    make_clip: Clip, random_weights: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """3,000 frames of 64x32 through 2d3d need no more memory than 300."""
+    peaks = []
+    for length in (300, 3000):
+        source = make_clip(f"{length}.mp4", pts=[3600 * t for t in range(length)], size=(64, 32))
+        weights = [word for path in random_weights for word in ("--weights", path)]
+        result = subprocess.run(
+            _command(source, tmp_path / f"{length}.sr.mp4", *weights, "--json", "--quiet"),
+            check=True,
+            capture_output=True,
+            env=_environment(),
+        )
+        report = json.loads(result.stdout)
+        assert report["frames"] == report["frames_expected"] == length
+        peaks.append(report["peak_rss_mb"])
+    assert peaks[1] < GROWTH * peaks[0], peaks
+
+
+@pytest.mark.soak
+def test_ten_kills_leave_no_target_and_the_next_run_cleans_up(
+    make_clip: Clip, tmp_path: Path
+) -> None:
+    draw = random.Random(0)
+    source = make_clip("in.mp4", pts=[900 * t for t in range(3000)])
+    target = tmp_path / "o.mp4"
+    for _ in range(10):
+        process = subprocess.Popen(
+            _command(source, target, "--model", "bicubic", "--quiet"), env=_environment()
+        )
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob(".o.mp4*")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(draw.uniform(0, 0.5))
+        process.kill()
+        assert process.wait(30) == -signal.SIGKILL
+        assert not target.exists()
+    subprocess.run(
+        _command(source, target, "--model", "bicubic", "--end", "0.05", "--quiet"),
+        check=True,
+        env=_environment(),
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {"in.mp4", "o.mp4"}
