@@ -47,6 +47,16 @@ def require_tool() -> Callable[[str], str]:
     return find
 
 
+@pytest.fixture(scope="session")
+def require_cuda() -> None:
+    """Skips a test where there is no GPU; with VSR_REQUIRE_CUDA=1 it fails."""
+    if torch.cuda.is_available():
+        return
+    if os.environ.get("VSR_REQUIRE_CUDA") == "1":
+        pytest.fail("needs a GPU, and VSR_REQUIRE_CUDA=1")
+    pytest.skip("needs a GPU, which is not on this machine")
+
+
 @pytest.fixture
 def random_weights(tmp_path: Path) -> tuple[Path, Path]:
     """Weight files of an untrained fsrcnn x2 and an untrained srnet3d behind it.

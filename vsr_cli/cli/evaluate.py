@@ -69,7 +69,9 @@ def evaluate(truths: tuple[Path, ...], as_json: bool, quiet: bool, **options: An
     """
     spec = EvaluateSpec(**options)
     from vsr_cli.pipeline.evaluate import evaluate_clips
+    from vsr_cli.pipeline.memory import keep_freed_memory
 
+    keep_freed_memory()
     with ExitStack() as stack:
         show = _Show(stack, quiet)
         result = evaluate_clips(truths, spec, on_start=show.start, on_frame=show.frame)

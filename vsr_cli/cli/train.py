@@ -57,8 +57,10 @@ def train(model: str, output: Path, joint: bool, quiet: bool, **options: Any) ->
     a log in JSON lines lie beside OUTPUT.
     """
     spec = _spec(model, output, joint, options)
+    from vsr_cli.pipeline.memory import keep_freed_memory
     from vsr_cli.training.train import train as run
 
+    keep_freed_memory()
     with ExitStack() as stack:
         show = stack.enter_context(training_bar(f"train {model}", spec.recipe.steps, quiet))
         written = run(spec, lambda progress: show(progress.step, progress.loss, progress.psnr))

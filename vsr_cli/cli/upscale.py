@@ -75,8 +75,10 @@ def upscale(
     encoding = EncodingSpec(**{name: options.pop(name) for name in ENCODING})
     spec = UpscaleSpec(**options)
     from vsr_cli.cli.display import UpscaleDisplay
+    from vsr_cli.pipeline.memory import keep_freed_memory
     from vsr_cli.pipeline.video import upscale_video
 
+    keep_freed_memory()
     with UpscaleDisplay(quiet=quiet) as display:
         report = upscale_video(
             source, target, spec, encoding, overwrite=overwrite, listener=display
