@@ -17,8 +17,9 @@ from vsr_cli.frames import Frame, PixelFamily, PixelFormat
 from vsr_cli.metrics import ClipAccumulator, ClipScores, MeanScores, mean_over_clips, scores_to_json
 from vsr_cli.models.load import LoadedChain, load_chain
 from vsr_cli.pipeline.device import choose_device, choose_precision, precision_name
+from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.shots import mark_shots
-from vsr_cli.pipeline.stages import StageSettings, run_stage, to_codes
+from vsr_cli.pipeline.stages import run_stage, to_codes
 from vsr_cli.pipeline.truth import (
     OpenClip,
     check_given,

@@ -15,7 +15,7 @@ from vsr_cli.frames import ClipInfo
 from vsr_cli.media import VideoReader, VideoWriter
 from vsr_cli.models.load import LoadedChain
 from vsr_cli.pipeline.device import precision_name
-from vsr_cli.pipeline.stages import StageSettings
+from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.specs import UpscaleSpec
 
 T = TypeVar("T")

@@ -12,8 +12,9 @@ from vsr_cli.media import VideoReader, VideoWriter, check_output, open_reader, o
 from vsr_cli.models.load import load_chain
 from vsr_cli.pipeline.prefetch import prefetch
 from vsr_cli.pipeline.report import Listener, Start, Stopwatch, UpscaleReport
+from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.shots import mark_shots
-from vsr_cli.pipeline.stages import StageSettings, output_info, run_stages
+from vsr_cli.pipeline.stages import output_info, run_stages
 from vsr_cli.specs import EncodingSpec, UpscaleSpec
 
 PREFETCH_FRAMES = 8  # decoded or finished frames that wait for the next thread

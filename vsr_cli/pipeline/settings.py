@@ -1,0 +1,63 @@
+"""What all stages of a run share, and how planes go through a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from vsr_cli.frames import PixelFormat
+from vsr_cli.pipeline.device import choose_device, choose_precision
+from vsr_cli.specs import Chroma, UpscaleSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageSettings:
+    """What all stages of a run share."""
+
+    device: torch.device
+    precision: torch.dtype
+    pixel_format: PixelFormat
+    chroma: Chroma = "bicubic"
+    batch_size: int | None = None
+    tile: int | None = None
+
+    @classmethod
+    def of(cls, spec: UpscaleSpec, pixel_format: PixelFormat) -> Self:
+        """What the stages need of the user's settings.
+
+        Raises:
+            ValueError: not a device or a precision.
+            DeviceError: the device that was named is not there.
+        """
+        device = choose_device(spec.device)
+        return cls(
+            device=device,
+            precision=choose_precision(spec.precision, device),
+            pixel_format=pixel_format,
+            chroma=spec.chroma,
+            batch_size=spec.batch_size,
+            tile=spec.tile,
+        )
+
+    def batch(self, pixels: int, limits: dict[str, int]) -> int:
+        """How many frames (or windows) of ``pixels`` go into one call of a network."""
+        return self.batch_size or max(1, min(16, limits[self.device.type] // pixels))
+
+    @property
+    def model_planes(self) -> tuple[int, ...]:
+        """Planes that go through the network: luma, all three of GBR, or all with ``model``."""
+        colors = self.pixel_format.num_planes - self.pixel_format.has_alpha
+        if self.pixel_format.family == "yuv" and self.chroma == "bicubic":
+            return (0,)
+        return tuple(range(colors))
+
+
+def batched(network: Callable[[Tensor], Tensor], planes: list[Tensor]) -> Tensor:
+    """(H, W) or (T, H, W) planes of one size through a network at once: (B, s*H, s*W) in [0, 1]."""
+    with torch.inference_mode():
+        stacked = torch.stack(planes)[:, None]  # (B, 1, [T,] H, W)
+        return network(stacked)[:, 0].clamp(0, 1)
