@@ -134,6 +134,7 @@ class _Run:
             clips,
             num_frames=self.settings.validation_frames,
             device=self.settings.device,
+            autocast=self.settings.autocast,
         )
         self.task.module = trained
         self.curve.append([self.step, round(psnr, 4)])

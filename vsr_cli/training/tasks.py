@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from vsr_cli.metrics import psnr
 from vsr_cli.models.rewrite import channels_last
+from vsr_cli.pipeline.stages import CPU_WINDOW_TILE
 from vsr_cli.pipeline.tiling import TiledModel
 from vsr_cli.training.pairs import CONTEXT, ClipPair, PatchSampler, to_unit
 
@@ -81,20 +82,28 @@ def patch_loss(loss: Loss, sr: Tensor, hr: Tensor, margin: int) -> Tensor:
 
 
 def validation_psnr(
-    task: Task, clips: Sequence[ClipPair], *, num_frames: int, device: torch.device
+    task: Task,
+    clips: Sequence[ClipPair],
+    *,
+    num_frames: int,
+    device: torch.device,
+    autocast: torch.dtype | None = None,
 ) -> float:
     """Mean luma PSNR in dB of 8-bit results over frames of each clip, border cut as in eval."""
     scores = []
     with torch.inference_mode():
         for clip in clips:
             scale = clip.hr.shape[-1] // clip.lr.shape[-1]
-            network = TiledModel(task.forward, scale=scale, radius=MIRRORED)
+            tile = CPU_WINDOW_TILE if device.type == "cpu" else 0
+            network = TiledModel(task.forward, scale=scale, radius=MIRRORED, tile=tile)
             border = max(scale, 2)
             times = torch.linspace(0, clip.num_frames - 1, num_frames).round().long()
             per_frame = []
             for time in times.tolist():
                 lr = window_at(clip.lr, time, task.window).to(device)
-                sr = (network(lr).float().clamp(0, 1) * 255).round().cpu()[0, 0] / 255
+                with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
+                    sr = network(lr).float().clamp(0, 1)[0, 0].cpu()
+                sr = (sr * 255).round() / 255
                 inside = slice(border, -border)
                 truth = to_unit(clip.hr[time, 0])
                 per_frame.append(psnr(sr[inside, inside], truth[inside, inside]))
