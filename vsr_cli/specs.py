@@ -15,6 +15,7 @@ from typing import Literal, get_args
 InitialState = Literal["jet", "turbulence"]
 SimulatedField = Literal["vorticity", "height", "divergence", "speed"]
 Chroma = Literal["bicubic", "model"]
+LossName = Literal["mse", "charbonnier", "psnr"]
 
 FIELD_UNITS: Mapping[SimulatedField, str] = MappingProxyType(
     {"vorticity": "1 / second", "height": "meter", "divergence": "1 / second", "speed": "m / s"}
@@ -117,7 +118,7 @@ class Recipe:
     margin: int  # pixels of the input at a patch's border that the loss leaves out
     learning_rate: float
     warmup_steps: int = 500
-    loss: Literal["mse", "charbonnier"] = "mse"
+    loss: LossName = "mse"
     ema_decay: float = 0.999
     residual: bool = True
 

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from vsr_cli.cli import main
 from vsr_cli.errors import WeightsError
+from vsr_cli.metrics import psnr
 from vsr_cli.models.weights import file_sha256, read_weights
 from vsr_cli.specs import Recipe, TrainSpec
 from vsr_cli.training.loop import FINAL_RATE, Progress, learning_rate
@@ -147,9 +148,16 @@ def test_joint_run_writes_both_stages(spec: TrainSpec, tmp_path: Path) -> None:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_losses_are_zero_or_least_for_equal_images(loss: str) -> None:
     image = torch.rand(2, 1, 8, 8)
-    same, other = LOSSES[loss](image, image), LOSSES[loss](image, image + 0.1)
-    assert same <= 0.25 + 1e-6
-    assert other > 20
+    near, far = LOSSES[loss](image, image + 0.01), LOSSES[loss](image, image + 0.1)
+    assert LOSSES[loss](image, image) < near < far
+
+
+def test_psnr_loss_is_the_mean_psnr_in_bels() -> None:
+    hr = torch.rand(3, 1, 16, 16, dtype=torch.float64)
+    sr = hr + torch.tensor([0.02, 0.1, 0.3], dtype=torch.float64)[:, None, None, None]
+    mean_psnr = np.mean([psnr(a[0], b[0]) for a, b in zip(sr, hr, strict=True)])
+    bels = LOSSES["psnr"](sr, hr) - 2 * math.log10(255)
+    assert float(bels) == pytest.approx(-mean_psnr / 10, abs=1e-3)
 
 
 def test_learning_rate_warms_up_and_decays() -> None:

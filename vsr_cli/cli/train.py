@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from vsr_cli.cli.options import overwrite_option, quiet_option
 from vsr_cli.cli.progress import training_bar
-from vsr_cli.specs import TrainSpec
+from vsr_cli.specs import LossName, TrainSpec
 
 if TYPE_CHECKING:
     from vsr_cli.specs import Recipe
@@ -39,7 +39,7 @@ TUNED = ("steps", "batch_size", "patch", "learning_rate", "loss", "residual")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Patches in a step.")
 @click.option("--patch", type=click.IntRange(min=8), help="Pixels of a patch of the input.")
 @click.option("--learning-rate", type=float, help="Peak of the schedule.")
-@click.option("--loss", type=click.Choice(["mse", "charbonnier"]), help="What is minimised.")
+@click.option("--loss", type=click.Choice(get_args(LossName)), help="What is minimised.")
 @click.option("--residual/--plain", default=None, help="Learn the residual, or the paper's form.")
 @click.option("--checkpoint-every", default=2000, show_default=True, help="Steps; validates too.")
 @click.option("--seed", default=0, show_default=True, help="Of weights and patches.")
