@@ -24,6 +24,10 @@ class WeightsError(VsrError):
     """A weight file is missing, damaged, or does not fit its network."""
 
 
+class NumericalError(VsrError):
+    """A network gave values that are no numbers."""
+
+
 class DeviceError(VsrError):
     """The device that was asked for is not there."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,41 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     save_file({"a": torch.zeros(1)}, path)
     with pytest.raises(WeightsError, match="no vsr record"):
         read_weights(path)
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ("no json", "cannot be read"),
+        ("{}", "cannot be read"),
+        (
+            '{"version": 1, "arch": "fsrcnn", "scale": 2, "range": [0, 1], "new": 1}',
+            "cannot be read",
+        ),
+        ('{"version": 9}', "version 9, this vsr reads 1"),
+    ],
+)
+def test_records_that_make_no_sense_are_refused(tmp_path: Path, record: str, words: str) -> None:
+    path = tmp_path / "x.safetensors"
+    save_file({"a": torch.zeros(1)}, path, metadata={"vsr": record})
+    with pytest.raises(WeightsError, match=words):
+        read_weights(path)
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    model = get_spec("fsrcnn").build(2, True)
+    with torch.no_grad():
+        model.expand.bias[0] = torch.nan
+    path = tmp_path / "x.safetensors"
+    save_weights(path, model, WeightRecord(arch="fsrcnn", scale=2))
+    with pytest.raises(WeightsError, match="not finite"):
+        read_weights(path)
+
+
+def test_everybody_may_read_a_weight_file(random_weights: tuple[Path, Path]) -> None:
+    mask = os.umask(0)
+    os.umask(mask)
+    assert random_weights[0].stat().st_mode & 0o777 == 0o666 & ~mask
 
 
 def test_wrong_keys_and_shapes_are_named(tmp_path: Path) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from vsr_cli.pipeline.prefetch import prefetch
+from vsr_cli.pipeline.prefetch import prefetch, wait_patiently
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +83,30 @@ def test_chained_prefetches_end_together() -> None:
     with prefetch(iter(range(1000)), 2) as first, prefetch((2 * x for x in first), 2) as second:
         assert next(second) == 0
         assert next(second) == 2
+
+
+def test_items_that_cannot_be_iterated_are_an_error_not_a_wait() -> None:
+    class Broken:
+        def __iter__(self) -> Iterator[int]:
+            raise OSError("no such thing")
+
+    with prefetch(Broken(), 1) as items, pytest.raises(OSError, match="no such thing"):
+        next(items)
+
+
+def test_interrupt_while_the_thread_ends_is_waited_out() -> None:
+    """The second Ctrl-C comes while the first one's clean-up waits for the producer."""
+    done = threading.Event()
+    timers = [
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)),
+        threading.Timer(0.3, done.set),
+    ]
+    for timer in timers:
+        timer.start()
+    wait_patiently(done)
+    assert done.is_set()
+    for timer in timers:
+        timer.join()
 
 
 def test_depth_below_one_is_refused() -> None:

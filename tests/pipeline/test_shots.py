@@ -34,6 +34,25 @@ def test_new_picture_is_a_cut_and_motion_is_none() -> None:
     assert _shots(pictures) == [0] * 6 + [1] * 5
 
 
+def test_black_bars_hide_no_cut() -> None:
+    pictures = [_picture(1, 3 * t) for t in range(4)] + [_picture(2, 3 * t) for t in range(4)]
+    for picture in pictures:
+        picture[:14] = picture[-14:] = 16
+    assert _shots(pictures) == [0] * 4 + [1] * 4
+
+
+def test_faint_pictures_have_cuts_too() -> None:
+    pictures = [16 + _picture(seed, 3 * t) // 16 for seed in (1, 2) for t in range(4)]
+    assert _shots(pictures) == [0] * 4 + [1] * 4
+
+
+def test_small_moving_thing_before_a_still_wall_is_no_cut() -> None:
+    pictures = [_picture(1).clone() for _ in range(6)]
+    for time, picture in enumerate(pictures):
+        picture[30:50, 10 + 20 * time : 30 + 20 * time] = 255
+    assert _shots(pictures) == [0] * 6
+
+
 def test_zero_turns_the_detector_off() -> None:
     assert _shots([_picture(1), _picture(2), _picture(3)], threshold=0) == [0, 0, 0]
 
@@ -60,7 +79,12 @@ def test_tiny_frames_work() -> None:
     ("name", "cuts"),
     [
         ("bikes.mp4", [30, 76, 137, 187, 242]),  # read off the pictures
+        (
+            "../awkward/scene_cuts.mp4",
+            [30, 76, 187, 242],
+        ),  # the same beside a still chart; 137 is missed
         ("carphone_pristine.mp4", []),
+        ("foreman_cif_intra.264", []),
         ("mobile_cif_lossless.264", []),
     ],
 )

@@ -24,7 +24,7 @@ class SmallMemory:
     def __call__(self, frames: Tensor) -> Tensor:
         self.calls += 1
         if frames.numel() > self.pixels:
-            raise self.error("DefaultCPUAllocator: not enough memory: you tried to allocate")
+            raise self.error("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
         return enlarge(frames, 2)
 
 
@@ -41,6 +41,21 @@ def test_out_of_memory_halves_the_tile_and_says_so(
     calls = model.calls
     tiled(frames)
     assert model.calls == calls + 3 * 4  # the small tile is kept
+
+
+def test_failing_allocation_of_this_machine_is_recognised() -> None:
+    calls = 0
+
+    def greedy(frames: Tensor) -> Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            torch.empty(1 << 55)  # more than any address space
+        return enlarge(frames, 2)
+
+    tiled = TiledModel(greedy, scale=2, radius=RADIUS)
+    assert tiled(torch.rand(1, 1, 80, 80)).shape == (1, 1, 160, 160)
+    assert tiled.tile == 40
 
 
 def test_no_memory_at_all_is_one_clear_error() -> None:

@@ -25,12 +25,12 @@ from vsr_cli.specs import EncodingSpec, UpscaleSpec
 Clip = Callable[..., Path]
 Weights = tuple[Path, Path]
 LOSSLESS = EncodingSpec(codec="ffv1")
-BICUBIC = UpscaleSpec(model="bicubic")
+BICUBIC = UpscaleSpec(model="bicubic", device="cpu")
 GRAY_FIVE = {"codec": "ffv1", "pix_fmt": "gray", "name": "gray.mkv", "size": (24, 16)}
 
 
 def _spec(weights: Weights, model: str = "2d3d", **settings: object) -> UpscaleSpec:
-    return UpscaleSpec(model=model, weights=weights, **settings)  # type: ignore[arg-type]
+    return UpscaleSpec(model=model, weights=weights, device="cpu", **settings)  # type: ignore[arg-type]
 
 
 def _pts(path: Path) -> list[Fraction]:
@@ -218,7 +218,7 @@ def test_lost_frame_is_an_error(
                 yield frame
 
     monkeypatch.setattr(video, "run_stages", lossy)
-    with pytest.raises(OutputError, match="holds 5 frames, but 4 were upscaled"):
+    with pytest.raises(OutputError, match="has 5 frames, but 4 were upscaled"):
         upscale_video(source, tmp_path / "out.mp4", BICUBIC)
     assert not (tmp_path / "out.mp4").exists()
 

@@ -72,9 +72,11 @@ def test_clip_is_read_and_degraded(make_clip: Clip) -> None:
     assert torch.equal(pair.lr, expected.round().to(torch.uint8))
 
 
-def test_ten_bits_are_refused(make_clip: Clip) -> None:
-    with pytest.raises(InputError, match="10 bits"):
-        load_clip(make_clip("in.mkv", codec="ffv1", pix_fmt="gray10le"), 2)
+def test_ten_bits_and_rgb_are_refused(make_clip: Clip) -> None:
+    for pix_fmt in ("gray10le", "bgr0"):
+        clip = make_clip(f"{pix_fmt}.mkv", codec="ffv1", pix_fmt=pix_fmt)
+        with pytest.raises(InputError, match="grey or YUV clips of 8 bits"):
+            load_clip(clip, 2)
 
 
 def test_upscaled_pair_is_what_the_stage_makes() -> None:

@@ -175,6 +175,34 @@ def test_recipes_are_found_by_name_and_chain() -> None:
         find_recipe("bicubic")
 
 
+def test_checkpoint_of_another_run_or_none_is_refused(spec: TrainSpec, tmp_path: Path) -> None:
+    train(replace(spec, recipe=replace(SMALL, steps=20)), _keep_quiet)
+    other = replace(spec, resume=True, recipe=replace(SMALL, residual=False))
+    with pytest.raises(ValueError, match="checkpoint is of 'fsrcnn x2 residual', this run is"):
+        train(other, _keep_quiet)
+    nothing = replace(spec, resume=True, output=tmp_path / "new.safetensors")
+    with pytest.raises(WeightsError, match="there is no checkpoint"):
+        train(nothing, _keep_quiet)
+
+
+def test_weights_that_do_not_belong_are_refused(
+    spec: TrainSpec, random_weights: tuple[Path, Path], tmp_path: Path
+) -> None:
+    frame, clip_path = random_weights
+    output = tmp_path / "o.safetensors"
+    for changes, words in (
+        ({"start": (clip_path,)}, "which fsrcnn has no use for"),
+        ({"start": (frame,), "scale": 3}, "is x2 residual, this run trains x3"),
+        ({"behind": frame}, "--behind is for a clip model"),
+        ({"model": "srnet3d", "behind": clip_path}, "takes weights of a 2D model"),
+        ({"model": "srnet3d", "behind": frame, "output": frame}, "given with --behind"),
+    ):
+        changed = replace(spec, **{"output": output, "overwrite": True, **changes})
+        with pytest.raises(ValueError, match=words):
+            train(changed, _keep_quiet)
+    assert not output.exists()
+
+
 def test_damaged_checkpoint_is_refused(spec: TrainSpec) -> None:
     spec.output.with_suffix(".ckpt").write_bytes(b"no checkpoint")
     with pytest.raises(WeightsError, match="cannot be read"):

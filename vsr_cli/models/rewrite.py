@@ -20,12 +20,7 @@ def rewrite(model: nn.Module, *, stack_time: bool = True) -> nn.Module:
         setattr(model, name, rewrite(child, stack_time=stack_time))
     if isinstance(model, nn.ConvTranspose2d) and _keeps_multiple(model):
         return subpixel_form(model)
-    if (
-        stack_time
-        and isinstance(model, nn.Conv3d)
-        and model.stride == (1, 1, 1)
-        and model.groups == 1
-    ):
+    if stack_time and isinstance(model, nn.Conv3d) and _is_plain(model):
         return StackedConv3d(model)
     return model
 
@@ -108,8 +103,13 @@ class StackedConv3d(nn.Module):
 
 
 def _is_plain(layer: nn.Conv3d) -> bool:
-    """No stride, groups or dilation."""
-    return layer.stride == layer.dilation == (1, 1, 1) and layer.groups == 1
+    """No stride, groups, dilation, or other padding than zeros."""
+    ones = (1, 1, 1)
+    return (
+        layer.stride == layer.dilation == ones
+        and layer.groups == 1
+        and layer.padding_mode == "zeros"
+    )
 
 
 def _keeps_multiple(layer: nn.ConvTranspose2d) -> bool:

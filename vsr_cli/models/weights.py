@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from vsr_cli.errors import WeightsError
@@ -118,8 +118,9 @@ def find_released(name: str, scale: int, domain: str) -> ReleasedWeights:
 def save_weights(path: Path, model: nn.Module, record: WeightRecord) -> str:
     """Write a weight file and return its SHA-256."""
     tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+    metadata = {"format": "vsr", "vsr": json.dumps(asdict(record), allow_nan=False)}
     partial = path.with_name(f".{path.name}.part")
-    save_file(tensors, partial, metadata={"format": "vsr", "vsr": json.dumps(asdict(record))})
+    partial.write_bytes(save(tensors, metadata=metadata))
     partial.replace(path)
     return file_sha256(path)
 
@@ -144,9 +145,20 @@ def read_weights(
         raise WeightsError(f"{path} is not a safetensors file: {error}") from error
     if "vsr" not in metadata:
         raise WeightsError(f"{path} has no vsr record: only files written by vsr train are known")
-    fields = json.loads(metadata["vsr"])
-    fields["range"] = tuple(fields["range"])
-    return tensors, WeightRecord(**fields)
+    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+        raise WeightsError(f"{path} holds values that are not finite: train it again")
+    return tensors, _parse_record(metadata["vsr"], path)
+
+
+def _parse_record(text: str, path: Path) -> WeightRecord:
+    try:
+        fields = json.loads(text)
+        version = fields["version"]
+        if version == FORMAT_VERSION:
+            return WeightRecord(**fields | {"range": tuple(fields["range"])})
+    except (ValueError, TypeError, KeyError) as error:
+        raise WeightsError(f"the record of {path} cannot be read: {error}") from error
+    raise WeightsError(f"{path} is of version {version}, this vsr reads {FORMAT_VERSION}")
 
 
 def fill(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -32,19 +32,29 @@ def prefetch(items: Iterable[T], depth: int) -> Iterator[Iterator[T]]:
         raise ValueError(f"depth must be at least 1, got {depth}")
     ahead: queue.Queue[T | _End] = queue.Queue(maxsize=depth)
     stop = threading.Event()
-    thread = threading.Thread(target=_produce, args=(items, ahead, stop), daemon=True)
+    done = threading.Event()
+
+    def work() -> None:
+        try:
+            _produce(items, ahead, stop)
+        finally:
+            done.set()
+
+    thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
         yield _consume(ahead)
     finally:
         stop.set()
+        wait_patiently(done)
         thread.join()
 
 
 def _produce(items: Iterable[T], ahead: queue.Queue[T | _End], stop: threading.Event) -> None:
     error: BaseException | None = None
-    iterator = iter(items)
+    iterator: Iterator[T] | None = None
     try:
+        iterator = iter(items)
         for item in iterator:
             if not _put(ahead, item, stop):
                 break
@@ -57,6 +67,16 @@ def _produce(items: Iterable[T], ahead: queue.Queue[T | _End], stop: threading.E
         except BaseException as caught:
             error = error or caught
     _put(ahead, _End(error), stop)
+
+
+def wait_patiently(done: threading.Event) -> None:
+    """Wait for a thread's last item, whatever the user types: left alone it would crash later.
+
+    ``Thread.join`` will not do: interrupted, it takes the thread for ended.
+    """
+    while not done.is_set():
+        with suppress(KeyboardInterrupt):
+            done.wait(POLL_S)
 
 
 def _put(ahead: queue.Queue[T | _End], item: T | _End, stop: threading.Event) -> bool:

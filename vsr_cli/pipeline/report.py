@@ -22,18 +22,24 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
+class RunStart:
     """What will run on what; known before the first frame is computed."""
 
-    input: Path
-    output: Path
     frames: int | None  # an estimate, for progress
-    model: str  # names of the stages joined by a plus
+    model: str  # see chain_name; empty: files are compared
     scale: int
     domain: str | None
     device: str
     precision: str
     warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start(RunStart):
+    """The start of one file's way to another."""
+
+    input: Path
+    output: Path
 
     @classmethod
     def of(
@@ -48,13 +54,18 @@ class Start:
             input=reader.path,
             output=writer.path,
             frames=_frames_within(reader.info, spec),
-            model="+".join(stage.spec.name for stage in chain.stages),
+            model=chain_name(chain),
             scale=spec.scale,
             domain=chain.domain,
             device=str(settings.device),
             precision=precision_name(settings.precision),
             warnings=(*chain.warnings, *reader.warnings, *writer.warnings),
         )
+
+
+def chain_name(chain: LoadedChain) -> str:
+    """The names of a chain's stages joined by a plus."""
+    return "+".join(stage.spec.name for stage in chain.stages)
 
 
 class Listener:
@@ -127,7 +138,7 @@ class UpscaleReport:
     device: str
     precision: str
     frames: int
-    frames_expected: int  # by the demuxer's count; with a cut, those inside it
+    frames_expected: int  # that the decoder gave; a damaged file is an error before this
     seconds: float
     fps: float
     stages: dict[str, float]  # decode_s, model_s, encode_s: each works in a thread of its own

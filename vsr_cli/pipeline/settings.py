@@ -9,6 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from vsr_cli.errors import NumericalError
 from vsr_cli.frames import PixelFormat
 from vsr_cli.pipeline.device import choose_device, choose_precision
 from vsr_cli.specs import Chroma, UpscaleSpec
@@ -60,4 +61,9 @@ def batched(network: Callable[[Tensor], Tensor], planes: list[Tensor]) -> Tensor
     """(H, W) or (T, H, W) planes of one size through a network at once: (B, s*H, s*W) in [0, 1]."""
     with torch.inference_mode():
         stacked = torch.stack(planes)[:, None]  # (B, 1, [T,] H, W)
-        return network(stacked)[:, 0].clamp(0, 1)
+        result = network(stacked)[:, 0]
+        if not torch.isfinite(result).all():
+            raise NumericalError(
+                "the network gave values that are not finite: try --precision fp32 or other weights"
+            )
+        return result.clamp(0, 1)

@@ -84,5 +84,5 @@ def _spans(length: int, tile: int) -> list[tuple[int, int]]:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    text = str(error)
-    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in text
+    words = ("can't allocate memory", "not enough memory")  # of the CPU: on Linux, on Windows
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)

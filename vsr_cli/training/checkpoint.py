@@ -23,6 +23,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """The state of ``save_checkpoint``, on the CPU; tensors and plain values only."""
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise WeightsError(f"there is no checkpoint {path}: start without --resume") from error
     except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
         raise WeightsError(
             f"checkpoint {path} cannot be read: start again without --resume"

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -42,6 +43,7 @@ class LoopSettings:
     every: int
     validation_frames: int
     seed: int
+    purpose: str  # what is trained; a checkpoint of another purpose is refused
     device: torch.device
     autocast: torch.dtype | None
     resume: bool
@@ -54,22 +56,21 @@ def fit(
     recipe: Recipe,
     settings: LoopSettings,
     on_step: Callable[[Progress], None],
-) -> dict[str, float | int | list[list[float]]]:
+) -> dict[str, Any]:
     """Train ``task.module`` in place; it ends with its averaged (EMA) weights.
 
     Returns:
         steps, seconds, final validation PSNR and the curve as [step, dB] pairs.
     """
     run = _Run(task, recipe, settings)
-    if settings.resume and settings.checkpoint.is_file():
+    if settings.resume:
         run.restore(load_checkpoint(settings.checkpoint))
     sampler = sampler_for(task, clips, patch=recipe.patch, generator=run.generator)
-    scale = 1 if clips[0].hr.shape == clips[0].lr.shape else sampler.scale
     settings.log.parent.mkdir(parents=True, exist_ok=True)
     with settings.log.open("a" if run.step else "w", encoding="utf-8") as log:
         while run.step < recipe.steps:
             lr, hr = sampler.batch(recipe.batch_size)
-            loss = run.update(lr, hr, recipe.margin * scale)
+            loss = run.update(lr, hr, recipe.margin * sampler.scale)
             psnr = None
             if run.step % settings.every == 0 or run.step == recipe.steps:
                 psnr = run.validate(validation)
@@ -81,7 +82,7 @@ def fit(
     return {
         "steps": run.step,
         "seconds": round(run.seconds(), 1),
-        "validation_psnr": run.curve[-1][1] if run.curve else math.nan,
+        "validation_psnr": run.curve[-1][1] if run.curve else None,
         "curve": run.curve,
     }
 
@@ -146,6 +147,7 @@ class _Run:
     def state(self) -> dict[str, object]:
         return {
             "step": self.step,
+            "purpose": self.settings.purpose,
             "model": self.task.module.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -156,6 +158,16 @@ class _Run:
         }
 
     def restore(self, state: dict[str, object]) -> None:
+        """Go on from a checkpoint.
+
+        Raises:
+            ValueError: it belongs to another network, scale or form.
+        """
+        if (found := state.get("purpose")) != self.settings.purpose:
+            raise ValueError(
+                f"the checkpoint is of {found!r}, this run is {self.settings.purpose!r}: "
+                "start again without --resume"
+            )
         self.task.module.load_state_dict(state["model"])  # type: ignore[arg-type]
         self.average.load_state_dict(state["average"])  # type: ignore[arg-type]
         self.optimizer.load_state_dict(state["optimizer"])  # type: ignore[arg-type]

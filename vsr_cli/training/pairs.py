@@ -29,20 +29,19 @@ class ClipPair:
         return self.hr.shape[0]
 
 
-def load_clip(path: Path, scale: int, *, max_frames: int | None = None) -> ClipPair:
+def load_clip(path: Path, scale: int) -> ClipPair:
     """Read the luma of a video, 8 bits, and degrade it by antialiased bicubic shrinking.
 
     Raises:
-        InputError: the file cannot be read or has not 8 bits per sample.
+        InputError: the file cannot be read, is RGB, or has not 8 bits per sample.
     """
-    frames = []
     with open_reader(path) as reader:
-        if reader.info.pixel_format.bits != 8:
-            raise InputError(f"{path} has {reader.info.pixel_format.bits} bits, training takes 8")
-        for frame in reader:
-            frames.append(frame.planes[0].clone())
-            if max_frames is not None and len(frames) == max_frames:
-                break
+        pixel_format = reader.info.pixel_format
+        if pixel_format.bits != 8 or pixel_format.family == "gbr":
+            raise InputError(
+                f"{path} is {pixel_format.name}: training takes grey or YUV clips of 8 bits"
+            )
+        frames = [frame.planes[0] for frame in reader]
     return make_pair(torch.stack(frames)[:, None], scale)
 
 

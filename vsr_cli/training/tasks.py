@@ -76,7 +76,7 @@ class JointTask:
 
 
 def patch_loss(loss: Loss, sr: Tensor, hr: Tensor, margin: int) -> Tensor:
-    """The loss without a border of ``margin`` pixels of the result, where padding is felt."""
+    """The loss without a border of ``margin`` pixels of the result, where padding is felt most."""
     inside = slice(margin, -margin or None)
     return loss(sr[..., inside, inside].float(), hr[..., inside, inside])
 

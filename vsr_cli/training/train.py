@@ -49,6 +49,7 @@ def train(spec: TrainSpec, on_step: Callable[[Progress], None]) -> list[Path]:
         every=spec.checkpoint_every,
         validation_frames=spec.validation_frames,
         seed=spec.seed,
+        purpose=f"{spec.model} {_form(spec.scale, spec.recipe.residual)}",
         device=device,
         autocast=_autocast(choose_precision(spec.precision, device)),
         resume=spec.resume,
@@ -72,13 +73,22 @@ def output_paths(spec: TrainSpec) -> list[Path]:
 def _build(spec: TrainSpec) -> tuple[Task, list[tuple[str, nn.Module]], str]:
     """The task, its networks by name, and the SHA-256 of the 2D weights it stands behind."""
     names = parse_chain(spec.model)
+    for path in spec.start:
+        if (arch := read_weights(path)[1].arch) not in names:
+            raise ValueError(f"{path} holds weights of {arch}, which {spec.model} has no use for")
     models = [(name, _start(spec, name)) for name in names]
     kinds = [get_spec(name).kind for name in names]
+    if spec.behind is not None and kinds != ["clip"]:
+        raise ValueError(f"--behind is for a clip model such as srnet3d, got {spec.model}")
     if kinds == ["frame"]:
         return FrameTask(models[0][1]), models, ""
     if kinds == ["clip"]:
         if spec.behind is None:
             raise ValueError(f"{spec.model} refines what a 2D stage upscaled: give --behind FILE")
+        if get_spec(arch := read_weights(spec.behind)[1].arch).kind != "frame":
+            raise ValueError(f"--behind takes weights of a 2D model, {spec.behind} is of {arch}")
+        if spec.behind.resolve() in (path.resolve() for path in output_paths(spec)):
+            raise ValueError(f"the output {spec.behind} is the file given with --behind")
         return ClipTask(models[0][1]), models, file_sha256(spec.behind)
     if kinds == ["frame", "clip"]:
         return JointTask(models[0][1], models[1][1]), models, ""
@@ -92,13 +102,25 @@ def _start(spec: TrainSpec, name: str) -> nn.Module:
         raise ValueError(f"{name} has no weights to train")
     scale = spec.scale if model_spec.scales != (1,) else 1
     if scale not in model_spec.scales:
-        raise ValueError(f"{name} has no scale {scale}: known are {model_spec.scales}")
+        known = ", ".join(map(str, model_spec.scales))
+        raise ValueError(f"{name} has no scale {scale}: known are {known}")
     model = model_spec.build(scale, spec.recipe.residual)
     for path in spec.start:
         tensors, record = read_weights(path)
         if record.arch == name:
+            _check_start(path, record, spec)
             fill(model, tensors, path)
     return model
+
+
+def _check_start(path: Path, record: WeightRecord, spec: TrainSpec) -> None:
+    wanted, found = (spec.scale, spec.recipe.residual), (record.scale, record.residual)
+    if found != wanted:
+        raise ValueError(f"{path} is {_form(*found)}, this run trains {_form(*wanted)}")
+
+
+def _form(scale: int, residual: bool) -> str:
+    return f"x{scale} {'residual' if residual else 'plain'}"
 
 
 def _load(spec: TrainSpec, paths: Sequence[Path]) -> list[ClipPair]:
