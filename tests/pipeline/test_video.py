@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -221,6 +222,23 @@ def test_lost_frame_is_an_error(
     with pytest.raises(OutputError, match="has 5 frames, but 4 were upscaled"):
         upscale_video(source, tmp_path / "out.mp4", BICUBIC)
     assert not (tmp_path / "out.mp4").exists()
+
+
+def test_hidden_packets_are_no_lost_frames(
+    require_tool: Callable[[str], str], tmp_path: Path
+) -> None:
+    """VP8 in two passes has alternate reference frames, packets that show nothing."""
+    source = tmp_path / "in.webm"
+    picture = ["-f", "lavfi", "-i", "testsrc2=size=64x64:rate=25", "-frames:v", "120"]
+    codec = ["-c:v", "libvpx", "-auto-alt-ref", "1", "-lag-in-frames", "25", "-b:v", "200k"]
+    log = ["-passlogfile", str(tmp_path / "log")]
+    for number, output in (("1", ["-f", "null", "-"]), ("2", [str(source)])):
+        command = [require_tool("ffmpeg"), "-v", "error", *picture, *codec, *log, "-pass", number]
+        subprocess.run([*command, *output], check=True)
+    with av.open(str(source)) as container:
+        assert sum(bool(packet.size) for packet in container.demux(video=0)) > 120
+    report = upscale_video(source, tmp_path / "out.mp4", BICUBIC)
+    assert report.frames == report.frames_expected == 120
 
 
 def test_interrupt_leaves_nothing(make_clip: Clip, tmp_path: Path) -> None:

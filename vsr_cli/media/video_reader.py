@@ -34,8 +34,8 @@ class VideoReader:
 
     Attributes:
         frames_read: frames handed out so far.
-        packets_read: packets with a picture to be shown that were read; after a whole clip was
-            read without a cut, a number other than ``frames_read`` means lost frames.
+        packets_read: packets that were read and are not to be discarded. Some formats have packets
+            that show nothing (VP8's alternate references) or half a picture (H.264 fields).
         warnings: one line each; complete when the last frame was handed out.
     """
 
