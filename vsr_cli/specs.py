@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, get_args
@@ -29,6 +29,10 @@ FIELD_RANGES: Mapping[SimulatedField, tuple[float, float]] = MappingProxyType(
         "divergence": (-5e-5, 5e-5),
         "speed": (0.0, 120.0),
     }
+)
+# What only a model uses when files are scored; scale may say what the files were made with.
+OF_MODEL = frozenset(
+    {"domain", "weights", "device", "precision", "batch_size", "tile", "scene_threshold"}
 )
 # The days in which nothing happens: the jet has broken up after about eight days, the vortices
 # have drawn their first filaments after two.
@@ -178,9 +182,11 @@ class UpscaleSpec:
             raise ValueError(f"scene threshold must be 0 to 100, got {self.scene_threshold}")
         if self.chroma not in get_args(Chroma):
             raise ValueError(f"chroma must be {get_args(Chroma)}, got {self.chroma!r}")
-        start = self.start_s or 0.0
-        if start < 0 or (self.end_s is not None and self.end_s <= start):
-            raise ValueError(f"end must be later than start, got {self.start_s} to {self.end_s}")
+        start, end = self.start_s or 0.0, self.end_s
+        if not (math.isfinite(start) and start >= 0):
+            raise ValueError(f"start must be at least 0 seconds, got {start:g}")
+        if end is not None and not (math.isfinite(end) and end > start):
+            raise ValueError(f"end must be finite and later than start, got {start:g} to {end:g}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +216,11 @@ class EvaluateSpec:
             raise ValueError(f"border must be at least 0, got {self.border}")
         if self.model is not None:
             self.upscale()
+            return
+        for field in fields(self):
+            if field.name in OF_MODEL and getattr(self, field.name) != field.default:
+                option = field.name.replace("_", "-")
+                raise ValueError(f"--{option} belongs to --model, it cannot go with --against")
 
     def upscale(self) -> UpscaleSpec:
         """The settings with which ``vsr upscale`` gives the frames that are scored.
