@@ -10,6 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from vsr_cli.cli import main
+from vsr_cli.cli.evaluate import evaluate
+from vsr_cli.cli.upscale import upscale
 from vsr_cli.media import write_png
 
 MODEL = ("--model", "bicubic", "--device", "cpu")
@@ -36,7 +38,7 @@ def test_table_has_a_row_for_each_clip_and_the_mean(stills: Path) -> None:
     for text in ("PSNR dB", "SSIM", "MSE", "a.png", "b.png", "mean of 2"):
         assert text in result.stdout
     assert "2/2" in result.stderr
-    assert "bicubic, cpu, fp32" in result.stderr
+    assert "bicubic x2 on cpu, fp32" in result.stderr
 
 
 def test_table_of_one_clip_has_no_mean(stills: Path) -> None:
@@ -76,11 +78,24 @@ def test_quiet_leaves_stderr_empty(stills: Path) -> None:
     assert _run(stills, *MODEL, "--quiet").stderr == ""
 
 
+def test_quiet_hides_no_warning(stills: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in ("x.png", "y.png"):
+        (other / name).write_bytes((stills / "a.png").read_bytes())
+    result = _run(stills, "--against", other, "--quiet")
+    assert result.exit_code == 0, result.output
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Warning: ")
+    assert "matched in order of names" in line
+
+
 @pytest.mark.parametrize(
     ("words", "code", "complaint"),
     [
         ("", 2, "give either --model NAME or --against FILE, got neither"),
         ("--model bicubic --against a.png", 2, "got both"),
+        ("--against a.png --domain climate", 2, "--domain belongs to --model"),
         ("--model tea", 2, "unknown model 'tea'"),
         ("--model bicubic --scale 7", 2, "bicubic has no scale 7"),
         ("--model bicubic --border 16", 2, "border must be in 0..15"),
@@ -97,6 +112,17 @@ def test_bad_input_is_one_line_and_an_exit_code(
     assert complaint in result.stderr
     assert result.stderr.count("\n") == 1
     assert result.stdout == ""
+
+
+def test_model_options_are_those_of_upscale() -> None:
+    """The same words for the same thing; only --model has a default of its own."""
+    scored, upscaled = ({option.name: option for option in c.params} for c in (evaluate, upscale))
+    shared = scored.keys() & upscaled.keys() - {"as_json", "quiet"}
+    assert len(shared) == 9
+    for name in shared:
+        found, expected = (options[name].to_info_dict() for options in (scored, upscaled))
+        default = "2d3d" if name == "model" else found["default"]
+        assert expected == {**found, "default": default}
 
 
 def test_missing_truth_is_exit_code_1(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import imageio.v3 as iio
 import numpy as np
 import pytest
 import torch
@@ -192,6 +193,40 @@ def test_comparison_of_files_equals_ffmpeg(
     assert -10 * math.log10(found.mse) == pytest.approx(float(shown[1]), abs=SHOWN)
 
 
+@pytest.mark.parametrize(("truth_bits", "bits"), [(8, 10), (10, 8), (8, 12)])
+def test_same_picture_of_another_depth_is_the_same(
+    tmp_path: Path, truth_bits: int, bits: int
+) -> None:
+    codes = _scene(0).astype(np.uint16)
+    names = {8: "gray", 10: "gray10le", 12: "gray12le"}
+
+    def write(name: str, bits: int) -> Path:
+        dtype = np.uint8 if bits == 8 else np.uint16
+        return _write(tmp_path / name, [(codes << (bits - 8)).astype(dtype)], names[bits])
+
+    hr, sr = write("hr.mkv", truth_bits), write("sr.mkv", bits)
+    result = evaluate_clips([hr], EvaluateSpec(against=sr))
+    assert math.isinf(result.mean.psnr)
+    assert "2^(truth's bits - bits)" in result.protocol["given_depth"]
+
+
+def test_low_resolution_of_another_depth_gives_the_same_scores(tmp_path: Path, clip: Path) -> None:
+    low = [_scene(n, 24, 32) for n in range(7)]
+    deep = [frame.astype(np.uint16) << 2 for frame in low]
+    files = _write(tmp_path / "8.mkv", low), _write(tmp_path / "10.mkv", deep, "gray10le")
+    specs = [EvaluateSpec(model="bicubic", device="cpu", lr=path) for path in files]
+    first, second = (evaluate_clips([clip], spec) for spec in specs)
+    assert first.clips == second.clips
+
+
+def test_full_range_of_another_depth_has_its_own_white(tmp_path: Path) -> None:
+    codes = _scene(0)
+    write_png(tmp_path / "hr.png", codes)
+    iio.imwrite(tmp_path / "sr.png", codes.astype(np.uint16) * 257)
+    result = evaluate_clips([tmp_path / "hr.png"], EvaluateSpec(against=tmp_path / "sr.png"))
+    assert math.isinf(result.mean.psnr)
+
+
 def test_numbers_of_frames_that_differ_are_both_named(tmp_path: Path, clip: Path) -> None:
     other = _write(tmp_path / "sr.mkv", [_scene(n) for n in range(4)])
     with pytest.raises(InputError, match=r"has 7 frames, but .*sr\.mkv has 4"):
@@ -218,6 +253,14 @@ def test_folder_of_stills_is_a_clip_each(tmp_path: Path) -> None:
     assert [clip.name for clip in result.clips] == ["a.png", "b.png"]
     assert "BT.601" in result.protocol["color"]
     assert result.mean.frames == 2
+
+
+def test_folder_of_clips_and_stills_is_refused(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        write_png(tmp_path / name, _scene(0))
+    _write(tmp_path / "c.mkv", [_scene(0)])
+    with pytest.raises(InputError, match=r"both clips \(1\) and stills \(2\); name the files"):
+        evaluate_clips([tmp_path], BICUBIC)
 
 
 def test_given_files_match_by_name_then_stem_then_order(tmp_path: Path) -> None:
@@ -266,6 +309,18 @@ def test_no_more_than_the_frames_in_flight_are_held(
         ({}, "got neither"),
         ({"model": "bicubic", "against": Path("a")}, "got both"),
         ({"against": Path("a"), "lr": Path("b")}, "--lr"),
+        *(
+            ({"against": Path("a"), name: value}, f"--{option} belongs to --model")
+            for name, value, option in (
+                ("domain", "climate", "domain"),
+                ("weights", (Path("b"),), "weights"),
+                ("device", "cpu", "device"),
+                ("precision", "bf16", "precision"),
+                ("batch_size", 4, "batch-size"),
+                ("tile", 0, "tile"),
+                ("scene_threshold", 0.0, "scene-threshold"),
+            )
+        ),
         ({"model": "bicubic", "border": -1}, "border"),
         ({"model": "bicubic", "tile": 3}, "tile"),
     ],

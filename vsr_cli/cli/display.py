@@ -1,4 +1,4 @@
-"""What ``vsr upscale`` shows on stderr while it runs."""
+"""What ``vsr upscale`` and ``vsr eval`` show on stderr while they run."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from typing import Self
 import click
 
 from vsr_cli.cli.progress import Advance, progress_bar
-from vsr_cli.pipeline.report import Listener, Start
+from vsr_cli.pipeline.report import Listener, RunStart
 
 
-class UpscaleDisplay(Listener):
-    """Warnings, one line that says what runs on what, and a bar; nothing when ``quiet``."""
+class RunDisplay(Listener):
+    """Warnings, one line that says what runs on what, and a bar; when ``quiet`` warnings only."""
 
-    def __init__(self, *, quiet: bool) -> None:
-        self.quiet = quiet
+    def __init__(self, command: str, *, quiet: bool) -> None:
+        self.command, self.quiet = command, quiet
         self._shown: set[str] = set()
         self._stack = ExitStack()
         self._advance: Advance | None = None
 
-    def on_start(self, start: Start) -> None:
+    def on_start(self, start: RunStart) -> None:
         self.warn(start.warnings)
         if self.quiet:
             return
-        domain = f" ({start.domain} weights)" if start.domain else ""
-        line = f"{start.model} x{start.scale}{domain} on {start.device}, {start.precision}"
-        click.echo(line, err=True)
-        self._advance = self._stack.enter_context(progress_bar("upscale", start.frames))
+        if start.model:
+            domain = f" ({start.domain} weights)" if start.domain else ""
+            line = f"{start.model} x{start.scale}{domain} on {start.device}, {start.precision}"
+            click.echo(line, err=True)
+        self._advance = self._stack.enter_context(progress_bar(self.command, start.frames))
 
-    def on_frame(self, number: int) -> None:
+    def on_frame(self, number: int = 0) -> None:
         del number
         if self._advance is not None:
             self._advance()

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from vsr_cli.specs import EvaluateSpec, UpscaleSpec
+
 Command = TypeVar("Command", bound=Callable[..., Any])
+FILE = click.Path(path_type=Path)
 
 
 class SizeType(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.5 on
@@ -24,6 +29,41 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]  # generic from click
         if match is None:
             self.fail(f"a size is WIDTHxHEIGHT in pixels (640x320), got {value!r}", param, ctx)
         return int(match[1]), int(match[2])
+
+
+def model_options(spec: type[UpscaleSpec | EvaluateSpec]) -> Callable[[Command], Command]:
+    """--model and how it runs, from --scale to --scene-threshold; the defaults are the spec's."""
+    defaults = {field.name: field.default for field in fields(spec)}
+
+    def option(name: str, text: str, **settings: Any) -> Callable[[Command], Command]:
+        default = defaults[name.replace("-", "_")]
+        return click.option(f"--{name}", default=default, show_default=True, help=text, **settings)
+
+    options = (
+        option("model", "A name, or names joined by +."),
+        option("scale", "Enlargement."),
+        option(
+            "domain", "Which released weights: natural, climate, ...  [default: natural, if any]"
+        ),
+        option(
+            "weights",
+            "A weight file of your own. Repeatable, one for each network.",
+            multiple=True,
+            type=FILE,
+        ),
+        option("device", "auto, cpu, cuda or cuda:N."),
+        option("precision", "auto, fp32, bf16 or fp16."),
+        option("batch-size", "Frames at once.  [default: by frame size]", type=int),
+        option("tile", "Pixels of a tile; 0: whole frames.  [default: by device]", type=int),
+        option("scene-threshold", "Per cent of dissimilarity that is a cut; 0: off."),
+    )
+
+    def add_all(command: Command) -> Command:
+        for add in reversed(options):
+            command = add(command)
+        return command
+
+    return add_all
 
 
 def overwrite_option(command: Command) -> Command:

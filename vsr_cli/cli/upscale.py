@@ -8,40 +8,19 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from vsr_cli.cli.options import json_option, overwrite_option, quiet_option
+from vsr_cli.cli.options import json_option, model_options, overwrite_option, quiet_option
 from vsr_cli.specs import Chroma, EncodingSpec, UpscaleSpec
 
 if TYPE_CHECKING:
     from vsr_cli.pipeline.report import UpscaleReport
 
-DEFAULTS = UpscaleSpec()
 ENCODING = ("codec", "crf", "preset", "pix_fmt")
 
 
 @click.command()
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
-@click.option(
-    "--model", default=DEFAULTS.model, show_default=True, help="A name, or names joined by +."
-)
-@click.option("--scale", default=DEFAULTS.scale, show_default=True, help="Enlargement.")
-@click.option(
-    "--domain", help="Which released weights: natural, climate, ...  [default: natural, if any]"
-)
-@click.option(
-    "--weights",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="A weight file of your own. Repeatable, one for each network.",
-)
-@click.option(
-    "--device", default=DEFAULTS.device, show_default=True, help="auto, cpu, cuda or cuda:N."
-)
-@click.option(
-    "--precision", default=DEFAULTS.precision, show_default=True, help="auto, fp32, bf16 or fp16."
-)
-@click.option("--batch-size", type=int, help="Frames at once.  [default: by frame size]")
-@click.option("--tile", type=int, help="Pixels of a tile; 0: whole frames.  [default: by device]")
+@model_options(UpscaleSpec)
 @click.option("--codec", help="x264, x265, svtav1, vp9, ffv1, prores, or FFmpeg's name.")
 @click.option("--crf", type=float, help="Quality of the codec: lower is better and larger.")
 @click.option("--preset", help="Speed of the codec, by its own name.")
@@ -49,15 +28,9 @@ ENCODING = ("codec", "crf", "preset", "pix_fmt")
 @click.option(
     "--chroma",
     type=click.Choice(get_args(Chroma)),
-    default=DEFAULTS.chroma,
+    default=UpscaleSpec().chroma,
     show_default=True,
     help="How the colour planes are enlarged.",
-)
-@click.option(
-    "--scene-threshold",
-    default=DEFAULTS.scene_threshold,
-    show_default=True,
-    help="Per cent of dissimilarity that is a cut; 0: off.",
 )
 @click.option("--start", "start_s", type=float, help="First second to upscale.")
 @click.option("--end", "end_s", type=float, help="Second to stop at.")
@@ -74,12 +47,12 @@ def upscale(
     """
     encoding = EncodingSpec(**{name: options.pop(name) for name in ENCODING})
     spec = UpscaleSpec(**options)
-    from vsr_cli.cli.display import UpscaleDisplay
+    from vsr_cli.cli.display import RunDisplay
     from vsr_cli.pipeline.memory import keep_freed_memory
     from vsr_cli.pipeline.video import upscale_video
 
     keep_freed_memory()
-    with UpscaleDisplay(quiet=quiet) as display:
+    with RunDisplay("upscale", quiet=quiet) as display:
         report = upscale_video(
             source, target, spec, encoding, overwrite=overwrite, listener=display
         )

@@ -1,4 +1,7 @@
-"""Truth in, scores out: degrade it, upscale it as ``vsr upscale`` does, and compare."""
+"""Truth in, scores out: degrade it, upscale it as ``vsr upscale`` does, and compare.
+
+One thing differs: of RGB the luma goes in, where ``vsr upscale`` takes G, B and R.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from vsr_cli.frames import Frame, PixelFamily, PixelFormat
 from vsr_cli.metrics import ClipAccumulator, ClipScores, MeanScores, mean_over_clips, scores_to_json
 from vsr_cli.models.load import LoadedChain, load_chain
 from vsr_cli.pipeline.device import choose_device, choose_precision, precision_name
+from vsr_cli.pipeline.report import RunStart, chain_name
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.shots import mark_shots
 from vsr_cli.pipeline.stages import run_stage, to_codes
@@ -31,6 +35,7 @@ from vsr_cli.pipeline.truth import (
     match_clips,
     open_clip,
     scored_luma,
+    white_code,
 )
 from vsr_cli.specs import EvaluateSpec
 
@@ -41,17 +46,8 @@ COLORS: Mapping[PixelFamily, str] = {
     "gbr": "BT.601 studio-range Y of RGB (MATLAB rgb2ycbcr), rounded; the network's input is not",
 }
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationStart:
-    """What will be scored on what; known before the first frame is computed."""
-
-    frames: int | None  # an estimate, for progress
-    model: str | None  # names of the stages joined by a plus; None: files are compared
-    domain: str | None
-    device: str
-    precision: str
-    warnings: tuple[str, ...]
+# Of given files whose depth differs from that of the truth.
+DEPTHS = "codes times 2^(truth's bits - bits), but of RGB or full range divided by 2^bits - 1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +73,7 @@ def evaluate_clips(
     truths: Sequence[Path],
     spec: EvaluateSpec,
     *,
-    on_start: Callable[[EvaluationStart], None] | None = None,
+    on_start: Callable[[RunStart], None] | None = None,
     on_frame: Callable[[], object] | None = None,
 ) -> Evaluation:
     """Score a model, or files, against ground truth.
@@ -146,11 +142,12 @@ class _Run:
         chain = load_chain(spec.model, spec.scale, domain=spec.domain, weights=spec.weights)
         return cls(spec, chain, device, precision, on_frame)
 
-    def start(self, paths: Sequence[Path], warnings: tuple[str, ...]) -> EvaluationStart:
+    def start(self, paths: Sequence[Path], warnings: tuple[str, ...]) -> RunStart:
         chain = self.chain
-        return EvaluationStart(
+        return RunStart(
             frames=estimate_frames(paths),
-            model=None if chain is None else _chain_name(chain),
+            model="" if chain is None else chain_name(chain),
+            scale=self.scale,
             domain=None if chain is None else chain.domain,
             device=str(self.device),
             precision=precision_name(self.precision),
@@ -186,14 +183,18 @@ class _Run:
     ) -> Iterator[Tensor]:
         """The luma that is compared with the truth, frame by frame: (H, W) float64 in [0, 1]."""
         clip = given or truth
+        pixel_format, white = clip.info.pixel_format, white_code(clip, truth)
         frames = counterparts(truth, given, waiting, self.scale)
-        if self.chain is not None:
-            return self._upscaled(frames, clip.info.pixel_format, truth.info.pixel_format.bits)
-        return (scored_luma(frame, clip.info.pixel_format) for frame in frames)
+        if self.chain is None:
+            return (scored_luma(frame, pixel_format, white) for frame in frames)
+        shots = mark_shots(frames, pixel_format, self.spec.scene_threshold)
+        low = (
+            replace(frame, planes=(luma(frame, pixel_format, white).float().to(self.device),))
+            for frame in shots
+        )
+        return self._upscaled(low, truth.info.pixel_format.bits)
 
-    def _upscaled(
-        self, frames: Iterator[Frame], pixel_format: PixelFormat, bits: int
-    ) -> Iterator[Tensor]:
+    def _upscaled(self, upscaled: Iterator[Frame], bits: int) -> Iterator[Tensor]:
         """What a file would hold that ``vsr upscale`` writes with so many bits."""
         spec = self.spec
         result = PixelFormat("gray" if bits == 8 else f"gray{bits}le", "gray", bits)
@@ -203,11 +204,6 @@ class _Run:
             pixel_format=result,
             batch_size=spec.batch_size,
             tile=spec.tile,
-        )
-        shots = mark_shots(frames, pixel_format, spec.scene_threshold)
-        upscaled: Iterator[Frame] = (
-            replace(frame, planes=(_network_input(frame, pixel_format, self.device),))
-            for frame in shots
         )
         for stage in self.chain.stages if self.chain else ():
             upscaled = run_stage(upscaled, stage, settings)
@@ -221,7 +217,7 @@ class _Run:
         degradation = f"given: {spec.lr}" if spec.lr else DEGRADATION
         stages = () if chain is None else chain.stages
         return {
-            "model": None if chain is None else _chain_name(chain),
+            "model": None if chain is None else chain_name(chain),
             "against": None if spec.against is None else str(spec.against),
             "scale": self.scale,
             "domain": None if chain is None else chain.domain,
@@ -229,6 +225,7 @@ class _Run:
             "degradation": None if chain is None else degradation,
             "color": "; ".join(sorted({COLORS[form.family] for form in self.formats})),
             "bits": bits[0] if len(bits) == 1 else bits,
+            "given_depth": DEPTHS if spec.lr or spec.against else None,
             "rounding": "none" if chain is None else "to code values of the truth's bits",
             "border": self.border,
             "mean": "over the frames of a clip, then over the clips",
@@ -239,12 +236,3 @@ class _Run:
             "scene_threshold": spec.scene_threshold,
             "version": __version__,
         }
-
-
-def _chain_name(chain: LoadedChain) -> str:
-    """The names of a chain's stages joined by a plus."""
-    return "+".join(stage.spec.name for stage in chain.stages)
-
-
-def _network_input(frame: Frame, pixel_format: PixelFormat, device: torch.device) -> Tensor:
-    return luma(frame, pixel_format).to(torch.float32).to(device)

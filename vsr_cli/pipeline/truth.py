@@ -57,10 +57,10 @@ def open_clip(path: Path) -> Iterator[OpenClip]:
 
 
 def find_clips(paths: Iterable[Path]) -> tuple[Path, ...]:
-    """Files as they are; of a folder the stills if it has some, else the clips, by name.
+    """Files as they are; of a folder its stills or its clips, by name.
 
     Raises:
-        InputError: one does not exist, or a folder holds neither.
+        InputError: one does not exist, or a folder holds neither or both.
     """
     found: list[Path] = []
     for path in paths:
@@ -72,12 +72,16 @@ def find_clips(paths: Iterable[Path]) -> tuple[Path, ...]:
 
 def _in_folder(folder: Path) -> list[Path]:
     files = [path for path in folder.iterdir() if path.is_file() and path.name[0] != "."]
-    if any(path.suffix.lower() in STILL_EXTENSIONS for path in files):
-        return list_stills(folder)
+    stills = [path for path in files if path.suffix.lower() in STILL_EXTENSIONS]
     clips = [path for path in files if path.suffix.lower() in CLIP_EXTENSIONS]
-    if not clips:
+    if not (stills or clips):
         raise InputError(f"folder {folder} holds neither clips nor stills; name the files")
-    return sorted(clips, key=lambda path: path.name)
+    if stills and clips:
+        raise InputError(
+            f"folder {folder} holds both clips ({len(clips)}) and stills ({len(stills)}); name the "
+            "files, or give each kind a folder of its own"
+        )
+    return list_stills(folder) if stills else sorted(clips, key=lambda path: path.name)
 
 
 def match_clips(truths: Sequence[Path], given: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
@@ -114,18 +118,34 @@ def clip_names(paths: Sequence[Path]) -> tuple[str, ...]:
     )
 
 
-def luma(frame: Frame, pixel_format: PixelFormat) -> Tensor:
-    """The luma of a frame of code values, not rounded: (H, W) float64 in [0, 1]."""
-    top = pixel_format.max_code
+def white_code(clip: OpenClip, truth: OpenClip) -> float:
+    """The code value of ``clip`` that counts as the largest one of the truth.
+
+    A depth of b bits has ``2**(b - 8)`` times the codes of 8 bits for the same picture; in full
+    range, which is that of RGB too, it has ``2**b - 1`` for white.
+    """
+    found, wanted = clip.info.pixel_format, truth.info.pixel_format
+    is_full = "full" in (clip.info.color.range, truth.info.color.range)
+    if is_full or found.family == "gbr":
+        return found.max_code
+    return wanted.max_code * 2.0 ** (found.bits - wanted.bits)
+
+
+def luma(frame: Frame, pixel_format: PixelFormat, white: float | None = None) -> Tensor:
+    """The luma of a frame of code values, not rounded: (H, W) float64 in [0, 1].
+
+    ``white`` is the code value that becomes 1, by default the largest one.
+    """
+    top = white or pixel_format.max_code
     if pixel_format.family != "gbr":
         return frame.planes[0].to(torch.float64) / top
     green, blue, red = (plane.to(torch.float64) / top for plane in frame.planes[:3])
     return rgb_to_luma(red, green, blue)
 
 
-def scored_luma(frame: Frame, pixel_format: PixelFormat) -> Tensor:
+def scored_luma(frame: Frame, pixel_format: PixelFormat, white: float | None = None) -> Tensor:
     """The luma of a frame of code values, rounded to its depth: (H, W) float64 in [0, 1]."""
-    values = luma(frame, pixel_format)
+    values = luma(frame, pixel_format, white)
     if pixel_format.family != "gbr":
         return values
     return (values * pixel_format.max_code).round() / pixel_format.max_code
