@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vsr_cli.imaging.resample import enlarge
 from vsr_cli.models import ALIASES, MODELS, get_spec, parse_chain
-from vsr_cli.models.fsrcnn import parameter_count
+from vsr_cli.models.cost import parameter_count
 from vsr_cli.models.rewrite import channels_last, rewrite
 from vsr_cli.models.spec import ModelSpec
 from vsr_cli.models.weights import WeightRecord, fill, read_weights, save_weights

@@ -7,6 +7,18 @@ from torch import Tensor, nn
 from vsr_cli.imaging.resample import RADIUS, enlarge
 from vsr_cli.models.spec import ModelSpec
 
+SPEC = ModelSpec(
+    name="bicubic",
+    kind="frame",
+    color="luma",
+    scales=(1, 2, 3, 4),
+    window=1,
+    radius=RADIUS,
+    paper="Keys 1981",
+    build=lambda scale, residual: Bicubic(scale),
+    has_weights=False,
+)
+
 
 class Bicubic(nn.Module):
     """Upscale each frame. frames: (B, C, H, W) in [0, 1]; returns (B, C, s*H, s*W).
@@ -24,22 +36,3 @@ class Bicubic(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         return enlarge(frames, self.scale)
-
-
-def build(scale: int, residual: bool = False) -> Bicubic:
-    """The interpolation for one scale; there is nothing to add to, so ``residual`` is ignored."""
-    del residual
-    return Bicubic(scale)
-
-
-SPEC = ModelSpec(
-    name="bicubic",
-    kind="frame",
-    color="luma",
-    scales=(1, 2, 3, 4),
-    window=1,
-    radius=RADIUS,
-    paper="Keys 1981",
-    build=build,
-    has_weights=False,
-)

@@ -11,6 +11,17 @@ FEATURES, SHRUNK, MAPPINGS = 56, 12, 4
 CENTRE = 0.5  # subtracted in the residual form, so that zero padding is mid-grey
 UPSAMPLE_STD = 1e-3  # start of the last layer, as in the paper
 
+SPEC = ModelSpec(
+    name="fsrcnn",
+    kind="frame",
+    color="luma",
+    scales=(2, 3, 4),
+    window=1,
+    radius=2 + MAPPINGS + 2,  # conv5, four conv3, and 9 taps that lie the stride apart
+    paper="Dong 2016, arXiv:1608.00367",
+    build=lambda scale, residual: FSRCNN(scale, residual),
+)
+
 
 class FSRCNN(nn.Module):
     """Upscale each frame. frames: (B, 1, H, W) in [0, 1]; returns (B, 1, s*H, s*W).
@@ -65,26 +76,3 @@ def _conv(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)
     return conv
-
-
-def build(scale: int, residual: bool = True) -> FSRCNN:
-    """FSRCNN(56, 12, 4) for one scale."""
-    return FSRCNN(scale, residual)
-
-
-SPEC = ModelSpec(
-    name="fsrcnn",
-    kind="frame",
-    color="luma",
-    scales=(2, 3, 4),
-    window=1,
-    radius=2 + MAPPINGS + 2,  # conv5, four conv3, and 9 taps that lie the stride apart
-    paper="Dong 2016, arXiv:1608.00367",
-    build=build,
-)
-
-
-def parameter_count(model: nn.Module) -> int:
-    """Weights and biases, PReLU slopes apart, as the paper counts."""
-    slopes = {id(p) for m in model.modules() if isinstance(m, nn.PReLU) for p in m.parameters()}
-    return sum(p.numel() for p in model.parameters() if id(p) not in slopes)

@@ -11,6 +11,17 @@ WINDOW = 5
 CENTRE = 0.5  # subtracted in the residual form
 LAST_STD = 1e-4  # start of the last layer in the residual form
 
+SPEC = ModelSpec(
+    name="srnet3d",
+    kind="clip",
+    color="luma",
+    scales=(1,),
+    window=WINDOW,
+    radius=2 + 2 + 2 + 1,  # 3x5x5, two 3x3x3 maps, two 3x3x3 fusions, conv3
+    paper="Zhu & Gao, after Kim 2018, arXiv:1812.09079",
+    build=lambda scale, residual: SRNet3D(residual),
+)
+
 
 class SRNet3D(nn.Module):
     """Refine the middle of five frames. frames: (B, 1, 5, H, W) in [0, 1]; returns (B, 1, H, W).
@@ -64,22 +75,3 @@ def _initialise(model: SRNet3D) -> None:
                 nn.init.zeros_(module.bias)
     if model.residual:
         nn.init.normal_(model.reconstruct.weight, std=LAST_STD)
-
-
-def build(scale: int = 1, residual: bool = True) -> SRNet3D:
-    """SRnet3D keeps the size of its frames: ``scale`` is 1."""
-    if scale != 1:
-        raise ValueError(f"srnet3d keeps the size of its frames: scale must be 1, got {scale}")
-    return SRNet3D(residual)
-
-
-SPEC = ModelSpec(
-    name="srnet3d",
-    kind="clip",
-    color="luma",
-    scales=(1,),
-    window=WINDOW,
-    radius=2 + 2 + 2 + 1,  # 3x5x5, two 3x3x3 maps, two 3x3x3 fusions, conv3
-    paper="Zhu & Gao, after Kim 2018, arXiv:1812.09079",
-    build=build,
-)
