@@ -21,6 +21,7 @@ from vsr_cli.models.weights import (
     read_weights,
     released_weights,
     save_weights,
+    weights_folder,
 )
 
 
@@ -161,7 +162,11 @@ def test_domain_must_cover_every_stage(released: list[ReleasedWeights]) -> None:
 
 
 def test_released_files_are_those_of_the_manifest() -> None:
-    for entry in released_weights():
+    entries = released_weights()
+    files = {path.name for path in weights_folder().glob("*.safetensors")}
+    assert {entry.path.name for entry in entries} == files
+    assert files
+    for entry in entries:
         tensors, record = read_weights(entry.path, sha256=entry.sha256)
         assert (record.arch, record.scale, record.domain) == (
             entry.model,

@@ -38,6 +38,11 @@ _DEFAULT_CRF: Mapping[str, float] = MappingProxyType(
 )
 # Encoders that take a preset under another name.
 _PRESET_OPTIONS: Mapping[str, str] = MappingProxyType({"libvpx-vp9": "cpu-used"})
+# x264 and x265 write a line of their own to stderr about a name that they do not know.
+_X26X_PRESETS = (
+    *("ultrafast", "superfast", "veryfast", "faster", "fast"),
+    *("medium", "slow", "slower", "veryslow", "placebo"),
+)
 _FIXED_OPTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "libx264": {"forced-idr": "1"},
@@ -155,5 +160,8 @@ def _options(codec: str, encoding: EncodingSpec) -> Mapping[str, str]:
     if encoding.preset is not None:
         if codec in ("ffv1", "prores_ks"):
             raise ValueError(f"{codec} takes no preset, got {encoding.preset!r}; leave it out")
+        if codec in ("libx264", "libx265") and encoding.preset not in _X26X_PRESETS:
+            known = ", ".join(_X26X_PRESETS)
+            raise ValueError(f"{codec} has no preset {encoding.preset!r}; it has {known}")
         options[_PRESET_OPTIONS.get(codec, "preset")] = encoding.preset
     return options

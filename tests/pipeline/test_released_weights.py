@@ -1,0 +1,46 @@
+"""The released climate weights, on frames of a run that no training saw."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from vsr_cli.media import open_reader, open_writer
+from vsr_cli.metrics import MeanScores
+from vsr_cli.models.load import load_chain
+from vsr_cli.pipeline.evaluate import evaluate_clips
+from vsr_cli.specs import EncodingSpec, EvaluateSpec
+
+TRUTH = Path(__file__).parents[2] / "examples" / "jet_640x320_truth.mkv"
+
+
+@pytest.fixture(scope="module")
+def scores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, MeanScores]:
+    """Of five frames of the example's truth."""
+    path = tmp_path_factory.mktemp("released") / "truth.mkv"
+    with open_reader(TRUTH) as reader:
+        info = replace(reader.info, num_frames=None, duration_s=None)
+        with open_writer(path, info, EncodingSpec(codec="ffv1")) as writer:
+            for frame in islice(reader, 5):
+                writer.write(frame)
+    return {
+        model: evaluate_clips([path], EvaluateSpec(model=model, device="cpu")).mean
+        for model in ("bicubic", "fsrcnn", "2d3d")
+    }
+
+
+def test_the_frame_model_beats_bicubic_by_far(scores: dict[str, MeanScores]) -> None:
+    assert scores["fsrcnn"].psnr > scores["bicubic"].psnr + 5
+    assert scores["fsrcnn"].ssim > scores["bicubic"].ssim
+
+
+def test_the_clip_model_beats_the_frame_model(scores: dict[str, MeanScores]) -> None:
+    assert scores["2d3d"].psnr > scores["fsrcnn"].psnr + 0.3
+    assert scores["2d3d"].ssim > scores["fsrcnn"].ssim
+
+
+def test_the_stages_belong_together() -> None:
+    assert load_chain("2d3d", 2, domain="climate").warnings == ()
