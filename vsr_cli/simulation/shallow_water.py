@@ -19,6 +19,7 @@ References:
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,8 @@ class _Solver:
     """dinosaur's equations on one grid, in its own non-dimensional units."""
 
     def __init__(self, spec: ShallowWaterSpec) -> None:
+        # XLA's compiler writes alarms of many lines about nothing that a user could mend.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         try:
             from dinosaur import (
                 coordinate_systems,
