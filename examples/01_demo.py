@@ -26,6 +26,7 @@ from vsr_cli.media import open_reader
 from vsr_cli.metrics import MeanScores
 from vsr_cli.models import parse_chain
 from vsr_cli.models.weights import read_weights
+from vsr_cli.pipeline.memory import keep_freed_memory
 from vsr_cli.specs import EncodingSpec, EvaluateSpec, UpscaleSpec
 
 HERE = Path(__file__).parent
@@ -58,6 +59,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=OUTPUT, help="folder of the clips")
     parser.add_argument("--picture", type=Path, default=PICTURE)
     options = parser.parse_args()
+    keep_freed_memory()
     run_demo(CLIP, TRUTH, options.output, options.picture, weights=tuple(options.weights))
 
 

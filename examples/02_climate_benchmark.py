@@ -16,6 +16,7 @@ from typing import Any
 from vsr_cli import evaluate_clips
 from vsr_cli.metrics import mean_over_clips, scores_to_json
 from vsr_cli.pipeline.evaluate import Evaluation
+from vsr_cli.pipeline.memory import keep_freed_memory
 from vsr_cli.pipeline.simulate import simulate_to_file
 from vsr_cli.specs import EvaluateSpec, ShallowWaterSpec
 
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, nargs="*", default=[], help="instead of released")
     parser.add_argument("--precision", default="auto")
     options = parser.parse_args()
+    keep_freed_memory()
     benchmark = tomllib.loads((HERE / "benchmark.toml").read_text(encoding="utf-8"))
     options.folder.mkdir(parents=True, exist_ok=True)
     clips = make_clips(benchmark, options.folder)

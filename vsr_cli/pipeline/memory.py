@@ -17,7 +17,7 @@ def keep_freed_memory() -> bool:
     fresh from the kernel, page by page, and goes back at once. Kept instead, 300 frames of 64x32
     through ``2d3d`` took 12.2 s in the place of 16.1 s (bf16, one core, one run after the other),
     and peak memory stays flat, since the threads no longer fill an arena each. It changes the whole
-    process, so only a command calls it, never the library.
+    process, so a command or a script calls it, never the library.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
