@@ -19,12 +19,12 @@ TRUTH = Path(__file__).parents[2] / "examples" / "jet_640x320_truth.mkv"
 
 @pytest.fixture(scope="module")
 def scores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, MeanScores]:
-    """Of five frames of the example's truth."""
+    """Of the first eleven frames of the example's truth."""
     path = tmp_path_factory.mktemp("released") / "truth.mkv"
     with open_reader(TRUTH) as reader:
         info = replace(reader.info, num_frames=None, duration_s=None)
         with open_writer(path, info, EncodingSpec(codec="ffv1")) as writer:
-            for frame in islice(reader, 5):
+            for frame in islice(reader, 11):
                 writer.write(frame)
     return {
         model: evaluate_clips([path], EvaluateSpec(model=model, device="cpu")).mean
