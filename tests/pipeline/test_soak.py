@@ -72,3 +72,23 @@ def test_ten_kills_leave_no_target_and_the_next_run_cleans_up(
         env=_environment(),
     )
     assert {path.name for path in tmp_path.iterdir()} == {"in.mp4", "o.mp4"}
+
+
+@pytest.mark.soak
+def test_large_frames_wait_in_bounded_queues(make_clip: Clip, tmp_path: Path) -> None:
+    """1080p to 4K: what is held is some frames on their way, not the clip."""
+    peaks = []
+    for length in (20, 60):
+        pts = [3600 * t for t in range(length)]
+        source = make_clip(f"{length}.mkv", pts=pts, size=(1920, 1080), codec="ffv1")
+        arguments = ["--model", "bicubic", "--preset", "ultrafast", "--json", "--quiet"]
+        result = subprocess.run(
+            _command(source, tmp_path / f"{length}.mp4", *arguments),
+            check=True,
+            capture_output=True,
+            env=_environment(),
+        )
+        report = json.loads(result.stdout)
+        assert report["frames"] == length
+        peaks.append(report["peak_rss_mb"])
+    assert peaks[1] < GROWTH * peaks[0], peaks
