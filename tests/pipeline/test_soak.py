@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import random
 import signal
@@ -45,6 +46,7 @@ def test_memory_does_not_grow_with_the_clip(
         report = json.loads(result.stdout)
         assert report["frames"] == report["frames_expected"] == length
         peaks.append(report["peak_rss_mb"])
+        logging.getLogger(__name__).info("%d frames: %s MiB", length, peaks[-1])
     assert peaks[1] < GROWTH * peaks[0], peaks
 
 
@@ -78,7 +80,7 @@ def test_ten_kills_leave_no_target_and_the_next_run_cleans_up(
 def test_large_frames_wait_in_bounded_queues(make_clip: Clip, tmp_path: Path) -> None:
     """1080p to 4K: what is held is some frames on their way, not the clip."""
     peaks = []
-    for length in (20, 60):
+    for length in (40, 100):
         pts = [3600 * t for t in range(length)]
         source = make_clip(f"{length}.mkv", pts=pts, size=(1920, 1080), codec="ffv1")
         arguments = ["--model", "bicubic", "--preset", "ultrafast", "--json", "--quiet"]
@@ -91,4 +93,5 @@ def test_large_frames_wait_in_bounded_queues(make_clip: Clip, tmp_path: Path) ->
         report = json.loads(result.stdout)
         assert report["frames"] == length
         peaks.append(report["peak_rss_mb"])
+        logging.getLogger(__name__).info("%d frames: %s MiB", length, peaks[-1])
     assert peaks[1] < GROWTH * peaks[0], peaks
