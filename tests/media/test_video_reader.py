@@ -218,6 +218,8 @@ def test_closing_early_and_twice_is_allowed(make_clip: Callable[..., Path]) -> N
     with open_reader(make_clip()) as reader:
         next(iter(reader))
         reader.close()
+    reader.close()
+    assert reader.frames_read <= 1
 
 
 def test_missing_file(tmp_path: Path) -> None:

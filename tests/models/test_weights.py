@@ -107,6 +107,12 @@ def test_another_partner_gives_a_warning(random_weights: tuple[Path, Path], tmp_
     assert "bicubic" in warning
 
 
+def test_domain_that_picks_nothing_gives_a_warning(random_weights: tuple[Path, Path]) -> None:
+    for model, files in (("bicubic", ()), ("2d3d", random_weights)):
+        (warning,) = load_chain(model, 2, domain="mars", weights=files).warnings
+        assert "--domain mars picks nothing" in warning
+
+
 def test_files_that_do_not_belong_are_refused(random_weights: tuple[Path, Path]) -> None:
     frame, clip = random_weights
     with pytest.raises(WeightsError, match="not in fsrcnn"):

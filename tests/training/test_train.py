@@ -216,6 +216,7 @@ def _cli(*args: str | Path) -> Result:
 def test_command_trains(clip: Callable[[str, int], Path], tmp_path: Path) -> None:
     folder = tmp_path / "runs"
     folder.mkdir()
+    (folder / "notes.txt").write_text("no clip")
     clip("runs/a.mkv", 1)
     tuning = ["--steps", "3", "--batch-size", "2", "--patch", "16", "--device", "cpu"]
     result = _cli("fsrcnn", tmp_path / "w.safetensors", "--data", folder, *tuning)

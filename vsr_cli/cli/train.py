@@ -71,6 +71,7 @@ def train(model: str, output: Path, joint: bool, quiet: bool, **options: Any) ->
 def _spec(model: str, output: Path, joint: bool, options: dict[str, Any]) -> TrainSpec:
     """The settings of a run: the model's recipe, with what the user wants otherwise."""
     from vsr_cli.models import parse_chain
+    from vsr_cli.pipeline.truth import find_clips
     from vsr_cli.training.recipes import find_recipe
 
     if joint != (len(parse_chain(model)) > 1):
@@ -84,18 +85,5 @@ def _spec(model: str, output: Path, joint: bool, options: dict[str, Any]) -> Tra
         find_recipe(model), **{name: value for name, value in tuned.items() if value is not None}
     )
     for name in ("data", "validation"):
-        options[name] = _clips(options[name])
+        options[name] = find_clips(options[name])
     return TrainSpec(model=model, output=output, recipe=recipe, **options)
-
-
-def _clips(paths: tuple[Path, ...]) -> tuple[Path, ...]:
-    """Files as they are, folders as the files in them, sorted."""
-    return tuple(
-        file
-        for path in paths
-        for file in (
-            sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
-            if path.is_dir()
-            else [path]
-        )
-    )

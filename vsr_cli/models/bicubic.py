@@ -27,7 +27,7 @@ class Bicubic(nn.Module):
 
     References:
         Keys, "Cubic convolution interpolation for digital image processing", IEEE Trans. ASSP 29
-        (1981), doi:10.1109/TASSP.1981.1163711. Equal to MATLAB's ``imresize``.
+        (1981), doi:10.1109/TASSP.1981.1163711. In the form of MATLAB's ``imresize``.
     """
 
     def __init__(self, scale: int) -> None:

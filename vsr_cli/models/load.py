@@ -75,9 +75,10 @@ def load_chain(
         )
         for spec in specs
     )
-    return LoadedChain(
-        stages=stages, scale=scale, domain=chosen, warnings=_partner_warnings(stages)
-    )
+    warnings = _partner_warnings(stages)
+    if domain is not None and not released:
+        warnings += (f"--domain {domain} picks nothing: no released weights are used",)
+    return LoadedChain(stages=stages, scale=scale, domain=chosen, warnings=warnings)
 
 
 def load_model(

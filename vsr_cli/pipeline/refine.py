@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from vsr_cli.pipeline.settings import StageSettings, batched
 from vsr_cli.pipeline.window import windows
 
 # Pixels of one frame of the window, times the windows in one call.
-WINDOW_PIXELS = {"cpu": 1 << 14, "cuda": 1 << 20}
+WINDOW_PIXELS: Mapping[str, int] = MappingProxyType({"cpu": 1 << 14, "cuda": 1 << 20})
 
 
 def refine_frames(

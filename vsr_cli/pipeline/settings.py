@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -44,7 +44,7 @@ class StageSettings:
             tile=spec.tile,
         )
 
-    def batch(self, pixels: int, limits: dict[str, int]) -> int:
+    def batch(self, pixels: int, limits: Mapping[str, int]) -> int:
         """How many frames (or windows) of ``pixels`` go into one call of a network."""
         return self.batch_size or max(1, min(16, limits[self.device.type] // pixels))
 
