@@ -17,6 +17,9 @@ import pytest
 
 Clip = Callable[..., Path]
 GROWTH = 1.05  # peak memory of ten times the frames
+# A 4K frame is 50 MB in float planes, and one more may be on its way at the peak; if the 60 frames
+# more were held, even as 8-bit codes, they would be 710 MB.
+IN_FLIGHT_MB = 150
 
 
 def _command(source: Path, target: Path, *args: str | Path) -> list[str]:
@@ -94,4 +97,4 @@ def test_large_frames_wait_in_bounded_queues(make_clip: Clip, tmp_path: Path) ->
         assert report["frames"] == length
         peaks.append(report["peak_rss_mb"])
         logging.getLogger(__name__).info("%d frames: %s MiB", length, peaks[-1])
-    assert peaks[1] < GROWTH * peaks[0], peaks
+    assert peaks[1] - peaks[0] < IN_FLIGHT_MB, peaks
