@@ -1,0 +1,33 @@
+"""The settings of every command, checked when they are made; the command line shows their defaults.
+
+Standard library only: ``vsr --help`` reads these files and loads no torch.
+"""
+
+from vsr_cli.specs.evaluate import EvaluateSpec
+from vsr_cli.specs.media import EncodingSpec
+from vsr_cli.specs.simulation import (
+    FIELD_RANGES,
+    FIELD_UNITS,
+    SPINUP_HOURS,
+    InitialState,
+    ShallowWaterSpec,
+    SimulatedField,
+)
+from vsr_cli.specs.training import LossName, Recipe, TrainSpec
+from vsr_cli.specs.upscale import Chroma, UpscaleSpec
+
+__all__ = [
+    "FIELD_RANGES",
+    "FIELD_UNITS",
+    "SPINUP_HOURS",
+    "Chroma",
+    "EncodingSpec",
+    "EvaluateSpec",
+    "InitialState",
+    "LossName",
+    "Recipe",
+    "ShallowWaterSpec",
+    "SimulatedField",
+    "TrainSpec",
+    "UpscaleSpec",
+]

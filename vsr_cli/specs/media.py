@@ -1,0 +1,23 @@
+"""How files are read and written."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodingSpec:
+    """How the output is encoded. None: what suits the container and the clip."""
+
+    codec: str | None = None  # x264, x265, svtav1, vp9, ffv1, prores, or an encoder of FFmpeg
+    crf: float | None = None  # constant rate factor: lower is better and larger
+    preset: str | None = None  # the encoder's own name for its speed, e.g. "slow" or "8"
+    pix_fmt: str | None = None  # FFmpeg's name, e.g. "yuv420p"; may lose something, and says so
+
+    def __post_init__(self) -> None:
+        if self.crf is not None and not (math.isfinite(self.crf) and 0 <= self.crf <= 63):
+            raise ValueError(f"crf must be in 0..63, got {self.crf}")
+        for name in ("codec", "preset", "pix_fmt"):
+            if getattr(self, name) == "":
+                raise ValueError(f"{name.replace('_', '-')} must not be empty")

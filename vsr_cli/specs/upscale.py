@@ -1,0 +1,45 @@
+"""How one clip becomes a sharper one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+Chroma = Literal["bicubic", "model"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpscaleSpec:
+    """How one file becomes a sharper one."""
+
+    model: str = "2d3d"
+    scale: int = 2
+    domain: str | None = None  # None: natural if there is such, else the only one there is
+    weights: tuple[Path, ...] = ()  # files in the place of released ones
+    device: str = "auto"
+    precision: str = "auto"
+    batch_size: int | None = None  # frames at once; None: by frame size and device
+    tile: int | None = None  # pixels of a stage's input; 0: whole frames; None: by device
+    chroma: Chroma = "bicubic"
+    scene_threshold: float = 50.0  # per cent; see pipeline.shots; 0: off
+    start_s: float | None = None
+    end_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.scale < 1:
+            raise ValueError(f"scale must be at least 1, got {self.scale}")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise ValueError(f"batch size must be at least 1, got {self.batch_size}")
+        if self.tile and self.tile < 16:
+            raise ValueError(f"tile must be 0 (whole frames) or at least 16, got {self.tile}")
+        if not 0 <= self.scene_threshold <= 100:
+            raise ValueError(f"scene threshold must be 0 to 100, got {self.scene_threshold}")
+        if self.chroma not in get_args(Chroma):
+            raise ValueError(f"chroma must be {get_args(Chroma)}, got {self.chroma!r}")
+        start, end = self.start_s or 0.0, self.end_s
+        if not (math.isfinite(start) and start >= 0):
+            raise ValueError(f"start must be at least 0 seconds, got {start:g}")
+        if end is not None and not (math.isfinite(end) and end > start):
+            raise ValueError(f"end must be finite and later than start, got {start:g} to {end:g}")
