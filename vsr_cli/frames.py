@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
     from torch import Tensor
@@ -98,6 +99,10 @@ class Frame:
 class FrameReader(Protocol):
     """Yields the frames of one clip, once, in order of presentation."""
 
+    path: Path
+    warnings: list[str]  # one line each; complete when the last frame was handed out
+    frames_read: int  # frames handed out so far
+
     @property
     def info(self) -> ClipInfo: ...
 
@@ -118,6 +123,9 @@ class FrameWriter(Protocol):
 
     Leaving it with an error removes what was written: the target is untouched.
     """
+
+    path: Path
+    warnings: list[str]  # what is not kept; complete before the first frame
 
     def write(self, frame: Frame) -> None: ...
 

@@ -11,7 +11,7 @@ import pytest
 
 from vsr_cli.frames import ClipInfo
 from vsr_cli.media import open_reader, open_writer
-from vsr_cli.specs import EncodingSpec
+from vsr_cli.specs import DecodingSpec, EncodingSpec
 
 FAST = EncodingSpec(preset="ultrafast")
 PTS = [3600 * n for n in range(50)]
@@ -21,9 +21,10 @@ ROUNDING_S = Fraction(1, 90_000)  # an MP4 keeps start offsets in these ticks
 
 def copy_clip(source: Path, target: Path, **cut: float) -> tuple[ClipInfo, list[str]]:
     """What the pipeline does, without a model in the middle; returns also the warnings."""
+    decoding = DecodingSpec(**cut)
     with (
-        open_reader(source, **cut) as reader,
-        open_writer(target, reader.info, FAST, copy_from=source, **cut) as writer,
+        open_reader(source, decoding) as reader,
+        open_writer(target, reader.info, FAST, copy_from=source, decoding=decoding) as writer,
     ):
         known_before = list(writer.warnings)
         for frame in reader:

@@ -19,6 +19,7 @@ from vsr_cli.frames import Frame
 from vsr_cli.media import VideoReader, open_reader
 from vsr_cli.media.formats import require_planar
 from vsr_cli.media.planes import PictureConverter, read_planes
+from vsr_cli.specs import DecodingSpec
 
 PLANAR = ["gray", "gray10le", "gray16le", "yuv420p", "yuv422p", "yuv444p", "yuv411p", "yuv410p"]
 PLANAR += ["yuv440p", "yuv420p10le", "yuv422p12le", "yuv444p16le", "yuva420p", "yuva444p10le"]
@@ -40,7 +41,7 @@ SIZE = (38, 22)
 
 
 def read_all(path: Path, **cut: float) -> tuple[VideoReader, list[Frame]]:
-    with open_reader(path, **cut) as reader:
+    with open_reader(path, DecodingSpec(**cut)) as reader:
         return reader, list(reader)
 
 
@@ -202,7 +203,7 @@ def test_senseless_cut_is_the_callers_mistake(
     make_clip: Callable[..., Path], start: float, end: float | None
 ) -> None:
     with pytest.raises(ValueError, match=r"start|end"):
-        open_reader(make_clip(), start_s=start, end_s=end)
+        open_reader(make_clip(), DecodingSpec(start_s=start, end_s=end))
 
 
 def test_reader_runs_in_a_thread_and_closes_elsewhere(make_clip: Callable[..., Path]) -> None:

@@ -21,7 +21,7 @@ from vsr_cli.models.weights import read_weights
 from vsr_cli.pipeline import video
 from vsr_cli.pipeline.report import Listener, Start
 from vsr_cli.pipeline.video import upscale_video
-from vsr_cli.specs import EncodingSpec, UpscaleSpec
+from vsr_cli.specs import DecodingSpec, EncodingSpec, UpscaleSpec
 
 Clip = Callable[..., Path]
 Weights = tuple[Path, Path]
@@ -176,8 +176,8 @@ def test_tiles_and_batches_change_nothing(
 
 def test_cut_by_time_is_exact(make_clip: Clip, tmp_path: Path) -> None:
     source = make_clip("in.mp4", pts=[9000 * t for t in range(20)], size=(16, 16))
-    spec = UpscaleSpec(model="bicubic", start_s=0.5, end_s=1.2)
-    report = upscale_video(source, tmp_path / "out.mp4", spec)
+    cut = DecodingSpec(start_s=0.5, end_s=1.2)
+    report = upscale_video(source, tmp_path / "out.mp4", BICUBIC, decoding=cut)
     assert report.frames == report.frames_expected == 7
     assert _pts(tmp_path / "out.mp4") == [Fraction(t, 10) for t in range(7)]
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from vsr_cli.cli.options import json_option, model_options, overwrite_option, quiet_option
-from vsr_cli.specs import Chroma, EncodingSpec, UpscaleSpec
+from vsr_cli.specs import Chroma, DecodingSpec, EncodingSpec, UpscaleSpec
 
 if TYPE_CHECKING:
     from vsr_cli.pipeline.report import UpscaleReport
 
-ENCODING = ("codec", "crf", "preset", "pix_fmt")
+DECODING = tuple(field.name for field in fields(DecodingSpec))
+ENCODING = tuple(field.name for field in fields(EncodingSpec))
 
 
 @click.command()
@@ -46,6 +48,7 @@ def upscale(
     it is complete. Its ending names the container.
     """
     encoding = EncodingSpec(**{name: options.pop(name) for name in ENCODING})
+    decoding = DecodingSpec(**{name: options.pop(name) for name in DECODING})
     spec = UpscaleSpec(**options)
     from vsr_cli.cli.display import RunDisplay
     from vsr_cli.pipeline.memory import keep_freed_memory
@@ -54,7 +57,7 @@ def upscale(
     keep_freed_memory()
     with RunDisplay("upscale", quiet=quiet) as display:
         report = upscale_video(
-            source, target, spec, encoding, overwrite=overwrite, listener=display
+            source, target, spec, encoding, decoding, overwrite=overwrite, listener=display
         )
     display.warn(report.warnings)
     click.echo(json.dumps(report.to_json()) if as_json else summary(report))

@@ -12,9 +12,10 @@ from vsr_cli.media.target import check_output
 
 if TYPE_CHECKING:
     from vsr_cli.media.codecs import check_encoding
+    from vsr_cli.media.opening import open_reader, open_writer
     from vsr_cli.media.stills import list_stills, read_still, write_png
-    from vsr_cli.media.video_reader import VideoReader, open_reader
-    from vsr_cli.media.video_writer import VideoWriter, open_writer
+    from vsr_cli.media.video_reader import VideoReader
+    from vsr_cli.media.video_writer import VideoWriter
 
 __all__ = [
     "VideoReader",
@@ -36,9 +37,11 @@ def __getattr__(name: str) -> object:
             module = "vsr_cli.media.codecs"
         case "list_stills" | "read_still" | "write_png":
             module = "vsr_cli.media.stills"
-        case "VideoReader" | "open_reader":
+        case "open_reader" | "open_writer":
+            module = "vsr_cli.media.opening"
+        case "VideoReader":
             module = "vsr_cli.media.video_reader"
-        case "VideoWriter" | "open_writer":
+        case "VideoWriter":
             module = "vsr_cli.media.video_writer"
         case _:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

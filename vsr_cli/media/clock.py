@@ -66,16 +66,3 @@ def cut_tick(seconds: float, *, time_base: Fraction) -> int:
     """The first tick at or after a time that was given in seconds from the first frame."""
     ticks = Fraction(seconds).limit_denominator(1_000_000) / time_base
     return math.ceil(ticks - _CUT_TOLERANCE_TICKS)
-
-
-def check_cut(start_s: float | None, end_s: float | None) -> None:
-    """Refuse a cut that holds nothing.
-
-    Raises:
-        ValueError: a time is negative or not finite, or the end is not after the start.
-    """
-    for name, value in (("start", start_s), ("end", end_s)):
-        if value is not None and not (math.isfinite(value) and value >= 0):
-            raise ValueError(f"{name} must be 0 or more seconds, got {value}")
-    if end_s is not None and end_s <= (start_s or 0):
-        raise ValueError(f"end must come after start, got start {start_s or 0} and end {end_s}")

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from vsr_cli.errors import InputError, OutputError
 from vsr_cli.frames import ClipInfo, ColorInfo, Frame, PixelFormat
-from vsr_cli.media.video_reader import open_reader
+from vsr_cli.media.video_reader import VideoReader
+from vsr_cli.specs import DecodingSpec
 
 STILL_EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 
@@ -105,7 +106,7 @@ def _is_deep_png(path: Path) -> bool:
 
 
 def _read_deep_png(path: Path) -> tuple[Frame, ClipInfo]:
-    with open_reader(path) as reader:
+    with VideoReader(path, DecodingSpec()) as reader:
         frame = next(iter(reader))
     if reader.info.pixel_format.has_alpha:
         _log.warning("%s: alpha is dropped", path)

@@ -15,11 +15,12 @@ import av
 
 from vsr_cli.errors import InputError
 from vsr_cli.frames import ClipInfo, Frame
-from vsr_cli.media.clock import FrameClock, check_cut, cut_tick, timeline_start
+from vsr_cli.media.clock import FrameClock, cut_tick, timeline_start
 from vsr_cli.media.formats import require_planar
 from vsr_cli.media.planes import PictureConverter, matches, read_planes
 from vsr_cli.media.source import PictureSource
 from vsr_cli.media.tags import is_mirrored, read_color
+from vsr_cli.specs import DecodingSpec
 
 _log = logging.getLogger(__name__)
 _MICROSECONDS = 1_000_000
@@ -27,6 +28,9 @@ _MICROSECONDS = 1_000_000
 
 class VideoReader:
     """The frames of a video file (a ``FrameReader``); a context manager, to be iterated once.
+
+    Times of a cut are seconds on the clip's own timeline, on which the first frame is at 0. A cut
+    is exact to the frame, and frames keep the pts that they have in the whole file.
 
     The first picture is decoded on opening: the size, format and colour that a file promises are
     not always those that it holds. A frame lasts until the next one; the last one as long as the
@@ -39,8 +43,7 @@ class VideoReader:
         warnings: one line each; complete when the last frame was handed out.
     """
 
-    def __init__(self, path: Path, *, start_s: float | None, end_s: float | None) -> None:
-        check_cut(start_s, end_s)
+    def __init__(self, path: Path, decoding: DecodingSpec) -> None:
         self.path = path
         self.warnings: list[str] = []
         self.frames_read = 0
@@ -56,10 +59,12 @@ class VideoReader:
             self._has_pts = first.pts is not None
             origin, _ = self._clock.stamp(first)
             self._clock.restart()
-            self._first_tick = origin + self._ticks(start_s or 0)
-            self._end_tick = None if end_s is None else origin + self._ticks(end_s)
+            self._first_tick = origin + self._ticks(decoding.start_s or 0)
+            self._end_tick = (
+                None if decoding.end_s is None else origin + self._ticks(decoding.end_s)
+            )
             self._pictures: Iterator[av.VideoFrame] = chain([first], pictures)
-            if start_s:
+            if decoding.start_s:
                 self._pictures = self._go_to_start()
         except BaseException:
             self._source.close()
@@ -191,21 +196,6 @@ class VideoReader:
     def _warn(self, message: str) -> None:
         self.warnings.append(message)
         _log.debug("%s: %s", self.path, message)
-
-
-def open_reader(
-    path: str | Path, *, start_s: float | None = None, end_s: float | None = None
-) -> VideoReader:
-    """Open a video file for reading, whole or cut to ``[start_s, end_s)``.
-
-    Times are seconds on the clip's own timeline, on which the first video frame is at 0; the cut
-    is exact to the frame. Frames keep the pts that they have in the whole file.
-
-    Raises:
-        InputError: the file is missing, is no video, or holds nothing that can be decoded.
-        ValueError: the times make no sense.
-    """
-    return VideoReader(Path(path), start_s=start_s, end_s=end_s)
 
 
 def _positive(value: Fraction | None) -> Fraction | None:

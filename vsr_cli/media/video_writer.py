@@ -19,8 +19,8 @@ from vsr_cli.media.codecs import check_encoding
 from vsr_cli.media.containers import open_container, open_output, reporting_output
 from vsr_cli.media.encoder import DEFAULT_RATE, FrameEncoder
 from vsr_cli.media.streams import StreamCopier, clean_tags
-from vsr_cli.media.target import PendingFile, check_output
-from vsr_cli.specs import EncodingSpec
+from vsr_cli.media.target import PendingFile
+from vsr_cli.specs import DecodingSpec, EncodingSpec
 
 
 class VideoWriter:
@@ -42,8 +42,7 @@ class VideoWriter:
         encoding: EncodingSpec,
         *,
         copy_from: Path | None,
-        start_s: float | None,
-        end_s: float | None,
+        decoding: DecodingSpec,
         overwrite: bool,
     ) -> None:
         plan = check_encoding(path, encoding, info)
@@ -52,7 +51,7 @@ class VideoWriter:
         self.warnings = list(plan.warnings)
         self.frames_written = 0
         self.packets_written = 0
-        self._is_cut = start_s is not None or end_s is not None
+        self._is_cut = decoding.is_cut
         self._shift = 0  # ticks taken off every pts
         self._held: Frame | None = None  # its duration is known when the next frame comes
         self._last_duration = 0  # ticks; of the last frame that was encoded
@@ -65,7 +64,7 @@ class VideoWriter:
         try:
             with reporting_output(self.path, str(plan)):
                 self._encoder = FrameEncoder(self._container, info, plan)
-                self._copier = self._copy_streams(copy_from, start_s=start_s, end_s=end_s)
+                self._copier = self._copy_streams(copy_from, decoding)
                 self._container.start_encoding()
         except BaseException:
             self._abort()
@@ -108,15 +107,13 @@ class VideoWriter:
             self._abort()
             raise
 
-    def _copy_streams(
-        self, source: Path | None, *, start_s: float | None, end_s: float | None
-    ) -> StreamCopier | None:
+    def _copy_streams(self, source: Path | None, decoding: DecodingSpec) -> StreamCopier | None:
         if source is None:
             self._container.metadata.update(clean_tags(self.info.metadata))
             return None
         copier = StreamCopier(source, self._container, is_cut=self._is_cut)
         copier.copy_tags(self._encoder.stream)
-        copier.copy_chapters(start_s=start_s, end_s=end_s)
+        copier.copy_chapters(start_s=decoding.start_s, end_s=decoding.end_s)
         self.warnings += copier.warnings
         return copier
 
@@ -194,37 +191,3 @@ class VideoWriter:
 
     def _seconds(self, tick: int) -> Fraction:
         return tick * self.info.time_base
-
-
-def open_writer(
-    path: str | Path,
-    info: ClipInfo,
-    encoding: EncodingSpec,
-    *,
-    copy_from: Path | None = None,
-    start_s: float | None = None,
-    end_s: float | None = None,
-    overwrite: bool = False,
-) -> VideoWriter:
-    """Open a video file for writing. ``info`` describes the frames as they will be written.
-
-    ``copy_from`` is the file whose audio, tags and chapters are carried over. If ``start_s`` or
-    ``end_s`` is given, the frames are those of a cut of it: audio outside of the cut is left out,
-    and all timestamps are shifted equally, so that the first frame is shown at 0.
-
-    Raises:
-        OutputError: the file cannot be written, or the encoder refuses the clip.
-        InputError: ``copy_from`` cannot be read.
-        ValueError: the codec or its settings do not fit the file or the clip.
-    """
-    path = Path(path)
-    check_output(path, overwrite=overwrite, input_path=copy_from)
-    return VideoWriter(
-        path,
-        info,
-        encoding,
-        copy_from=copy_from,
-        start_s=start_s,
-        end_s=end_s,
-        overwrite=overwrite,
-    )

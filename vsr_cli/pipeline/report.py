@@ -11,12 +11,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from vsr_cli.frames import ClipInfo
-from vsr_cli.media import VideoReader, VideoWriter
+from vsr_cli.frames import ClipInfo, FrameReader, FrameWriter
 from vsr_cli.models.load import LoadedChain
 from vsr_cli.pipeline.device import precision_name
 from vsr_cli.pipeline.settings import StageSettings
-from vsr_cli.specs import UpscaleSpec
+from vsr_cli.specs import DecodingSpec
 
 T = TypeVar("T")
 
@@ -44,18 +43,18 @@ class Start(RunStart):
     @classmethod
     def of(
         cls,
-        spec: UpscaleSpec,
         chain: LoadedChain,
         settings: StageSettings,
-        reader: VideoReader,
-        writer: VideoWriter,
+        reader: FrameReader,
+        writer: FrameWriter,
+        decoding: DecodingSpec,
     ) -> Self:
         return cls(
             input=reader.path,
             output=writer.path,
-            frames=_frames_within(reader.info, spec),
+            frames=_frames_within(reader.info, decoding),
             model=chain_name(chain),
-            scale=spec.scale,
+            scale=chain.scale,
             domain=chain.domain,
             device=str(settings.device),
             precision=precision_name(settings.precision),
@@ -78,12 +77,12 @@ class Listener:
         """So many frames are written."""
 
 
-def _frames_within(info: ClipInfo, spec: UpscaleSpec) -> int | None:
+def _frames_within(info: ClipInfo, decoding: DecodingSpec) -> int | None:
     """How many frames a run will have, as far as the container tells."""
     if not info.num_frames or not info.duration_s:
         return info.num_frames
-    end = min(info.duration_s, spec.end_s or info.duration_s)
-    part = max(0.0, end - (spec.start_s or 0.0)) / info.duration_s
+    end = min(info.duration_s, decoding.end_s or info.duration_s)
+    part = max(0.0, end - (decoding.start_s or 0.0)) / info.duration_s
     return max(1, round(info.num_frames * part))
 
 

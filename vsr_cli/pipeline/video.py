@@ -7,15 +7,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from vsr_cli.errors import OutputError
-from vsr_cli.frames import Frame
-from vsr_cli.media import VideoReader, VideoWriter, check_output, open_reader, open_writer
+from vsr_cli.frames import Frame, FrameReader, FrameWriter
+from vsr_cli.media import check_output, open_reader, open_writer
 from vsr_cli.models.load import load_chain
 from vsr_cli.pipeline.prefetch import prefetch
 from vsr_cli.pipeline.report import Listener, Start, Stopwatch, UpscaleReport
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.shots import mark_shots
 from vsr_cli.pipeline.stages import output_info, run_stages
-from vsr_cli.specs import EncodingSpec, UpscaleSpec
+from vsr_cli.specs import DecodingSpec, EncodingSpec, UpscaleSpec
 
 PREFETCH_FRAMES = 8  # decoded or finished frames that wait for the next thread
 
@@ -25,6 +25,7 @@ def upscale_video(
     target: Path,
     spec: UpscaleSpec | None = None,
     encoding: EncodingSpec | None = None,
+    decoding: DecodingSpec | None = None,
     *,
     overwrite: bool = False,
     listener: Listener | None = None,
@@ -38,24 +39,24 @@ def upscale_video(
         ValueError: settings that cannot be.
         VsrError: the file, the weights, the device or the disk does not play along.
     """
-    spec, listener, watch = spec or UpscaleSpec(), listener or Listener(), Stopwatch()
+    spec, decoding = spec or UpscaleSpec(), decoding or DecodingSpec()
+    listener, watch = listener or Listener(), Stopwatch()
     check_output(target, overwrite=overwrite, input_path=source)
     with ExitStack() as stack:
-        reader = stack.enter_context(open_reader(source, start_s=spec.start_s, end_s=spec.end_s))
+        reader = stack.enter_context(open_reader(source, decoding))
         chain = load_chain(spec.model, spec.scale, domain=spec.domain, weights=spec.weights)
         settings = StageSettings.of(spec, reader.info.pixel_format)
         writer = stack.enter_context(
             open_writer(
                 target,
                 output_info(reader.info, spec.scale),
-                encoding or EncodingSpec(),
+                encoding,
                 copy_from=source,
-                start_s=spec.start_s,
-                end_s=spec.end_s,
+                decoding=decoding,
                 overwrite=overwrite,
             )
         )
-        start = Start.of(spec, chain, settings, reader, writer)
+        start = Start.of(chain, settings, reader, writer, decoding)
         listener.on_start(start)
         decoded = stack.enter_context(prefetch(watch.each("decode", reader), PREFETCH_FRAMES))
         frames = watch.each("wait", decoded)
@@ -70,7 +71,7 @@ def upscale_video(
 
 
 def _write(
-    frames: Iterable[Frame], writer: VideoWriter, watch: Stopwatch, listener: Listener
+    frames: Iterable[Frame], writer: FrameWriter, watch: Stopwatch, listener: Listener
 ) -> tuple[int, int]:
     """Encode all frames; returns their number and that of the scene cuts among them."""
     written = shot = 0
@@ -82,7 +83,7 @@ def _write(
     return written, shot
 
 
-def _check_complete(written: int, reader: VideoReader) -> int:
+def _check_complete(written: int, reader: FrameReader) -> int:
     """Every decoded frame is written. Packets tell less: some show nothing, two may be a frame."""
     if written != reader.frames_read:
         raise OutputError(

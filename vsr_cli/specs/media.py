@@ -7,6 +7,26 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DecodingSpec:
+    """Which part of the input is read, and how."""
+
+    start_s: float | None = None  # seconds from the first frame; None: from it on
+    end_s: float | None = None  # None: to the last frame
+
+    def __post_init__(self) -> None:
+        start, end = self.start_s or 0.0, self.end_s
+        if not (math.isfinite(start) and start >= 0):
+            raise ValueError(f"start must be at least 0 seconds, got {start:g}")
+        if end is not None and not (math.isfinite(end) and end > start):
+            raise ValueError(f"end must be finite and later than start, got {start:g} to {end:g}")
+
+    @property
+    def is_cut(self) -> bool:
+        """True if a part of the clip is read, not the whole."""
+        return self.start_s is not None or self.end_s is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EncodingSpec:
     """How the output is encoded. None: what suits the container and the clip."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -24,8 +23,6 @@ class UpscaleSpec:
     tile: int | None = None  # pixels of a stage's input; 0: whole frames; None: by device
     chroma: Chroma = "bicubic"
     scene_threshold: float = 50.0  # per cent; see pipeline.shots; 0: off
-    start_s: float | None = None
-    end_s: float | None = None
 
     def __post_init__(self) -> None:
         if self.scale < 1:
@@ -38,8 +35,3 @@ class UpscaleSpec:
             raise ValueError(f"scene threshold must be 0 to 100, got {self.scene_threshold}")
         if self.chroma not in get_args(Chroma):
             raise ValueError(f"chroma must be {get_args(Chroma)}, got {self.chroma!r}")
-        start, end = self.start_s or 0.0, self.end_s
-        if not (math.isfinite(start) and start >= 0):
-            raise ValueError(f"start must be at least 0 seconds, got {start:g}")
-        if end is not None and not (math.isfinite(end) and end > start):
-            raise ValueError(f"end must be finite and later than start, got {start:g} to {end:g}")
