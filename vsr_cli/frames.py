@@ -7,6 +7,7 @@ stages, outside [0, 1]. Nothing here knows a file format or a model.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -70,6 +71,33 @@ class ColorInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class MasteringDisplay:
+    """The display on which an HDR clip was graded (SMPTE ST 2086); exact, as the file states it."""
+
+    primaries: tuple[tuple[Fraction, Fraction], ...]  # CIE 1931 x and y of red, green and blue
+    white_point: tuple[Fraction, Fraction]
+    min_luminance: Fraction  # cd/m2
+    max_luminance: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class ContentLight:
+    """How bright an HDR clip is (CTA-861.3), in cd/m2."""
+
+    max_cll: int  # the brightest pixel
+    max_fall: int  # the brightest frame, on average
+
+
+@dataclass(frozen=True, slots=True)
+class HdrMetadata:
+    """What an HDR clip says of itself beside its colour tags."""
+
+    mastering: MasteringDisplay | None = None
+    light: ContentLight | None = None
+    dynamic: tuple[str, ...] = ()  # kinds that change from frame to frame, e.g. "HDR10+"
+
+
+@dataclass(frozen=True, slots=True)
 class ClipInfo:
     """What a reader knows about its clip before the first frame."""
 
@@ -80,10 +108,28 @@ class ClipInfo:
     color: ColorInfo = ColorInfo()
     frame_rate: Fraction | None = None  # a tag for the container; never used to make a pts
     sample_aspect_ratio: Fraction | None = None  # None: not stated
-    rotation: int = 0  # degrees, as the container's display matrix states it
+    # Nine numbers of the container, by which a player turns and mirrors; None: as stored.
+    display_matrix: tuple[int, ...] | None = None
     num_frames: int | None = None  # what the container promises; an estimate
     duration_s: float | None = None  # for progress only
     metadata: Mapping[str, str] = field(default_factory=dict)
+    hdr: HdrMetadata | None = None
+    # The matrix between YUV and RGB: the clip's own, or what one without a tag is taken for.
+    matrix: int = UNSPECIFIED
+
+    @property
+    def rotation(self) -> int:
+        """Degrees counter-clockwise by which a player turns the picture, -180 to 180."""
+        m = self.display_matrix
+        if m is None:
+            return 0
+        return -round(math.degrees(math.atan2(m[1], m[0])))
+
+    @property
+    def is_mirrored(self) -> bool:
+        """True if a player shows the picture's mirror image, turned or not."""
+        m = self.display_matrix
+        return m is not None and m[0] * m[4] - m[1] * m[3] < 0
 
 
 @dataclass(frozen=True, slots=True)

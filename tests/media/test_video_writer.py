@@ -9,6 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 import torch
 from torch import Tensor
@@ -236,6 +237,8 @@ TAGS = [
     ColorInfo("limited", matrix=1, primaries=1, transfer=1),
     ColorInfo("full", matrix=6, primaries=5, transfer=6),
     ColorInfo("limited", matrix=9, primaries=9, transfer=16),
+    ColorInfo("limited", matrix=9, primaries=9, transfer=18, chroma_location="topleft"),
+    ColorInfo(chroma_location="center"),
 ]
 
 
@@ -250,7 +253,9 @@ def test_colour_tags_are_kept(tmp_path: Path, name: str, codec: str, color: Colo
     if codec == "x265" and color.range == "unspecified":
         # FFmpeg's decoder calls HEVC without a range limited, which is what the standard says.
         got = replace(got, range="unspecified")
-    assert got == color
+    # What H.264 and H.265 say without a tag.
+    location = "left" if color.chroma_location == "unspecified" else color.chroma_location
+    assert got == replace(color, chroma_location=location)
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
@@ -265,14 +270,25 @@ def test_another_reader_finds_no_tags_where_there_were_none(
     assert {answer.get(tag, "unknown") for tag in tags} == {"unknown"}
 
 
-@pytest.mark.parametrize("rotation", [90, -90, 180])
-@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
-def test_rotation_and_pixel_shape_are_kept(tmp_path: Path, name: str, rotation: int) -> None:
-    info = make_info(rotation=rotation, sample_aspect_ratio=Fraction(16, 15))
+# Of the first four rows and columns: turned by 90, -90 and 180 degrees; mirrored; both.
+MATRICES = [(0, -1, 1, 0), (0, 1, -1, 0), (-1, 0, 0, -1), (-1, 0, 0, 1), (0, 1, 1, 0)]
+
+
+@pytest.mark.parametrize("turn", MATRICES)
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.mov"])
+def test_display_matrix_and_pixel_shape_are_kept(
+    tmp_path: Path, name: str, turn: tuple[int, int, int, int]
+) -> None:
+    a, b, c, d = (number << 16 for number in turn)
+    matrix = (a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    info = make_info(display_matrix=matrix, sample_aspect_ratio=Fraction(16, 15))
     write_all(tmp_path / name, info, make_frames(info, [0, 3600]))
     got, _ = read_all(tmp_path / name)
-    assert got.rotation % 360 == rotation % 360
+    assert got.display_matrix == matrix
+    assert got.is_mirrored == (turn[0] * turn[3] - turn[1] * turn[2] < 0)
     assert got.sample_aspect_ratio == Fraction(16, 15)
+    with av.open(str(tmp_path / name)) as file:
+        assert next(file.decode(video=0)).rotation % 360 == got.rotation % 360
 
 
 def test_rgb_is_tagged_when_it_is_written_as_yuv(tmp_path: Path) -> None:

@@ -31,6 +31,21 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]  # generic from click
         return int(match[1]), int(match[2])
 
 
+class NameValueType(click.ParamType):  # type: ignore[type-arg]  # as above
+    """NAME=VALUE; the value is the pair."""
+
+    name = "NAME=VALUE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Read "bf=2" as ("bf", "2")."""
+        name, equals, text = str(value).partition("=")
+        if not (name and equals):
+            self.fail(f"it is NAME=VALUE (bf=2), got {value!r}", param, ctx)
+        return name, text
+
+
 def model_options(spec: type[UpscaleSpec | EvaluateSpec]) -> Callable[[Command], Command]:
     """--model and how it runs, from --scale to --scene-threshold; the defaults are the spec's."""
     defaults = {field.name: field.default for field in fields(spec)}

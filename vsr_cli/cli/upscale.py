@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from vsr_cli.cli.options import json_option, model_options, overwrite_option, quiet_option
+from vsr_cli.cli.options import (
+    NameValueType,
+    json_option,
+    model_options,
+    overwrite_option,
+    quiet_option,
+)
 from vsr_cli.specs import Chroma, DecodingSpec, EncodingSpec, UpscaleSpec
 
 if TYPE_CHECKING:
@@ -26,6 +32,14 @@ ENCODING = tuple(field.name for field in fields(EncodingSpec))
 @click.option("--codec", help="x264, x265, svtav1, vp9, ffv1, prores, or FFmpeg's name.")
 @click.option("--crf", type=float, help="Quality of the codec: lower is better and larger.")
 @click.option("--preset", help="Speed of the codec, by its own name.")
+@click.option(
+    "--codec-option",
+    "codec_options",
+    metavar="NAME=VALUE",
+    type=NameValueType(),
+    multiple=True,
+    help="An option of the encoder, by FFmpeg's name. Repeatable.",
+)
 @click.option("--pix-fmt", help="Pixel format of the output.  [default: as the input]")
 @click.option(
     "--chroma",

@@ -21,11 +21,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vsr_cli.imaging.siting import CENTERED, Siting
+
 SUPPORT = 2  # Keys' kernel is zero beyond two pixels
 RADIUS = 2  # pixels of the input on each side that an enlarged pixel depends on
 
 
-def resize(image: Tensor, *, height: int, width: int, antialias: bool = True) -> Tensor:
+def resize(
+    image: Tensor,
+    *,
+    height: int,
+    width: int,
+    antialias: bool = True,
+    siting: Siting = CENTERED,
+    factors: tuple[float, float] | None = None,
+) -> Tensor:
     """Resample to any size.
 
     Args:
@@ -33,6 +43,8 @@ def resize(image: Tensor, *, height: int, width: int, antialias: bool = True) ->
         height: rows of the result.
         width: columns of the result.
         antialias: stretch the kernel where the image shrinks, as ``imresize`` does.
+        siting: the place of the samples, which stays.
+        factors: the enlargement down and across, where it is not exactly that of the size.
 
     Returns:
         (..., height, width), same dtype and device; may exceed the input's range (bicubic
@@ -40,8 +52,9 @@ def resize(image: Tensor, *, height: int, width: int, antialias: bool = True) ->
     """
     if min(height, width) < 1:
         raise ValueError(f"size must be at least 1x1, got {width}x{height}")
-    image = _resize_axis(image, height, antialias, dim=-2)
-    return _resize_axis(image, width, antialias, dim=-1)
+    down, across = factors or (height / image.shape[-2], width / image.shape[-1])
+    image = _resize_axis(image, height, antialias, dim=-2, factor=down, place=siting.down)
+    return _resize_axis(image, width, antialias, dim=-1, factor=across, place=siting.across)
 
 
 def shrink(image: Tensor, scale: int) -> Tensor:
@@ -54,7 +67,7 @@ def shrink(image: Tensor, scale: int) -> Tensor:
     return _resize_axis(image, -(-width // scale), True, dim=-1, factor=1 / scale)
 
 
-def enlarge(image: Tensor, scale: int) -> Tensor:
+def enlarge(image: Tensor, scale: int, siting: Siting = CENTERED) -> Tensor:
     """Bicubic enlargement by a whole number: (B, C, H, W) to (B, C, s*H, s*W).
 
     The same values as ``resize`` to rounding, as two small convolutions: every output row is one
@@ -62,16 +75,32 @@ def enlarge(image: Tensor, scale: int) -> Tensor:
     """
     if scale == 1:
         return image
-    taps = _phase_taps(scale).to(image)  # (s, 5)
+    down = _phase_taps(scale, siting.down).to(image)  # (s, 5)
+    across = _phase_taps(scale, siting.across).to(image)
     batch, channels, height, width = image.shape
     flat = image.reshape(batch * channels, 1, height, width)
     flat = mirror_pad(flat, RADIUS)
     with torch.autocast(image.device.type, enabled=False):  # this is the base of the networks
-        rows = F.conv2d(flat, taps[:, None, :, None])  # (B*C, s, H, W+4)
+        rows = F.conv2d(flat, down[:, None, :, None])  # (B*C, s, H, W+4)
         rows = rows.transpose(1, 2).reshape(batch * channels, 1, height * scale, -1)
-        columns = F.conv2d(rows, taps[:, None, None, :])  # (B*C, s, s*H, W)
+        columns = F.conv2d(rows, across[:, None, None, :])  # (B*C, s, s*H, W)
     columns = columns.permute(0, 2, 3, 1)
     return columns.reshape(batch, channels, height * scale, width * scale)
+
+
+def keep_siting(enlarged: Tensor, scale: int, siting: Siting) -> Tensor:
+    """Move an image (B, C, H, W) that was enlarged as if centred to where its samples belong.
+
+    A network takes every grid for a centred one; chroma that is not comes out (s - 1)(0.5 - o) of
+    its own samples off, for the place o.
+    """
+    if siting == CENTERED or scale == 1:
+        return enlarged
+    for dim, place in ((-2, siting.down), (-1, siting.across)):
+        length = enlarged.shape[dim]
+        shift = (scale - 1) * (0.5 - place)
+        enlarged = _resize_axis(enlarged, length, False, dim=dim, factor=1.0, shift=shift)
+    return enlarged
 
 
 def mirror_pad(image: Tensor, margin: int) -> Tensor:
@@ -84,14 +113,24 @@ def mirror_pad(image: Tensor, margin: int) -> Tensor:
 
 
 def _resize_axis(
-    image: Tensor, length: int, antialias: bool, *, dim: int, factor: float | None = None
+    image: Tensor,
+    length: int,
+    antialias: bool,
+    *,
+    dim: int,
+    factor: float,
+    place: float = 0.5,
+    shift: float = 0.0,
 ) -> Tensor:
-    """Resample one axis to ``length`` samples; ``factor`` is the enlargement (below 1: shrink)."""
+    """Resample one axis to ``length`` samples; ``factor`` is the enlargement (below 1: shrink).
+
+    ``place`` is that of the samples (see ``imaging.siting``), ``shift`` what is added to it in
+    samples of the input.
+    """
     source = image.shape[dim]
-    factor = length / source if factor is None else factor
-    if length == source and factor == 1:
+    if length == source and factor == 1 and not shift:
         return image
-    index, weight = _taps(source, length, factor, antialias)
+    index, weight = _taps(source, length, factor, antialias, place, shift)
     image = image.movedim(dim, -1)
     gathered = image.index_select(-1, index.flatten().to(image.device))
     gathered = gathered.unflatten(-1, index.shape)  # (..., length, taps)
@@ -100,10 +139,12 @@ def _resize_axis(
 
 
 @lru_cache(maxsize=64)
-def _taps(source: int, length: int, factor: float, antialias: bool) -> tuple[Tensor, Tensor]:
+def _taps(
+    source: int, length: int, factor: float, antialias: bool, place: float, shift: float
+) -> tuple[Tensor, Tensor]:
     """Indices and float64 weights of the input samples behind each output sample, (length, K)."""
     stretch = 1 / factor if antialias and factor < 1 else 1.0
-    centre = (torch.arange(length, dtype=torch.float64) + 0.5) / factor - 0.5
+    centre = (torch.arange(length, dtype=torch.float64) + place) / factor - place + shift
     num_taps = math.ceil(2 * SUPPORT * stretch) + 2
     first = torch.floor(centre - SUPPORT * stretch).long()
     index = first[:, None] + torch.arange(num_taps)
@@ -113,9 +154,9 @@ def _taps(source: int, length: int, factor: float, antialias: bool) -> tuple[Ten
 
 
 @lru_cache(maxsize=16)
-def _phase_taps(scale: int) -> Tensor:
+def _phase_taps(scale: int, place: float) -> Tensor:
     """Weights of the inputs n-2 ... n+2 behind the outputs s*n ... s*n + s-1: (s, 5)."""
-    offset = (torch.arange(scale, dtype=torch.float64) + 0.5) / scale - 0.5
+    offset = (torch.arange(scale, dtype=torch.float64) + place) / scale - place
     return _keys(offset[:, None] - torch.arange(-RADIUS, RADIUS + 1))
 
 

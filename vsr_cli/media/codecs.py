@@ -12,7 +12,9 @@ import av
 from av.codec import Codec
 
 from vsr_cli.frames import ClipInfo, PixelFormat
+from vsr_cli.media.chroma_location import keeps_location
 from vsr_cli.media.formats import holds, nearest_holding, parse_planar, planar_cousin
+from vsr_cli.media.hdr import hdr_options, lost_hdr
 from vsr_cli.media.target import CONTAINERS
 from vsr_cli.specs import EncodingSpec
 
@@ -51,6 +53,7 @@ _FIXED_OPTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "ffv1": {"level": "3", "slicecrc": "1"},
     }
 )
+_MATROSKA_RATE = 500  # frames per second; from 1000 on, frames would fall on one tick of 1 ms
 # Encoders that take no odd size where chroma is halved.
 _EVEN_CODECS = frozenset({"libx264", "libx265", "libsvtav1"})
 
@@ -92,13 +95,15 @@ def check_encoding(path: str | Path, encoding: EncodingSpec, info: ClipInfo) -> 
     pix_fmt, loss = _choose_pix_fmt(codec, encoding.pix_fmt, info.pixel_format)
     if loss:
         warnings.append(loss)
+    warnings += _untold(codec.name, container, info)
+    _check_times(path, container, info)
     width, height = _encoded_size(codec.name, pix_fmt, info)
     if (width, height) != (info.width, info.height):
         warnings.append(
             f"{codec.name} needs even sizes for {pix_fmt}: the last row or column is repeated, "
             f"{info.width}x{info.height} becomes {width}x{height}"
         )
-    options = _options(codec.name, encoding)
+    options = _options(codec, encoding, info, pix_fmt)
     return EncoderPlan(codec.name, container, pix_fmt, width, height, options, tuple(warnings))
 
 
@@ -149,8 +154,60 @@ def _encoded_size(codec: str, pix_fmt: str, info: ClipInfo) -> tuple[int, int]:
     return -(-info.width // step_x) * step_x, -(-info.height // step_y) * step_y
 
 
-def _options(codec: str, encoding: EncodingSpec) -> Mapping[str, str]:
-    options = dict(_FIXED_OPTIONS.get(codec, {}))
+def _untold(codec: str, container: str, info: ClipInfo) -> list[str]:
+    """A warning for each thing that the clip says of itself and the output cannot say."""
+    warnings = []
+    if lost := lost_hdr(codec, info.hdr):
+        warnings.append(
+            f"{codec} stores no {' and no '.join(lost)} metadata: left out; try --codec x265"
+        )
+    location = info.color.chroma_location
+    if not keeps_location(location, codec=codec, container=container):
+        warnings.append(
+            f"{codec} in this container cannot say that chroma lies {location}: players will show "
+            "it up to half a pixel off; try --codec x265, or an .mkv file"
+        )
+    return warnings
+
+
+def _check_times(path: Path, container: str, info: ClipInfo) -> None:
+    """Refuse frames that come faster than the container's clock ticks."""
+    if container in ("matroska", "webm") and (info.frame_rate or 0) > _MATROSKA_RATE:
+        raise ValueError(
+            f"a {path.suffix} file keeps times to 1 ms, which is too coarse for "
+            f"{float(info.frame_rate or 0):g} frames per second; write an .mp4 or .mov file"
+        )
+
+
+def _options(
+    codec: Codec, encoding: EncodingSpec, info: ClipInfo, pix_fmt: str
+) -> Mapping[str, str]:
+    """All options of the encoder; the user's own come last and win."""
+    options = dict(_FIXED_OPTIONS.get(codec.name, {})) | _quality_options(codec.name, encoding)
+    layout, location = planar_cousin(pix_fmt), info.color.chroma_location
+    if layout is not None and layout.chroma_shift_x and location != "unspecified":
+        options["chroma_sample_location"] = location
+    if hdr := hdr_options(codec.name, info.hdr):
+        options[hdr[0]] = ":".join(filter(None, (options.get(hdr[0]), hdr[1])))
+    _check_names(codec, [name for name, _ in encoding.codec_options])
+    for name, value in encoding.codec_options:
+        # Parameters of x264, x265 and SVT-AV1 join those that are set here.
+        is_list = name.endswith("-params") and name in options
+        options[name] = f"{options[name]}:{value}" if is_list else value
+    return options
+
+
+def _check_names(codec: Codec, names: list[str]) -> None:
+    """Refuse options that the encoder does not know: FFmpeg passes over them in silence."""
+    known = av.CodecContext.create(codec.name, "w").supported_options
+    for name in names:
+        if name not in {option.name for option in (*known.generic, *known.private)}:
+            own = ", ".join(option.name for option in known.private) or "none of its own"
+            raise ValueError(f"{codec.name} has no option {name!r}; it has {own}")
+
+
+def _quality_options(codec: str, encoding: EncodingSpec) -> dict[str, str]:
+    options: dict[str, str] = {}
     default = _DEFAULT_CRF.get(codec)
     if encoding.crf is not None and default is None and "nvenc" not in codec:
         raise ValueError(f"{codec} takes no crf, got {encoding.crf:g}; leave it out")

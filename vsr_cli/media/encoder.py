@@ -17,12 +17,10 @@ from vsr_cli.frames import UNSPECIFIED, ClipInfo, ColorInfo, Frame, PixelFormat
 from vsr_cli.media.codecs import EncoderPlan
 from vsr_cli.media.formats import require_planar
 from vsr_cli.media.planes import PictureConverter, convert_gray, make_picture, sample_dtype
-from vsr_cli.media.tags import tag_encoder, tag_picture
+from vsr_cli.media.tags import RGB_MATRIX, clip_matrix, tag_encoder, tag_picture
 
 DEFAULT_RATE = Fraction(25)  # a tag only, where the source has none
 _NO_B_FRAMES = 2  # clips of so many frames are decoded in the order in which they are shown
-_RGB, _BT709, _BT601 = 0, 1, 6  # code points of the matrix
-_HD_LINES = 720  # from here up an untagged clip is taken for BT.709
 
 
 class FrameEncoder:
@@ -80,8 +78,7 @@ class FrameEncoder:
         if plan.codec == "libx265" and plan.container in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # the only one that Apple's players accept
         tag_encoder(context, self._color)
-        if info.rotation:
-            stream.set_display_rotation(info.rotation)
+        stream.set_display_matrix(info.display_matrix)
         return stream
 
     def _make_picture(self, frame: Frame) -> av.VideoFrame:
@@ -96,15 +93,14 @@ class FrameEncoder:
         if picture.format.name == plan.pix_fmt:
             return picture
         tag_picture(picture, info.color)
-        matrix = self._color.matrix if source.family == "gbr" else conversion_matrix(info)
-        return self._converter.convert(picture, plan.pix_fmt, matrix=matrix)
+        return self._converter.convert(picture, plan.pix_fmt, matrix=conversion_matrix(info))
 
 
 def conversion_matrix(info: ClipInfo) -> int:
-    """The clip's matrix, or for one that states none BT.709 from 720 lines up, else BT.601."""
-    if info.color.matrix not in (UNSPECIFIED, _RGB):
-        return info.color.matrix
-    return _BT709 if info.height >= _HD_LINES else _BT601
+    """The matrix of a conversion between YUV and RGB."""
+    if info.matrix in (UNSPECIFIED, RGB_MATRIX):
+        return clip_matrix(info.color, height=info.height)
+    return info.matrix
 
 
 def written_color(info: ClipInfo, layout: PixelFormat) -> ColorInfo:
@@ -113,7 +109,7 @@ def written_color(info: ClipInfo, layout: PixelFormat) -> ColorInfo:
     if source == "gbr" and layout.family == "yuv":
         return replace(info.color, range="limited", matrix=conversion_matrix(info))
     if source == "yuv" and layout.family == "gbr":
-        return replace(info.color, range="full", matrix=_RGB)
+        return replace(info.color, range="full", matrix=RGB_MATRIX)
     return info.color
 
 

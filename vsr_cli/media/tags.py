@@ -1,4 +1,4 @@
-"""Colour tags and rotation: between FFmpeg's code points and ours."""
+"""Colour tags and the display matrix: between FFmpeg's code points and ours."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from av.video.codeccontext import VideoCodecContext
 
 from vsr_cli.frames import UNSPECIFIED, ColorInfo, ColorRange
 
+RGB_MATRIX, BT709, BT601 = 0, 1, 6  # code points of the matrix
+_HD_LINES = 720  # from here up an untagged clip is taken for BT.709
 _RANGES: Mapping[int, ColorRange] = MappingProxyType({0: "unspecified", 1: "limited", 2: "full"})
 _RANGE_CODES: Mapping[ColorRange, int] = MappingProxyType({v: k for k, v in _RANGES.items()})
 
@@ -42,13 +44,17 @@ def tag_picture(picture: av.VideoFrame, color: ColorInfo) -> None:
     picture.color_trc = color.transfer
 
 
-def is_mirrored(picture: av.VideoFrame) -> bool:
-    """True if the display matrix reflects the picture, beside any rotation."""
+def read_display_matrix(picture: av.VideoFrame) -> tuple[int, ...] | None:
+    """The nine numbers by which a player turns and mirrors the picture; None: as it is stored."""
     data = picture.side_data.get("DISPLAYMATRIX")
-    if data is None:
-        return False
-    matrix = struct.unpack("=9i", bytes(data))  # type: ignore[call-overload]
-    return bool(matrix[0] * matrix[4] - matrix[1] * matrix[3] < 0)
+    return None if data is None else struct.unpack("=9i", bytes(data))  # type: ignore[call-overload]
+
+
+def clip_matrix(color: ColorInfo, *, height: int) -> int:
+    """The clip's matrix, or for one that states none BT.709 from 720 lines up, else BT.601."""
+    if color.matrix not in (UNSPECIFIED, RGB_MATRIX):
+        return color.matrix
+    return BT709 if height >= _HD_LINES else BT601
 
 
 def _first_stated(*codes: int) -> int:

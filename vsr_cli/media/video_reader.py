@@ -15,11 +15,13 @@ import av
 
 from vsr_cli.errors import InputError
 from vsr_cli.frames import ClipInfo, Frame
+from vsr_cli.media.chroma_location import read_chroma_location
 from vsr_cli.media.clock import FrameClock, cut_tick, timeline_start
 from vsr_cli.media.formats import require_planar
+from vsr_cli.media.hdr import read_hdr
 from vsr_cli.media.planes import PictureConverter, matches, read_planes
 from vsr_cli.media.source import PictureSource
-from vsr_cli.media.tags import is_mirrored, read_color
+from vsr_cli.media.tags import clip_matrix, read_color, read_display_matrix
 from vsr_cli.specs import DecodingSpec
 
 _log = logging.getLogger(__name__)
@@ -137,21 +139,26 @@ class VideoReader:
             duration_s = container.duration / _MICROSECONDS
         if picture.interlaced_frame:
             self._warn("the clip is interlaced and is taken as it is; try deinterlacing it first")
-        if is_mirrored(picture):
-            self._warn("the clip is mirrored by its display matrix; only the rotation is kept")
+        pixel_format = require_planar(picture.format.name)
+        color = replace(
+            read_color(picture, stream.codec_context),
+            chroma_location=read_chroma_location(stream, pixel_format),
+        )
         return ClipInfo(
             width=picture.width,
             height=picture.height,
-            pixel_format=require_planar(picture.format.name),
+            pixel_format=pixel_format,
             time_base=Fraction(stream.time_base or Fraction(1, _MICROSECONDS)),
-            color=read_color(picture, stream.codec_context),
+            color=color,
             frame_rate=_positive(stream.guessed_rate) or _positive(stream.average_rate),
             sample_aspect_ratio=_positive(stream.sample_aspect_ratio)
             or _positive(stream.codec_context.sample_aspect_ratio),
-            rotation=picture.rotation,
+            display_matrix=read_display_matrix(picture),
             num_frames=stream.frames or None,
             duration_s=duration_s,
             metadata=dict(container.metadata),
+            hdr=read_hdr(picture),
+            matrix=clip_matrix(color, height=picture.height),
         )
 
     def _make_clock(self) -> FrameClock:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from vsr_cli.errors import NumericalError
-from vsr_cli.frames import PixelFormat
+from vsr_cli.frames import ClipInfo, PixelFormat
+from vsr_cli.imaging.siting import CENTERED, Siting, chroma_siting
 from vsr_cli.pipeline.device import choose_device, choose_precision
 from vsr_cli.specs import Chroma, UpscaleSpec
 
@@ -22,12 +23,13 @@ class StageSettings:
     device: torch.device
     precision: torch.dtype
     pixel_format: PixelFormat
+    siting: Siting = CENTERED  # of the chroma planes
     chroma: Chroma = "bicubic"
     batch_size: int | None = None
     tile: int | None = None
 
     @classmethod
-    def of(cls, spec: UpscaleSpec, pixel_format: PixelFormat) -> Self:
+    def of(cls, spec: UpscaleSpec, info: ClipInfo) -> Self:
         """What the stages need of the user's settings.
 
         Raises:
@@ -38,7 +40,8 @@ class StageSettings:
         return cls(
             device=device,
             precision=choose_precision(spec.precision, device),
-            pixel_format=pixel_format,
+            pixel_format=info.pixel_format,
+            siting=chroma_siting(info.pixel_format, info.color.chroma_location),
             chroma=spec.chroma,
             batch_size=spec.batch_size,
             tile=spec.tile,
@@ -47,6 +50,11 @@ class StageSettings:
     def batch(self, pixels: int, limits: Mapping[str, int]) -> int:
         """How many frames (or windows) of ``pixels`` go into one call of a network."""
         return self.batch_size or max(1, min(16, limits[self.device.type] // pixels))
+
+    def plane_siting(self, plane: int) -> Siting:
+        """The place of the samples of one plane."""
+        is_chroma = self.pixel_format.family == "yuv" and plane in (1, 2)
+        return self.siting if is_chroma else CENTERED
 
     @property
     def model_planes(self) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vsr_cli.frames import Frame, PixelFormat
-from vsr_cli.imaging.resample import enlarge
+from vsr_cli.imaging.resample import enlarge, keep_siting
 from vsr_cli.pipeline.settings import StageSettings, batched
 
 # Pixels of the input in one call: enough to fill a GPU, small beside its memory; on a CPU one frame
@@ -33,10 +33,7 @@ def upscale_frames(
         batch = [first, *islice(frames, size - 1)]
         info = [frame.planes[0].shape for frame in batch]
         upscaled = [
-            batched(
-                network if k in settings.model_planes else partial(enlarge, scale=scale),
-                [frame.planes[k] for frame in batch],
-            )
+            batched(_enlarger(k, network, scale, settings), [frame.planes[k] for frame in batch])
             for k in range(len(first.planes))
         ]
         for number, frame in enumerate(batch):
@@ -45,6 +42,16 @@ def upscale_frames(
                 for k in range(len(frame.planes))
             )
             yield replace(frame, planes=planes)
+
+
+def _enlarger(
+    plane: int, network: Callable[[Tensor], Tensor], scale: int, settings: StageSettings
+) -> Callable[[Tensor], Tensor]:
+    """What enlarges a plane: the network or bicubic interpolation, the samples in their place."""
+    siting = settings.plane_siting(plane)
+    if plane not in settings.model_planes:
+        return partial(enlarge, scale=scale, siting=siting)
+    return lambda frames: keep_siting(network(frames), scale, siting)
 
 
 def _cut_plane(

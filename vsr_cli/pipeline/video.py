@@ -45,7 +45,7 @@ def upscale_video(
     with ExitStack() as stack:
         reader = stack.enter_context(open_reader(source, decoding))
         chain = load_chain(spec.model, spec.scale, domain=spec.domain, weights=spec.weights)
-        settings = StageSettings.of(spec, reader.info.pixel_format)
+        settings = StageSettings.of(spec, reader.info)
         writer = stack.enter_context(
             open_writer(
                 target,

@@ -34,6 +34,7 @@ class EncodingSpec:
     crf: float | None = None  # constant rate factor: lower is better and larger
     preset: str | None = None  # the encoder's own name for its speed, e.g. "slow" or "8"
     pix_fmt: str | None = None  # FFmpeg's name, e.g. "yuv420p"; may lose something, and says so
+    codec_options: tuple[tuple[str, str], ...] = ()  # the encoder's own, by FFmpeg's names
 
     def __post_init__(self) -> None:
         if self.crf is not None and not (math.isfinite(self.crf) and 0 <= self.crf <= 63):
