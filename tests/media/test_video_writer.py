@@ -274,6 +274,36 @@ def test_another_reader_finds_no_tags_where_there_were_none(
 MATRICES = [(0, -1, 1, 0), (0, 1, -1, 0), (-1, 0, 0, -1), (-1, 0, 0, 1), (0, 1, 1, 0)]
 
 
+@pytest.mark.parametrize("shape", [Fraction(16, 15), Fraction(64, 45), Fraction(440, 357)])
+@pytest.mark.parametrize("codec", ["x264", "ffv1", "vp9"])
+@pytest.mark.parametrize("title", ["", "Kamera 1: Tröpfchen"])
+def test_matroska_keeps_the_shape_of_pixels(
+    tmp_path: Path, require_tool: Callable[[str], str], codec: str, shape: Fraction, title: str
+) -> None:
+    """Also for codecs whose own bits say nothing of it; the rest of the entry is as it was."""
+    tool = require_tool("ffprobe")
+    info = make_info(sample_aspect_ratio=shape, metadata={"title": "film"})
+    source, target = tmp_path / "in.mp4", tmp_path / "out.mkv"
+    write_all(source, info, make_frames(info, [0, 3600]), EncodingSpec(preset="ultrafast"))
+    titled = tmp_path / "titled.mkv"
+    with av.open(str(source)) as before, av.open(str(titled), "w") as after:
+        stream = after.add_stream_from_template(before.streams.video[0])
+        if title:
+            stream.metadata["title"] = title
+        for packet in before.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                after.mux(packet)
+    encoding = EncodingSpec(codec=codec)
+    with open_writer(target, info, encoding, copy_from=titled) as writer:
+        for frame in make_frames(info, [0, 3600]):
+            writer.write(frame)
+    answer = probe(tool, target)
+    assert Fraction(answer["sample_aspect_ratio"].replace(":", "/")) == shape
+    assert answer.get("tags", {}).get("title", "") == title
+    assert len(read_all(target)[1]) == 2
+
+
 @pytest.mark.parametrize("turn", MATRICES)
 @pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.mov"])
 def test_display_matrix_and_pixel_shape_are_kept(

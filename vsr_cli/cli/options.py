@@ -13,6 +13,7 @@ import click
 from vsr_cli.specs import EvaluateSpec, UpscaleSpec
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+BY_SIZE = "  [default: 2, or the least that reaches --width and --height]"
 FILE = click.Path(path_type=Path)
 
 
@@ -56,7 +57,11 @@ def model_options(spec: type[UpscaleSpec | EvaluateSpec]) -> Callable[[Command],
 
     options = (
         option("model", "A name, or names joined by +."),
-        option("scale", "Enlargement."),
+        option(
+            "scale",
+            "Enlargement by the networks." + ("" if defaults["scale"] else BY_SIZE),
+            type=int,
+        ),
         option(
             "domain", "Which released weights: natural, climate, ...  [default: natural, if any]"
         ),

@@ -18,6 +18,7 @@ from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.media.codecs import check_encoding
 from vsr_cli.media.containers import open_container, open_output, reporting_output
 from vsr_cli.media.encoder import DEFAULT_RATE, FrameEncoder
+from vsr_cli.media.matroska import reserve_shape, write_shape
 from vsr_cli.media.streams import StreamCopier, clean_tags
 from vsr_cli.media.target import PendingFile
 from vsr_cli.specs import DecodingSpec, EncodingSpec
@@ -45,13 +46,14 @@ class VideoWriter:
         decoding: DecodingSpec,
         overwrite: bool,
     ) -> None:
-        plan = check_encoding(path, encoding, info)
+        self._plan = plan = check_encoding(path, encoding, info)
         self.path = path
         self.info = info
         self.warnings = list(plan.warnings)
         self.frames_written = 0
         self.packets_written = 0
         self._is_cut = decoding.is_cut
+        self._title = ""  # of the video
         self._shift = 0  # ticks taken off every pts
         self._held: Frame | None = None  # its duration is known when the next frame comes
         self._last_duration = 0  # ticks; of the last frame that was encoded
@@ -65,6 +67,9 @@ class VideoWriter:
             with reporting_output(self.path, str(plan)):
                 self._encoder = FrameEncoder(self._container, info, plan)
                 self._copier = self._copy_streams(copy_from, decoding)
+                if self._keeps_shape_itself:
+                    self._title = self._encoder.stream.metadata.get("title", "")
+                    reserve_shape(self._encoder.stream)
                 self._container.start_encoding()
         except BaseException:
             self._abort()
@@ -153,6 +158,7 @@ class VideoWriter:
             if self._copier is not None:
                 self._copier.finish(end_s)
             self._container.close()
+        self._write_shape()
         if self.packets_written != self.frames_written:
             raise OutputError(
                 f"{self.path} would hold {self.packets_written} of {self.frames_written} frames; "
@@ -161,6 +167,18 @@ class VideoWriter:
         self._check_streams()
         self._close()
         self._pending.commit()
+
+    @property
+    def _keeps_shape_itself(self) -> bool:
+        """True where the container would not hear of the shape of the pixels."""
+        shape = self.info.sample_aspect_ratio
+        return self._plan.container in ("matroska", "webm") and shape not in (None, 1)
+
+    def _write_shape(self) -> None:
+        shape = self.info.sample_aspect_ratio
+        if shape is not None and self._keeps_shape_itself:
+            size = {"width": self._plan.width, "height": self._plan.height}
+            write_shape(self._pending.path, shape, title=self._title, **size)
 
     def _check_streams(self) -> None:
         """Open the file once more: a player must find every stream in it."""

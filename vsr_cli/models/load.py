@@ -17,6 +17,7 @@ from vsr_cli.models.weights import (
     fill,
     find_released,
     read_weights,
+    released_weights,
 )
 
 
@@ -79,6 +80,34 @@ def load_chain(
     if domain is not None and not released:
         warnings += (f"--domain {domain} picks nothing: no released weights are used",)
     return LoadedChain(stages=stages, scale=scale, domain=chosen, warnings=warnings)
+
+
+def available_scales(
+    model: str, *, domain: str | None = None, weights: tuple[Path, ...] = ()
+) -> tuple[int, ...]:
+    """The scales for which ``load_chain`` finds weights; 1 for a chain that needs none.
+
+    Raises:
+        ValueError: unknown name.
+        WeightsError: there are none.
+    """
+    specs = [get_spec(name) for name in parse_chain(model)]
+    own = [read_weights(path)[1] for path in weights]
+    if not any(spec.has_weights for spec in specs):
+        return (1,)
+    needed = {s.name for s in specs if s.has_weights} - {record.arch for record in own}
+    scales = {scale for spec in specs for scale in spec.scales if spec.scales != (1,)}
+    for name in needed:
+        scales &= {
+            entry.scale
+            for entry in released_weights()
+            if entry.model == name and domain in (None, entry.domain)
+        }
+    for record in own:
+        scales &= {record.scale}
+    if not scales:
+        raise WeightsError(f"no scale of {model} has weights: try --model bicubic, or --weights")
+    return tuple(sorted(scales))
 
 
 def load_model(

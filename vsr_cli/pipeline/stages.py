@@ -17,6 +17,7 @@ from vsr_cli.models.load import LoadedChain, LoadedModel
 from vsr_cli.models.rewrite import channels_last, rewrite
 from vsr_cli.pipeline.refine import refine_frames
 from vsr_cli.pipeline.settings import StageSettings
+from vsr_cli.pipeline.size import OutputSize, fit_frames
 from vsr_cli.pipeline.tiling import TiledModel
 from vsr_cli.pipeline.upscale import upscale_frames
 
@@ -42,13 +43,20 @@ def to_codes(frames: Iterable[Frame], pixel_format: PixelFormat) -> Iterator[Fra
 
 
 def run_stages(
-    frames: Iterable[Frame], chain: LoadedChain, settings: StageSettings
+    frames: Iterable[Frame],
+    chain: LoadedChain,
+    settings: StageSettings,
+    info: ClipInfo,
+    size: OutputSize,
 ) -> Iterator[Frame]:
-    """Send frames of code values through every network of a chain; returns code values again."""
+    """Send a clip's frames of code values through every network of a chain, and to their size.
+
+    ``info`` is that of the frames that come in; what comes out are code values again.
+    """
     frames = to_planes(frames, settings)
     for model in chain.stages:
         frames = run_stage(frames, model, settings)
-    return to_codes(frames, settings.pixel_format)
+    return to_codes(fit_frames(frames, info, size, settings), settings.pixel_format)
 
 
 def run_stage(
@@ -59,11 +67,6 @@ def run_stage(
     if model.spec.kind == "clip":
         return refine_frames(frames, network, model.spec.window, settings)
     return upscale_frames(frames, network, model.scale, settings)
-
-
-def output_info(info: ClipInfo, scale: int) -> ClipInfo:
-    """The clip as it will be written: ``scale`` times the size, all else as it was."""
-    return replace(info, width=info.width * scale, height=info.height * scale)
 
 
 def _network(model: LoadedModel, settings: StageSettings) -> TiledModel:

@@ -14,7 +14,8 @@ from vsr_cli.pipeline.prefetch import prefetch
 from vsr_cli.pipeline.report import Listener, Start, Stopwatch, UpscaleReport
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.shots import mark_shots
-from vsr_cli.pipeline.stages import output_info, run_stages
+from vsr_cli.pipeline.size import choose_size, output_info
+from vsr_cli.pipeline.stages import run_stages
 from vsr_cli.specs import DecodingSpec, EncodingSpec, UpscaleSpec
 
 PREFETCH_FRAMES = 8  # decoded or finished frames that wait for the next thread
@@ -44,12 +45,13 @@ def upscale_video(
     check_output(target, overwrite=overwrite, input_path=source)
     with ExitStack() as stack:
         reader = stack.enter_context(open_reader(source, decoding))
-        chain = load_chain(spec.model, spec.scale, domain=spec.domain, weights=spec.weights)
+        size = choose_size(spec, reader.info)
+        chain = load_chain(spec.model, size.scale, domain=spec.domain, weights=spec.weights)
         settings = StageSettings.of(spec, reader.info)
         writer = stack.enter_context(
             open_writer(
                 target,
-                output_info(reader.info, spec.scale),
+                output_info(reader.info, size),
                 encoding,
                 copy_from=source,
                 decoding=decoding,
@@ -61,7 +63,8 @@ def upscale_video(
         decoded = stack.enter_context(prefetch(watch.each("decode", reader), PREFETCH_FRAMES))
         frames = watch.each("wait", decoded)
         frames = mark_shots(frames, settings.pixel_format, spec.scene_threshold)
-        frames = watch.each("model", run_stages(frames, chain, settings))
+        frames = run_stages(frames, chain, settings, reader.info, size)
+        frames = watch.each("model", frames)
         finished = stack.enter_context(prefetch(frames, PREFETCH_FRAMES))
         written, scene_cuts = _write(finished, writer, watch, listener)
         expected = _check_complete(written, reader)

@@ -14,7 +14,9 @@ class UpscaleSpec:
     """How one file becomes a sharper one."""
 
     model: str = "2d3d"
-    scale: int = 2
+    scale: int | None = None  # of the networks; None: 2, or what width and height ask for
+    width: int | None = None  # of the output, as stored; None: by height, or by scale
+    height: int | None = None
     domain: str | None = None  # None: natural if there is such, else the only one there is
     weights: tuple[Path, ...] = ()  # files in the place of released ones
     device: str = "auto"
@@ -25,8 +27,10 @@ class UpscaleSpec:
     scene_threshold: float = 50.0  # per cent; see pipeline.shots; 0: off
 
     def __post_init__(self) -> None:
-        if self.scale < 1:
-            raise ValueError(f"scale must be at least 1, got {self.scale}")
+        for name in ("scale", "width", "height"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
         if self.batch_size is not None and self.batch_size < 1:
             raise ValueError(f"batch size must be at least 1, got {self.batch_size}")
         if self.tile and self.tile < 16:
