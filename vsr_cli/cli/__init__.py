@@ -7,6 +7,7 @@ is called, so that ``vsr --help`` loads none of them.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Mapping
@@ -108,6 +109,9 @@ def _one_line(error: BaseException) -> OneLineError:
 @click.option("--debug", is_flag=True, help="Log in detail, and show the traceback of an error.")
 def main(debug: bool) -> None:
     """Video super-resolution for footage and for scientific fields."""
+    # Threads that wait for work sleep; by default they spin, on the cores that the encoder wants.
+    # To be said before torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if debug:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))

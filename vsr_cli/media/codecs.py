@@ -53,6 +53,8 @@ _FIXED_OPTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "ffv1": {"level": "3", "slicecrc": "1"},
     }
 )
+# Options of an encoder that take the place of our default quality.
+_RATE_CONTROL = frozenset({"b", "cq", "crf", "lossless", "qp", "rc"})
 _MATROSKA_RATE = 500  # frames per second; from 1000 on, frames would fall on one tick of 1 ms
 # Encoders that take no odd size where chroma is halved.
 _EVEN_CODECS = frozenset({"libx264", "libx265", "libsvtav1"})
@@ -211,7 +213,8 @@ def _quality_options(codec: str, encoding: EncodingSpec) -> dict[str, str]:
     default = _DEFAULT_CRF.get(codec)
     if encoding.crf is not None and default is None and "nvenc" not in codec:
         raise ValueError(f"{codec} takes no crf, got {encoding.crf:g}; leave it out")
-    crf = default if encoding.crf is None else encoding.crf
+    own = _RATE_CONTROL & {name for name, _ in encoding.codec_options}
+    crf = encoding.crf if encoding.crf is not None or own else default
     if crf is not None:
         options["cq" if "nvenc" in codec else "crf"] = f"{crf:g}"
     if encoding.preset is not None:

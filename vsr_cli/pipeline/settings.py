@@ -75,4 +75,4 @@ def batched(network: Callable[[Tensor], Tensor], planes: list[Tensor]) -> Tensor
             raise NumericalError(
                 "the network gave values that are not finite: try --precision fp32 or other weights"
             )
-        return result.clamp(0, 1)
+        return result.clamp_(0, 1)

@@ -91,5 +91,5 @@ def _network(model: LoadedModel, settings: StageSettings) -> TiledModel:
 
 def _codes(plane: Tensor, top: int) -> Tensor:
     with torch.inference_mode():
-        codes = (plane * top).round_().clamp_(0, top).to(torch.int32).cpu()
-        return codes.to(torch.uint8 if top <= 255 else torch.uint16)
+        codes = (plane * top).round_().clamp_(0, top)
+        return codes.to(torch.uint8 if top <= 255 else torch.uint16).cpu()
