@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 import torch
 
-from vsr_cli.frames import ClipInfo, Frame
+from vsr_cli.errors import OutputError
+from vsr_cli.frames import ChromaLocation, ClipInfo, ColorInfo, Frame
 from vsr_cli.media import check_encoding, open_reader, open_writer
 from vsr_cli.media.formats import holds, nearest_holding, require_planar
 from vsr_cli.specs import EncodingSpec
@@ -133,6 +135,81 @@ def test_every_codec_writes_without_a_word(
     assert capfd.readouterr() == ("", "")
 
 
+def test_option_of_the_encoder_is_used(tmp_path: Path) -> None:
+    """A picture of noise at two settings that only a codec option tells apart."""
+    info = make_info()
+    random = torch.Generator().manual_seed(1)
+    planes = tuple(
+        torch.randint(0, 256, (side, side), generator=random, dtype=torch.uint8)
+        for side in (64, 32, 32)
+    )
+    sizes = []
+    for qp in ("10", "40"):
+        encoding = EncodingSpec(codec_options=(("qp", qp), ("x264-params", "keyint=1")))
+        with open_writer(tmp_path / f"{qp}.mp4", info, encoding) as writer:
+            writer.write(Frame(planes, pts=0, duration=1))
+        sizes.append((tmp_path / f"{qp}.mp4").stat().st_size)
+    assert sizes[0] > 2 * sizes[1]
+
+
+def test_parameters_of_the_user_join_those_that_are_set_anyway() -> None:
+    own = EncodingSpec(codec="x265", codec_options=(("x265-params", "aq-mode=0"), ("bf", "2")))
+    options = check_encoding("a.mp4", own, make_info()).options
+    assert options["x265-params"] == "log-level=error:aq-mode=0"
+    assert options["bf"] == "2"
+    assert options["crf"] == "18"
+
+
+def test_rate_control_of_the_user_takes_the_place_of_the_default() -> None:
+    own = EncodingSpec(codec_options=(("qp", "0"),))
+    assert "crf" not in check_encoding("a.mp4", own, make_info()).options
+
+
+def test_option_that_no_encoder_knows_is_refused() -> None:
+    own = EncodingSpec(codec_options=(("presett", "slow"),))
+    with pytest.raises(ValueError, match=r"libx264 has no option 'presett'; it has preset, tune"):
+        check_encoding("a.mp4", own, make_info())
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.webm"])
+def test_high_speed_footage_needs_a_finer_clock_than_matroska_has(name: str) -> None:
+    info = replace(make_info(), frame_rate=Fraction(10_000))
+    with pytest.raises(ValueError, match=r"times to 1 ms.*10000 frames per second; write an .mp4"):
+        check_encoding(name, EncodingSpec(), info)
+    assert check_encoding("a.mp4", EncodingSpec(), info).warnings == ()
+
+
+def test_ten_thousand_frames_per_second_keep_their_times(tmp_path: Path) -> None:
+    info = replace(make_info(), frame_rate=Fraction(10_000), time_base=Fraction(1, 10_000))
+    planes = tuple(torch.full((side, side), 90, dtype=torch.uint8) for side in (64, 32, 32))
+    with open_writer(tmp_path / "a.mp4", info, EncodingSpec()) as writer:
+        for number in range(20):
+            writer.write(Frame(planes, pts=number, duration=1))
+    with open_reader(tmp_path / "a.mp4") as reader:
+        times = [frame.pts * reader.info.time_base for frame in reader]
+    assert times == [Fraction(number, 10_000) for number in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("location", "codec", "name", "is_kept"),
+    [
+        ("center", "prores", "a.mov", False),
+        ("center", "ffv1", "a.mkv", True),
+        ("topleft", "svtav1", "a.mp4", True),
+        ("center", "svtav1", "a.mp4", False),
+        ("left", "prores", "a.mov", True),
+        ("bottom", "x264", "a.mp4", True),
+        ("bottom", "ffv1", "a.mkv", False),
+    ],
+)
+def test_chroma_location_that_cannot_be_stored_is_named(
+    location: ChromaLocation, codec: str, name: str, is_kept: bool
+) -> None:
+    info = replace(make_info(), color=ColorInfo(chroma_location=location))
+    warnings = check_encoding(name, EncodingSpec(codec=codec), info).warnings
+    assert any(f"chroma lies {location}" in line for line in warnings) != is_kept
+
+
 def test_holding_is_about_depth_chroma_and_alpha() -> None:
     def fits(target: str, source: str) -> bool:
         return holds(require_planar(target), require_planar(source))
@@ -144,3 +221,10 @@ def test_holding_is_about_depth_chroma_and_alpha() -> None:
     assert not fits("yuv420p", "yuva420p")
     assert not fits("gbrp", "yuv444p")
     assert nearest_holding(require_planar("yuv420p"), ["gray", "gbrp"]) is None
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU, which may encode")
+def test_hardware_encoder_without_hardware_says_so(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"h264_nvenc.*needs hardware that is not there"):
+        open_writer(tmp_path / "a.mp4", make_info(), EncodingSpec(codec="h264_nvenc"))
+    assert list(tmp_path.iterdir()) == []

@@ -22,6 +22,7 @@ _WRITE_HINTS = MappingProxyType(
         errno.ENOSPC: "free some space, or write to another disk",
         errno.EDQUOT: "free some space, or write to another disk",
         errno.EFBIG: "write to a file system that holds larger files",
+        errno.EPERM: "the encoder needs hardware that is not there; try --codec x264",
         errno.EACCES: "give another folder",
     }
 )
