@@ -173,10 +173,28 @@ def test_option_that_no_encoder_knows_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["a.mkv", "a.webm"])
 def test_high_speed_footage_needs_a_finer_clock_than_matroska_has(name: str) -> None:
-    info = replace(make_info(), frame_rate=Fraction(10_000))
+    info = replace(make_info(), frame_rate=Fraction(10_000), time_base=Fraction(1, 10_000))
     with pytest.raises(ValueError, match=r"times to 1 ms.*10000 frames per second; write an .mp4"):
         check_encoding(name, EncodingSpec(), info)
     assert check_encoding("a.mp4", EncodingSpec(), info).warnings == ()
+
+
+def test_a_rate_that_is_only_claimed_is_no_obstacle() -> None:
+    """Real Matroska files claim 600 and 1000 frames per second; their own clock has 1 ms."""
+    info = replace(make_info(), frame_rate=Fraction(1000), time_base=Fraction(1, 1000))
+    assert check_encoding("a.mkv", EncodingSpec(), info).warnings == ()
+
+
+def test_two_frames_on_one_millisecond_are_an_error(tmp_path: Path) -> None:
+    info = replace(make_info(), time_base=Fraction(1, 90_000), frame_rate=None)
+    planes = tuple(torch.full((side, side), 90, dtype=torch.uint8) for side in (64, 32, 32))
+    with (
+        pytest.raises(OutputError, match=r"0.040000 s and 0.040100 s fall on one millisecond"),
+        open_writer(tmp_path / "a.mkv", info, EncodingSpec()) as writer,
+    ):
+        for pts in (0, 3600, 3609):
+            writer.write(Frame(planes, pts=pts, duration=9))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_ten_thousand_frames_per_second_keep_their_times(tmp_path: Path) -> None:

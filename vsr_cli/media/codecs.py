@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
@@ -53,6 +54,7 @@ _FIXED_OPTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "ffv1": {"level": "3", "slicecrc": "1"},
     }
 )
+MILLISECOND_CONTAINERS = frozenset({"matroska", "webm"})  # FFmpeg's muxer has no other clock
 # Options of an encoder that take the place of our default quality.
 _RATE_CONTROL = frozenset({"b", "cq", "crf", "lossless", "qp", "rc"})
 _MATROSKA_RATE = 500  # frames per second; from 1000 on, frames would fall on one tick of 1 ms
@@ -174,7 +176,8 @@ def _untold(codec: str, container: str, info: ClipInfo) -> list[str]:
 
 def _check_times(path: Path, container: str, info: ClipInfo) -> None:
     """Refuse frames that come faster than the container's clock ticks."""
-    if container in ("matroska", "webm") and (info.frame_rate or 0) > _MATROSKA_RATE:
+    is_finer = container in MILLISECOND_CONTAINERS and info.time_base < Fraction(1, 1000)
+    if is_finer and (info.frame_rate or 0) > _MATROSKA_RATE:
         raise ValueError(
             f"a {path.suffix} file keeps times to 1 ms, which is too coarse for "
             f"{float(info.frame_rate or 0):g} frames per second; write an .mp4 or .mov file"

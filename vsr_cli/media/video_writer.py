@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from vsr_cli.errors import InputError, OutputError
 from vsr_cli.frames import ClipInfo, Frame
-from vsr_cli.media.codecs import check_encoding
+from vsr_cli.media.codecs import MILLISECOND_CONTAINERS, check_encoding
 from vsr_cli.media.containers import open_container, open_output, reporting_output
 from vsr_cli.media.encoder import DEFAULT_RATE, FrameEncoder
 from vsr_cli.media.matroska import reserve_shape, write_shape
@@ -91,6 +91,7 @@ class VideoWriter:
         else:
             if frame.pts <= self._held.pts:
                 raise ValueError(f"pts must increase, got {frame.pts} after {self._held.pts}")
+            self._check_tick(self._held.pts, frame.pts)
             self._encode(self._held, duration=frame.pts - self._held.pts)
         self._held = frame
 
@@ -111,6 +112,17 @@ class VideoWriter:
         except BaseException:
             self._abort()
             raise
+
+    def _check_tick(self, before: int, now: int) -> None:
+        """Refuse two frames that the container's clock cannot tell apart."""
+        if self._plan.container not in MILLISECOND_CONTAINERS:
+            return
+        if round(self._seconds(before) * 1000) == round(self._seconds(now) * 1000):
+            raise OutputError(
+                f"frames at {float(self._seconds(before)):.6f} s and "
+                f"{float(self._seconds(now)):.6f} s fall on one millisecond, the only times that a "
+                f"{self.path.suffix} file keeps; write an .mp4 or .mov file"
+            )
 
     def _copy_streams(self, source: Path | None, decoding: DecodingSpec) -> StreamCopier | None:
         if source is None:
