@@ -188,12 +188,14 @@ def test_a_rate_that_is_only_claimed_is_no_obstacle() -> None:
 def test_two_frames_on_one_millisecond_are_an_error(tmp_path: Path) -> None:
     info = replace(make_info(), time_base=Fraction(1, 90_000), frame_rate=None)
     planes = tuple(torch.full((side, side), 90, dtype=torch.uint8) for side in (64, 32, 32))
-    with (
-        pytest.raises(OutputError, match=r"0.040000 s and 0.040100 s fall on one millisecond"),
-        open_writer(tmp_path / "a.mkv", info, EncodingSpec()) as writer,
-    ):
-        for pts in (0, 3600, 3609):
-            writer.write(Frame(planes, pts=pts, duration=9))
+
+    def write_all() -> None:
+        with open_writer(tmp_path / "a.mkv", info, EncodingSpec()) as writer:
+            for pts in (0, 3600, 3609):
+                writer.write(Frame(planes, pts=pts, duration=9))
+
+    with pytest.raises(OutputError, match=r"0.040000 s and 0.040100 s fall on one millisecond"):
+        write_all()
     assert list(tmp_path.iterdir()) == []
 
 
