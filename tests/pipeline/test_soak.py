@@ -54,6 +54,35 @@ def test_memory_does_not_grow_with_the_clip(
 
 
 @pytest.mark.soak
+def test_memory_is_flat_over_twenty_thousand_frames(make_clip: Clip, tmp_path: Path) -> None:
+    """With sound beside the video. The curve: MiB after every twentieth of the run's time."""
+    length = 20_000
+    source = make_clip(
+        "in.mp4", pts=[3600 * t for t in range(length)], size=(32, 32), audio_start=0.0
+    )
+    command = _command(source, tmp_path / "out.mp4", "--model", "bicubic", "--json", "--quiet")
+    curve = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=_environment()) as process:
+        while process.poll() is None:
+            curve.append(_resident_mb(process.pid))
+            time.sleep(0.25)
+        report = json.loads(process.communicate()[0])
+    assert report["frames"] == report["frames_expected"] == length
+    parts = [curve[len(curve) * k // 20] for k in range(20)]
+    logging.getLogger(__name__).info("MiB: %s", " ".join(f"{part:.0f}" for part in parts))
+    assert max(curve) < GROWTH * parts[5], parts
+
+
+def _resident_mb(pid: int) -> float:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return 0.0
+    lines = [line for line in status.splitlines() if line.startswith("VmRSS")]
+    return int(lines[0].split()[1]) / 1024 if lines else 0.0  # none left while it ends
+
+
+@pytest.mark.soak
 def test_ten_kills_leave_no_target_and_the_next_run_cleans_up(
     make_clip: Clip, tmp_path: Path
 ) -> None:
