@@ -112,3 +112,26 @@ def test_interrupt_while_the_thread_ends_is_waited_out() -> None:
 def test_depth_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1"), prefetch([1], 0):
         pass
+
+
+@pytest.mark.parametrize("is_born", [True, False])
+def test_interrupt_while_the_thread_is_born_leaves_nothing_running(
+    monkeypatch: pytest.MonkeyPatch, is_born: bool
+) -> None:
+    start = threading.Thread.start
+    closed: list[bool] = []
+
+    def interrupted(thread: threading.Thread) -> None:
+        if is_born:
+            start(thread)
+        raise KeyboardInterrupt
+
+    def produce() -> Iterator[int]:
+        assert not closed, "read after the context was left"
+        yield 1
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt), prefetch(produce(), 1):
+        pass
+    closed.append(True)
+    time.sleep(0.05)

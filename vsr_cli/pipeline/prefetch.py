@@ -31,23 +31,29 @@ def prefetch(items: Iterable[T], depth: int) -> Iterator[Iterator[T]]:
     if depth < 1:
         raise ValueError(f"depth must be at least 1, got {depth}")
     ahead: queue.Queue[T | _End] = queue.Queue(maxsize=depth)
-    stop = threading.Event()
-    done = threading.Event()
+    stop, running, done = threading.Event(), threading.Event(), threading.Event()
+    gate = threading.Lock()
 
     def work() -> None:
+        with gate:  # Ctrl-C may come while the thread is born: then it touches nothing
+            if stop.is_set():
+                return
+            running.set()
         try:
             _produce(items, ahead, stop)
         finally:
             done.set()
 
     thread = threading.Thread(target=work, daemon=True)
-    thread.start()
     try:
+        thread.start()
         yield _consume(ahead)
     finally:
-        stop.set()
-        wait_patiently(done)
-        thread.join()
+        with gate:
+            stop.set()
+        if running.is_set():
+            wait_patiently(done)
+            thread.join()
 
 
 def _produce(items: Iterable[T], ahead: queue.Queue[T | _End], stop: threading.Event) -> None:
