@@ -16,7 +16,7 @@ from vsr_cli.cli.options import (
     overwrite_option,
     quiet_option,
 )
-from vsr_cli.specs import Chroma, DecodingSpec, EncodingSpec, UpscaleSpec
+from vsr_cli.specs import Chroma, DecodingSpec, Deinterlace, EncodingSpec, UpscaleSpec
 
 if TYPE_CHECKING:
     from vsr_cli.pipeline.report import UpscaleReport
@@ -52,6 +52,13 @@ ENCODING = tuple(field.name for field in fields(EncodingSpec))
 )
 @click.option("--start", "start_s", type=float, help="First second to upscale.")
 @click.option("--end", "end_s", type=float, help="Second to stop at.")
+@click.option(
+    "--deinterlace",
+    type=click.Choice(get_args(Deinterlace)),
+    default=DecodingSpec().deinterlace,
+    show_default=True,
+    help="auto: frames that say they are interlaced; bwdif: all.",
+)
 @overwrite_option
 @json_option
 @quiet_option

@@ -72,13 +72,20 @@ def make_picture(
     A plane that is smaller than the picture asks for is continued by its last row and column.
     """
     picture = av.VideoFrame(width, height, pixel_format.name)
+    fill_picture(picture, planes, pixel_format)
+    return picture
+
+
+def fill_picture(
+    picture: av.VideoFrame, planes: tuple[Tensor, ...], pixel_format: PixelFormat
+) -> None:
+    """Overwrite the samples of a picture of this format; see ``make_picture``."""
     for view, plane in zip(_plane_views(picture, pixel_format), planes, strict=True):
         samples = plane.numpy()
         height_in, width_in = samples.shape
         view[:height_in, :width_in] = samples
         view[:height_in, width_in:] = samples[:, -1:]
         view[height_in:] = view[height_in - 1 : height_in]
-    return picture
 
 
 def convert_gray(

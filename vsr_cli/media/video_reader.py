@@ -17,6 +17,7 @@ from vsr_cli.errors import InputError
 from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.media.chroma_location import read_chroma_location
 from vsr_cli.media.clock import FrameClock, cut_tick, timeline_start
+from vsr_cli.media.deinterlace import Deinterlacer
 from vsr_cli.media.formats import require_planar
 from vsr_cli.media.hdr import read_hdr
 from vsr_cli.media.planes import PictureConverter, matches, read_planes
@@ -52,6 +53,7 @@ class VideoReader:
         self._converter = PictureConverter()
         self._source = PictureSource(path)
         try:
+            self._deinterlacer = Deinterlacer(decoding.deinterlace, path)
             pictures = self._source.pictures()
             first = next(pictures, None)
             if first is None:
@@ -65,9 +67,8 @@ class VideoReader:
             self._end_tick = (
                 None if decoding.end_s is None else origin + self._ticks(decoding.end_s)
             )
-            self._pictures: Iterator[av.VideoFrame] = chain([first], pictures)
-            if decoding.start_s:
-                self._pictures = self._go_to_start()
+            pictures = self._go_to_start() if decoding.start_s else chain([first], pictures)
+            self._pictures = self._deinterlacer.run(pictures)
         except BaseException:
             self._source.close()
             raise
@@ -93,11 +94,15 @@ class VideoReader:
             if self._end_tick is not None and pts >= self._end_tick:
                 break
             if pts >= self._first_tick:
+                if not self.frames_read:
+                    self._deinterlacer.restart_count()
                 held = self._make_frame(picture, pts, duration)
         if held is not None:
             self.frames_read += 1
             yield held
         self._note_times()
+        if note := self._deinterlacer.note(self._source.stream.codec_context):
+            self._warn(note)
         self._check_complete()
 
     def __enter__(self) -> Self:
@@ -137,8 +142,6 @@ class VideoReader:
             duration_s = float(stream.duration * stream.time_base)
         elif container.duration is not None:
             duration_s = container.duration / _MICROSECONDS
-        if picture.interlaced_frame:
-            self._warn("the clip is interlaced and is taken as it is; try deinterlacing it first")
         pixel_format = require_planar(picture.format.name)
         color = replace(
             read_color(picture, stream.codec_context),
@@ -172,12 +175,17 @@ class VideoReader:
     def _go_to_start(self) -> Iterator[av.VideoFrame]:
         """Pictures from a key frame before the cut; from the start of the file if need be."""
         shift = round(timeline_start(self._source.container) / self._info.time_base)
-        if self._has_pts and self._source.seek(self._first_tick + shift):
+        for tick in (self._first_tick, self._first_tick - 1):
+            if not (self._has_pts and self._source.seek(tick + shift)):
+                break
             pictures = self._source.pictures()
             first = next(pictures, None)
-            if first is not None and first.pts is not None:  # noqa: SIM102
-                if first.pts - shift <= self._first_tick:
-                    return chain([first], pictures)
+            if first is None or first.pts is None:
+                break
+            # What is deinterlaced needs a neighbour before it: a key frame that is earlier.
+            last_tick = self._first_tick - self._deinterlacer.changes(first)
+            if first.pts - shift <= last_tick:
+                return chain([first], pictures)
         self._source.close()
         self._source = PictureSource(self.path)
         return self._source.pictures()

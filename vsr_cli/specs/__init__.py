@@ -4,7 +4,7 @@ Standard library only: ``vsr --help`` reads these files and loads no torch.
 """
 
 from vsr_cli.specs.evaluate import EvaluateSpec
-from vsr_cli.specs.media import DecodingSpec, EncodingSpec
+from vsr_cli.specs.media import DecodingSpec, Deinterlace, EncodingSpec
 from vsr_cli.specs.simulation import (
     FIELD_RANGES,
     FIELD_UNITS,
@@ -22,6 +22,7 @@ __all__ = [
     "SPINUP_HOURS",
     "Chroma",
     "DecodingSpec",
+    "Deinterlace",
     "EncodingSpec",
     "EvaluateSpec",
     "InitialState",

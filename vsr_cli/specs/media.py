@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal, get_args
+
+Deinterlace = Literal["auto", "off", "bwdif"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,6 +15,7 @@ class DecodingSpec:
 
     start_s: float | None = None  # seconds from the first frame; None: from it on
     end_s: float | None = None  # None: to the last frame
+    deinterlace: Deinterlace = "auto"  # auto: the frames that say so; bwdif: all of them
 
     def __post_init__(self) -> None:
         start, end = self.start_s or 0.0, self.end_s
@@ -19,6 +23,9 @@ class DecodingSpec:
             raise ValueError(f"start must be at least 0 seconds, got {start:g}")
         if end is not None and not (math.isfinite(end) and end > start):
             raise ValueError(f"end must be finite and later than start, got {start:g} to {end:g}")
+        if self.deinterlace not in get_args(Deinterlace):
+            accepted = ", ".join(get_args(Deinterlace))
+            raise ValueError(f"deinterlace must be one of {accepted}, got {self.deinterlace!r}")
 
     @property
     def is_cut(self) -> bool:
