@@ -139,7 +139,8 @@ def _choose_pix_fmt(codec: Codec, wanted: str | None, source: PixelFormat) -> tu
             raise ValueError(
                 f"{codec.name} cannot hold pixel format {wanted!r}; it holds " + ", ".join(usable)
             )
-        loss = f"{source.name} is written as {wanted}, which loses something of it"
+        part = "its alpha" if source.has_alpha > target.has_alpha else "something of it"
+        loss = f"{source.name} is written as {wanted}, which loses {part}"
         return wanted, "" if holds(target, source) else loss
     if (name := nearest_holding(source, usable)) is None:
         planar = [name for name in usable if parse_planar(name) is not None]

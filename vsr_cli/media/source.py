@@ -11,6 +11,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from vsr_cli.errors import InputError
+from vsr_cli.media.alpha import alpha_decoder
 from vsr_cli.media.containers import open_container
 
 
@@ -42,6 +43,7 @@ class PictureSource:
         self.container = open_container(path)
         try:
             self.stream = main_video(self.container, path)
+            self._decoder = alpha_decoder(self.stream) or self.stream.codec_context
         except BaseException:
             self.container.close()
             raise
@@ -53,6 +55,7 @@ class PictureSource:
             self.container.seek(tick, stream=self.stream)
         except (av.error.FFmpegError, OverflowError):
             return False
+        self._decoder.flush_buffers()
         self.packets_read = self.packets_failed = 0
         return True
 
@@ -75,7 +78,7 @@ class PictureSource:
                 return
             self.packets_read += bool(packet.size) and not packet.is_discard
             try:
-                pictures = packet.decode()
+                pictures = self._decoder.decode(packet)
             except av.error.FFmpegError:
                 self.packets_failed += 1
                 continue

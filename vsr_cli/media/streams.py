@@ -12,12 +12,13 @@ from av.packet import Packet
 from av.stream import Discard, Stream
 
 from vsr_cli.errors import InputError
+from vsr_cli.media.alpha import ALPHA_TAG
 from vsr_cli.media.clock import timeline_start
 from vsr_cli.media.containers import open_container
 from vsr_cli.media.source import main_video
 
-# Tags that describe the file they stand in, not the clip.
-_FILE_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
+# Tags that describe the file they stand in, not the clip. FFmpeg writes the one for alpha itself.
+_FILE_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", ALPHA_TAG})
 _STATISTICS = ("DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "BPS", "_STATISTICS")
 
 
