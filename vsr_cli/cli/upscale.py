@@ -19,6 +19,7 @@ from vsr_cli.cli.options import (
 from vsr_cli.specs import Chroma, DecodingSpec, Deinterlace, EncodingSpec, UpscaleSpec
 
 if TYPE_CHECKING:
+    from vsr_cli.pipeline.preview import PreviewReport
     from vsr_cli.pipeline.report import UpscaleReport
 
 DECODING = tuple(field.name for field in fields(DecodingSpec))
@@ -59,34 +60,56 @@ ENCODING = tuple(field.name for field in fields(EncodingSpec))
     show_default=True,
     help="auto: frames that say they are interlaced; bwdif: all.",
 )
+@click.option(
+    "--preview",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Only show N frames beside bicubic: OUT is one PNG.",
+)
 @overwrite_option
 @json_option
 @quiet_option
 def upscale(
-    source: Path, target: Path, overwrite: bool, as_json: bool, quiet: bool, **options: Any
+    source: Path,
+    target: Path,
+    preview: int | None,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
 ) -> None:
     """Upscale the video IN to OUT.
 
     Luma goes through the networks, colour, audio, timestamps and tags are kept. OUT appears when
-    it is complete. Its ending names the container.
+    it is complete. Its ending names the container. With --preview it is a PNG: a row for each of N
+    frames, bicubic on the left.
     """
     encoding = EncodingSpec(**{name: options.pop(name) for name in ENCODING})
     decoding = DecodingSpec(**{name: options.pop(name) for name in DECODING})
     spec = UpscaleSpec(**options)
+    if preview is not None and encoding != EncodingSpec():
+        raise click.UsageError("--preview writes a PNG; leave out what is for the video's encoder")
     from vsr_cli.cli.display import RunDisplay
     from vsr_cli.pipeline.memory import keep_freed_memory
+    from vsr_cli.pipeline.preview import preview_video
     from vsr_cli.pipeline.video import upscale_video
 
     keep_freed_memory()
+    report: UpscaleReport | PreviewReport
     with RunDisplay("upscale", quiet=quiet) as display:
-        report = upscale_video(
-            source, target, spec, encoding, decoding, overwrite=overwrite, listener=display
-        )
+        if preview is None:
+            report = upscale_video(
+                source, target, spec, encoding, decoding, overwrite=overwrite, listener=display
+            )
+        else:
+            report = preview_video(
+                source, target, preview, spec, decoding, overwrite=overwrite, listener=display
+            )
     display.warn(report.warnings)
     click.echo(json.dumps(report.to_json()) if as_json else summary(report))
 
 
-def summary(report: UpscaleReport) -> str:
+def summary(report: UpscaleReport | PreviewReport) -> str:
     """One line: what became what, by which means, and how fast."""
     domain = f" ({report.domain})" if report.domain else ""
     return (

@@ -13,6 +13,7 @@ from vsr_cli.media.target import check_output
 if TYPE_CHECKING:
     from vsr_cli.media.codecs import check_encoding
     from vsr_cli.media.opening import open_reader, open_writer
+    from vsr_cli.media.shown import shown_rgb
     from vsr_cli.media.stills import list_stills, read_still, write_png
     from vsr_cli.media.video_reader import VideoReader
     from vsr_cli.media.video_writer import VideoWriter
@@ -26,6 +27,7 @@ __all__ = [
     "open_reader",
     "open_writer",
     "read_still",
+    "shown_rgb",
     "write_png",
 ]
 
@@ -39,6 +41,8 @@ def __getattr__(name: str) -> object:
             module = "vsr_cli.media.stills"
         case "open_reader" | "open_writer":
             module = "vsr_cli.media.opening"
+        case "shown_rgb":
+            module = "vsr_cli.media.shown"
         case "VideoReader":
             module = "vsr_cli.media.video_reader"
         case "VideoWriter":

@@ -38,6 +38,25 @@ def check_output(
             f"no container fits the output {path.name!r}; give it one of the extensions "
             + ", ".join(CONTAINERS)
         )
+    _check_place(path, overwrite=overwrite, input_path=input_path)
+
+
+def check_png(
+    path: str | Path, *, overwrite: bool = False, input_path: str | Path | None = None
+) -> None:
+    """Refuse a PNG file that could not be written in the end.
+
+    Raises:
+        ValueError: the extension is another one, or the output is the input.
+        OutputError: the folder is missing or not writable, or the file exists.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".png" or path.is_dir():
+        raise ValueError(f"a preview is one PNG file, got {path}; give a name that ends in .png")
+    _check_place(path, overwrite=overwrite, input_path=input_path)
+
+
+def _check_place(path: Path, *, overwrite: bool, input_path: str | Path | None) -> None:
     if not path.parent.is_dir():
         raise OutputError(f"folder {path.parent} does not exist; create it first")
     if input_path is not None and _same_file(path, Path(input_path)):

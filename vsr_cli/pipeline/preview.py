@@ -1,0 +1,182 @@
+"""A look before the long run: a few frames of a clip, bicubic beside the model, as one picture."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vsr_cli.frames import ClipInfo, Frame
+from vsr_cli.media import shown_rgb, write_png
+from vsr_cli.media.target import PendingFile, check_png
+from vsr_cli.models.load import LoadedChain, load_chain
+from vsr_cli.pipeline.device import precision_name
+from vsr_cli.pipeline.places import SoughtClip
+from vsr_cli.pipeline.report import Listener, Start, chain_name
+from vsr_cli.pipeline.settings import StageSettings
+from vsr_cli.pipeline.shots import mark_shots
+from vsr_cli.pipeline.size import OutputSize, choose_size, output_info
+from vsr_cli.pipeline.stages import run_stages
+from vsr_cli.specs import DecodingSpec, UpscaleSpec
+
+GAP = 4  # pixels of white between two pictures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewReport:
+    """One preview: what it shows, and how it was made."""
+
+    input: str
+    output: str
+    model: str
+    scale: int
+    domain: str | None
+    device: str
+    precision: str
+    frames: int
+    times_s: list[float]  # of the frames from top to bottom, from the first frame of the clip
+    width: int  # of the picture
+    height: int
+    seconds: float
+    fps: float
+    warnings: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of ``--json``."""
+        return asdict(self)
+
+
+def preview_video(
+    source: Path,
+    target: Path,
+    num_frames: int,
+    spec: UpscaleSpec | None = None,
+    decoding: DecodingSpec | None = None,
+    *,
+    overwrite: bool = False,
+    listener: Listener | None = None,
+) -> PreviewReport:
+    """Write a PNG with a row for each of ``num_frames`` frames: bicubic left, the model right.
+
+    They are spread evenly over the clip, or over its cut; each is what the whole run would make of
+    it. Only they and their neighbours are decoded where the file can be sought in. The pictures are
+    turned as the clip says, their pixels are taken for square.
+
+    Raises:
+        ValueError: settings that cannot be, or a target that is no PNG.
+        VsrError: the file, the weights, the device or the disk does not play along.
+    """
+    if num_frames < 1:
+        raise ValueError(f"a preview has at least 1 frame, got {num_frames}")
+    spec, decoding = spec or UpscaleSpec(), decoding or DecodingSpec()
+    listener, started = listener or Listener(), time.perf_counter()
+    check_png(target, overwrite=overwrite, input_path=source)
+    clip = SoughtClip.of(source, decoding)
+    comparison = _Comparison.of(spec, clip.info)
+    start = comparison.start(clip, target, num_frames)
+    listener.on_start(start)
+    rows: list[NDArray[np.uint8]] = []
+    times: list[float] = []
+    for frames, middle in clip.places(num_frames, comparison.reach):
+        rows.append(comparison.row(frames, middle))
+        times.append(round(clip.time_s(frames[middle]), 6))
+        listener.on_frame(len(rows))
+    picture = _stack(rows, axis=0)
+    _write(target, picture, overwrite=overwrite)
+    seconds = time.perf_counter() - started
+    few = f"the preview has {len(rows)} frames, not {num_frames}: the clip shows no others there"
+    return PreviewReport(
+        input=str(source),
+        output=str(target),
+        model=start.model,
+        scale=start.scale,
+        domain=start.domain,
+        device=start.device,
+        precision=start.precision,
+        frames=len(rows),
+        times_s=times,
+        width=picture.shape[1],
+        height=picture.shape[0],
+        seconds=round(seconds, 3),
+        fps=round(len(rows) / seconds, 3),
+        warnings=[*start.warnings, *([few] if len(rows) < num_frames else [])],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Comparison:
+    """The model and bicubic interpolation, each to the size of the output."""
+
+    chain: LoadedChain
+    bicubic: LoadedChain
+    settings: StageSettings
+    info: ClipInfo
+    size: OutputSize
+    scene_threshold: float
+
+    @classmethod
+    def of(cls, spec: UpscaleSpec, info: ClipInfo) -> _Comparison:
+        size = choose_size(spec, info)
+        return cls(
+            chain=load_chain(spec.model, size.scale, domain=spec.domain, weights=spec.weights),
+            bicubic=load_chain("bicubic", size.scale),
+            settings=StageSettings.of(spec, info),
+            info=info,
+            size=size,
+            scene_threshold=spec.scene_threshold,
+        )
+
+    @property
+    def reach(self) -> int:
+        """How many frames before and after a frame its result depends on."""
+        return sum(stage.spec.window // 2 for stage in self.chain.stages)
+
+    def start(self, clip: SoughtClip, target: Path, num_frames: int) -> Start:
+        return Start(
+            input=clip.path,
+            output=target,
+            frames=num_frames,
+            model=chain_name(self.chain),
+            scale=self.chain.scale,
+            domain=self.chain.domain,
+            device=str(self.settings.device),
+            precision=precision_name(self.settings.precision),
+            warnings=(*self.chain.warnings, *clip.warnings),
+        )
+
+    def row(self, frames: list[Frame], middle: int) -> NDArray[np.uint8]:
+        """Bicubic beside the model, for one of some frames that follow each other."""
+        shots = [*mark_shots(frames, self.info.pixel_format, self.scene_threshold)]
+        pair = (
+            self._shown(shots[middle : middle + 1], 0, self.bicubic),
+            self._shown(shots, middle, self.chain),
+        )
+        return _stack(pair, axis=1)
+
+    def _shown(self, frames: list[Frame], middle: int, chain: LoadedChain) -> NDArray[np.uint8]:
+        finished = run_stages(frames, chain, self.settings, self.info, self.size)
+        frame = next(islice(finished, middle, None))
+        return shown_rgb(frame, output_info(self.info, self.size))
+
+
+def _stack(pictures: Sequence[NDArray[np.uint8]], *, axis: int) -> NDArray[np.uint8]:
+    """Pictures (H, W, 3) of one size below each other (axis 0) or side by side (1)."""
+    widths = [(0, 0)] * 3
+    widths[axis] = (GAP, 0)
+    parts = [pictures[0], *(np.pad(p, widths, constant_values=255) for p in pictures[1:])]
+    return np.concatenate(parts, axis=axis)
+
+
+def _write(target: Path, picture: NDArray[np.uint8], *, overwrite: bool) -> None:
+    pending = PendingFile(target, overwrite=overwrite)
+    try:
+        write_png(pending.path, picture)
+        pending.commit()
+    finally:
+        pending.discard()
