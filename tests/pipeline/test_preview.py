@@ -46,10 +46,8 @@ def write_clip(
         context.time_base, context.gop_size = Fraction(1, 90_000), 8
         for number, tick in enumerate(pts):
             shot = sum(cut <= number for cut in cuts)
-            ramp = np.add.outer(
-                np.arange(SIZE[1] * 3 // 2) * (3 - 2 * shot), np.arange(SIZE[0]) + 2 * number
-            )
-            samples = (np.abs((ramp * 3 + 90 * shot) % 400 - 200) + 20).astype(np.uint8)
+            ramp = np.add.outer(3 * np.arange(SIZE[1] * 3 // 2), 4 * np.arange(SIZE[0]) + number)
+            samples = (ramp if shot % 2 == 0 else 255 - ramp).clip(0, 255).astype(np.uint8)
             picture = av.VideoFrame.from_ndarray(samples, format="yuv420p")
             picture.pts, picture.time_base = tick, context.time_base
             output.mux(stream.encode(picture))
