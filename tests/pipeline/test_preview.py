@@ -293,6 +293,7 @@ BAD_INPUT: dict[str, tuple[list[str], int, str]] = {
     "number": (["in.mp4", "o.png", "--preview", "0"], 2, "0 is not in the range"),
     "model": (["in.mp4", "o.png", "--preview", "2", "--model", "x"], 2, "unknown model"),
     "input": (["no.mp4", "o.png", "--preview", "2"], 1, "no.mp4 does not exist"),
+    "pipe": (["-", "o.png", "--preview", "2"], 2, "which must be a file"),
     "after": (["in.mp4", "o.png", "--preview", "2", "--start", "9"], 1, "no frame lies between"),
 }
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Self
 
 from vsr_cli.errors import InputError
 from vsr_cli.frames import ClipInfo, Frame
@@ -30,7 +31,7 @@ class SoughtClip:
     warnings: tuple[str, ...]
 
     @classmethod
-    def of(cls, path: Path, decoding: DecodingSpec) -> SoughtClip:
+    def of(cls, path: Path, decoding: DecodingSpec) -> Self:
         """Look at the beginning of a clip; at all of it if it does not say how long it is."""
         if str(path) == "-":
             raise ValueError("a preview goes to and fro in its input, which must be a file; got -")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,34 @@ class PreviewReport:
     seconds: float
     fps: float
     warnings: list[str]
+
+    @classmethod
+    def of(
+        cls, start: Start, times_s: list[float], picture: NDArray[np.uint8], *, seconds: float
+    ) -> Self:
+        """``start.frames`` is the number that was asked for."""
+        warnings, number = [*start.warnings], len(times_s)
+        if number != start.frames:
+            warnings.append(
+                f"the preview has {number} frames, not {start.frames}: at its other times the clip "
+                "shows the same ones"
+            )
+        return cls(
+            input=str(start.input),
+            output=str(start.output),
+            model=start.model,
+            scale=start.scale,
+            domain=start.domain,
+            device=start.device,
+            precision=start.precision,
+            frames=number,
+            times_s=times_s,
+            width=picture.shape[1],
+            height=picture.shape[0],
+            seconds=round(seconds, 3),
+            fps=round(number / seconds, 3),
+            warnings=warnings,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``--json``."""
@@ -89,24 +117,7 @@ def preview_video(
         listener.on_frame(len(rows))
     picture = _stack(rows, axis=0)
     _write(target, picture, overwrite=overwrite)
-    seconds = time.perf_counter() - started
-    few = f"the preview has {len(rows)} frames, not {num_frames}: the clip shows no others there"
-    return PreviewReport(
-        input=str(source),
-        output=str(target),
-        model=start.model,
-        scale=start.scale,
-        domain=start.domain,
-        device=start.device,
-        precision=start.precision,
-        frames=len(rows),
-        times_s=times,
-        width=picture.shape[1],
-        height=picture.shape[0],
-        seconds=round(seconds, 3),
-        fps=round(len(rows) / seconds, 3),
-        warnings=[*start.warnings, *([few] if len(rows) < num_frames else [])],
-    )
+    return PreviewReport.of(start, times, picture, seconds=time.perf_counter() - started)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +132,7 @@ class _Comparison:
     scene_threshold: float
 
     @classmethod
-    def of(cls, spec: UpscaleSpec, info: ClipInfo) -> _Comparison:
+    def of(cls, spec: UpscaleSpec, info: ClipInfo) -> Self:
         size = choose_size(spec, info)
         return cls(
             chain=load_chain(spec.model, size.scale, domain=spec.domain, weights=spec.weights),
