@@ -44,6 +44,8 @@ ENCODING = tuple(field.name for field in fields(EncodingSpec))
     help="An option of the encoder, by FFmpeg's name. Repeatable.",
 )
 @click.option("--pix-fmt", help="Pixel format of the output.  [default: as the input]")
+@click.option("--audio-codec", help="Encode audio that OUT cannot hold with aac, opus, flac, ...")
+@click.option("--strict-streams", is_flag=True, help="Fail if a stream is lost or loses something.")
 @click.option(
     "--chroma",
     type=click.Choice(get_args(Chroma)),

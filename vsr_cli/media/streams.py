@@ -1,181 +1,198 @@
-"""Carry the other streams of a source over to the output, packet by packet, without re-encoding."""
+"""Carry everything but the main video from a source over to the output, as the video advances."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
+from typing import Any
 
 import av
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.stream import Discard, Stream
+from av.stream import Discard, Disposition, Stream
+from av.video.stream import VideoStream
 
-from vsr_cli.errors import InputError
-from vsr_cli.media.alpha import ALPHA_TAG
-from vsr_cli.media.clock import timeline_start
-from vsr_cli.media.containers import open_container
-from vsr_cli.media.source import main_video
-
-# Tags that describe the file they stand in, not the clip. FFmpeg writes the one for alpha itself.
-_FILE_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", ALPHA_TAG})
-_STATISTICS = ("DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "BPS", "_STATISTICS")
+from vsr_cli.errors import InputError, OutputError
+from vsr_cli.media.audio import AudioTrack
+from vsr_cli.media.metadata import clean_tags, copy_labels
+from vsr_cli.media.routes import Route, Way, attachment_of, describe, is_timecode
+from vsr_cli.media.stream_plan import StreamPlan
+from vsr_cli.media.subtitles import TextTrack
 
 
 class StreamCopier:
-    """Copies the audio streams of ``source`` into ``output`` as the video advances.
+    """Follows a plan: copies the other streams into ``output`` as the video advances.
 
-    All streams are added when it is made, so that what the container cannot hold is known before
-    the first frame. The source is read a second time, by itself: only a few packets are held.
+    All of them are added when it is made; ``video`` is the main stream of the output.
 
     Attributes:
-        warnings: one line for each kind of stream that is not carried over.
-        num_streams: streams that are.
+        warnings: one line for each label of a stream that is not kept.
     """
 
-    def __init__(self, source: Path, output: OutputContainer, *, is_cut: bool) -> None:
-        self.warnings: list[str] = []
-        self._source = source
+    def __init__(self, plan: StreamPlan, output: OutputContainer, video: VideoStream) -> None:
+        self._plan = plan
+        self._placer = plan.placer
         self._output = output
-        self._input = open_container(source)
-        try:
-            self._video = main_video(self._input, source)
-            self._zero = timeline_start(self._input)
-            # With a cut, what happens before its first frame or after its last one is left out.
-            self._is_cut = is_cut
-            self._cut_start: Fraction | None = None
-            self._targets = self._add_streams()
-        except BaseException:
-            self._input.close()
-            raise
+        self.warnings: list[str] = []
+        output.metadata.update(plan.file_tags)
+        self._copy_labels(plan.video, video)
+        if chapters := plan.placer.chapters(plan.input):
+            output.set_chapters(chapters)
+        self._targets = {
+            route.stream.index: self._add(route)
+            for route in plan.routes
+            if route.way not in (Way.NONE, Way.TAGS)
+        }
+        self._tracks = {r.stream.index: r.track for r in plan.routes if r.track is not None}
+        self._num_packets: Counter[int] = Counter()  # by index in the output
         self._packets = self._demux()
         self._pending: Packet[Stream] | None = None
 
-    @property
-    def num_streams(self) -> int:
-        return len(self._targets)
-
-    def copy_tags(self, video: Stream) -> None:
-        """Copy the container's tags and the main video's own ones (title, language)."""
-        self._output.metadata.update(clean_tags(self._input.metadata))
-        video.metadata.update(clean_tags(self._video.metadata))
-
-    def copy_chapters(self, *, start_s: float | None, end_s: float | None) -> None:
-        """Copy the chapters; those of a cut are shortened to it and moved with it."""
-        origin = (self._video.start_time or 0) * (self._video.time_base or 0) - self._zero
-        first = origin + Fraction(start_s or 0).limit_denominator(1_000_000)
-        last = None if end_s is None else origin + Fraction(end_s).limit_denominator(1_000_000)
-        chapters = []
-        for chapter in self._input.chapters():
-            time_base = chapter["time_base"] or Fraction(1)
-            start = max(chapter["start"] * time_base - self._zero, first if self._is_cut else 0)
-            end = chapter["end"] * time_base - self._zero
-            end = end if last is None else min(end, last)
-            if start < end:
-                moved = first if self._is_cut else Fraction(0)
-                chapter["start"] = round((start - moved) / time_base)
-                chapter["end"] = round((end - moved) / time_base)
-                chapters.append(chapter)
-        if chapters:
-            self._output.set_chapters(chapters)
-
     def start(self, time_s: Fraction) -> None:
         """Say when the first frame is shown: where a cut begins, and what becomes its zero."""
-        if self._is_cut:
-            self._cut_start = time_s
+        self._placer.start(time_s)
+        first_s, last_s = self._placer.span
+        for track in self._tracks.values():
+            if isinstance(track, TextTrack):
+                track.start(first_s=first_s, last_s=last_s)
+            else:
+                track.start(self._placer.origin, is_cut=self._placer.is_cut)
+        for route in self._plan.routes:
+            if route.way is Way.COVER:
+                self._mux(self._cover(route))
 
     def advance(self, time_s: Fraction) -> None:
         """Write every packet that begins before ``time_s`` on the source's timeline."""
-        while (packet := self._take()) is not None:
-            if self._time(packet) >= time_s:
-                return
+        while (packet := self._take()) is not None and self._placer.time(packet) < time_s:
             self._pending = None
             self._write(packet)
+        self._write_texts(time_s)
 
     def finish(self, time_s: Fraction) -> None:
         """Write what remains; of a cut, only what begins before its end at ``time_s``."""
-        if self._is_cut:
+        if self._placer.is_cut:
             self.advance(time_s)
-            return
-        while (packet := self._take()) is not None:
-            self._pending = None
-            self._write(packet)
+        else:
+            while (packet := self._take()) is not None:
+                self._pending = None
+                self._write(packet)
+            self._write_texts(None)
+        for index in self._placer.held():
+            for packet in self._placer.release(index):
+                self._mux_copied(packet)
+        for track in self._tracks.values():
+            if isinstance(track, AudioTrack):
+                for encoded in track.flush():
+                    self._mux(encoded)
 
-    def close(self) -> None:
-        self._input.close()
+    def streams_by_kind(self) -> tuple[Counter[str], Counter[str]]:
+        """How many streams of each kind were written, and how many of which nothing came."""
+        written, empty = Counter[str](), Counter[str]()
+        for route in self._plan.routes:
+            if (target := self._targets.get(route.stream.index)) is not None:
+                is_there = route.way is Way.ATTACHMENT or self._num_packets[target.index]
+                (written if is_there else empty)[_kind(route.stream)] += 1
+        return written, empty
 
-    def _add_streams(self) -> dict[int, Stream]:
-        """Add what can be carried over to the output: input stream index -> output stream."""
-        targets: dict[int, Stream] = {}
-        storable = self._output.supported_codecs
-        left: list[str] = []
-        for stream in self._input.streams:
-            stream.discard = Discard.all
-            if stream.index == self._video.index:
-                continue
-            context = stream.codec_context
-            if stream.type != "audio":
-                left.append(stream.type if stream.type != "video" else "second video")
-            elif context is None or context.codec.canonical_name not in storable:
-                codec = "unknown" if context is None else context.codec.canonical_name
-                self.warnings.append(
-                    f"audio stream {stream.index} ({codec}) cannot be held by the output's "
-                    "container and is left out; an .mkv file holds nearly all"
-                )
-            else:
-                targets[stream.index] = self._add(stream)
-                stream.discard = Discard.default
-        if left:
-            kinds = ", ".join(f"{left.count(kind)} {kind}" for kind in sorted(set(left)))
-            self.warnings.append(f"not carried over yet: {kinds} (number and kind of stream)")
-        return targets
-
-    def _add(self, stream: Stream) -> Stream:
-        target = self._output.add_stream_from_template(stream)
-        target.metadata.update(clean_tags(stream.metadata))
-        target.disposition = stream.disposition
+    def _add(self, route: Route) -> Stream:
+        """Add one stream to the output, with its labels."""
+        stream = route.stream
+        if route.way is Way.ATTACHMENT:
+            attached = self._output.add_attachment(*attachment_of(self._plan.source, stream))
+            others = clean_tags(stream.metadata)
+            attached.metadata.update({n: others[n] for n in others.keys() - attached.metadata})
+            return attached
+        target: Stream
+        if route.track is not None:
+            target = route.track.add_to(self._output)
+        else:
+            target = self._output.add_stream_from_template(stream, opaque=True)
+        self._copy_labels(stream, target)
+        if route.way is Way.COVER:
+            target.disposition = Disposition.attached_pic
         return target
 
+    def _copy_labels(self, source: Stream, target: Stream) -> None:
+        plan = self._plan
+        lost = copy_labels(source, target, plan.container, dropped=plan.dropped_tags)
+        self.warnings += [f"{describe(source)} is no longer marked as {label}" for label in lost]
+
+    def _cover(self, route: Route) -> Packet[Stream]:
+        packet: Packet[Stream] = Packet(attachment_of(self._plan.source, route.stream)[2])
+        packet.stream = self._targets[route.stream.index]
+        packet.pts = packet.dts = 0
+        packet.is_keyframe = True
+        return packet
+
     def _demux(self) -> Iterator[Packet[Stream]]:
-        if not self._targets:
+        streams = [r.stream for r in self._plan.routes if r.way in (Way.COPY, Way.AUDIO)]
+        if not streams:
             return
-        streams = [self._input.streams[index] for index in self._targets]
         try:
-            for packet in self._input.demux(streams):
+            for packet in self._plan.input.demux(streams):
                 if packet.size:
                     yield packet
         except av.error.FFmpegError as error:
-            raise InputError(f"{self._source}: its audio is damaged and ends early") from error
+            raise InputError(
+                f"{self._plan.source}: its other streams are damaged and end early; "
+                "try copying or downloading it again"
+            ) from error
 
     def _take(self) -> Packet[Stream] | None:
         if self._pending is None:
             self._pending = next(self._packets, None)
         return self._pending
 
-    def _time(self, packet: Packet[Stream]) -> Fraction:
-        """Where a packet lies on the source's timeline, in seconds."""
-        tick = packet.dts if packet.pts is None else packet.pts
-        return (tick or 0) * Fraction(packet.time_base) - self._zero
-
     def _write(self, packet: Packet[Stream]) -> None:
-        shift_s = self._zero
-        if self._cut_start is not None:
-            if self._time(packet) < self._cut_start:
-                return
-            shift_s += self._cut_start
-        shift = round(shift_s / packet.time_base)
-        if packet.pts is not None:
-            packet.pts -= shift
-        if packet.dts is not None:
-            packet.dts -= shift
+        track = self._tracks.get(packet.stream_index)
+        if isinstance(track, AudioTrack):
+            for encoded in track.encode(packet):
+                self._mux(encoded)
+            return
+        for placed in self._placer.place(packet):
+            self._mux_copied(placed)
+
+    def _write_texts(self, time_s: Fraction | None) -> None:
+        """Write the converted texts that begin before a time of the source; None: all."""
+        start_s = self._placer.span[0] or Fraction(0)
+        for track in self._tracks.values():
+            if isinstance(track, TextTrack):
+                for packet in track.due(None if time_s is None else time_s - start_s):
+                    self._mux(packet)
+
+    def _mux_copied(self, packet: Packet[Stream]) -> None:
         packet.stream = self._targets[packet.stream_index]
+        self._mux(packet)
+
+    def _mux(self, packet: Packet[Any]) -> None:
+        self._num_packets[packet.stream_index] += 1
         self._output.mux(packet)
 
 
-def clean_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """The tags that still hold for a file that was written anew."""
-    return {
-        name: value
-        for name, value in tags.items()
-        if name.lower() not in _FILE_TAGS and not name.upper().startswith(_STATISTICS)
-    }
+def check_streams(written: InputContainer, copier: StreamCopier | None) -> None:
+    """See that a file holds one main video and every stream that was copied.
+
+    Raises:
+        OutputError: one is missing.
+    """
+    wanted, empty = (Counter(), Counter()) if copier is None else copier.streams_by_kind()
+    wanted["video"] += 1
+    found = Counter(_kind(stream) for stream in written.streams)
+    del found[""]
+    for kind in wanted | found | empty:
+        # MP4 has no track for a stream of which nothing lies in the cut.
+        if not wanted[kind] <= found[kind] <= wanted[kind] + empty[kind]:
+            raise OutputError(
+                f"the output would hold {found[kind]} streams of type {kind}, not {wanted[kind]}; "
+                "try an .mkv file"
+            )
+
+
+def _kind(stream: Stream) -> str:
+    """The type of a stream, or "cover"; empty for a track that a muxer makes by itself."""
+    if stream.type == "video" and stream.disposition & Disposition.attached_pic:
+        return "cover"
+    if stream.type == "data" and (stream.discard == Discard.all or is_timecode(stream)):
+        return ""
+    return stream.type

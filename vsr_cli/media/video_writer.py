@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 import av
+from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
@@ -19,7 +20,9 @@ from vsr_cli.media.codecs import MILLISECOND_CONTAINERS, check_encoding
 from vsr_cli.media.containers import open_container, open_output, reporting_output
 from vsr_cli.media.encoder import DEFAULT_RATE, FrameEncoder
 from vsr_cli.media.matroska import reserve_shape, write_shape
-from vsr_cli.media.streams import StreamCopier, clean_tags
+from vsr_cli.media.metadata import clean_tags
+from vsr_cli.media.stream_plan import plan_streams
+from vsr_cli.media.streams import StreamCopier, check_streams
 from vsr_cli.media.target import PendingFile
 from vsr_cli.specs import DecodingSpec, EncodingSpec
 
@@ -57,16 +60,16 @@ class VideoWriter:
         self._shift = 0  # ticks taken off every pts
         self._held: Frame | None = None  # its duration is known when the next frame comes
         self._last_duration = 0  # ticks; of the last frame that was encoded
+        self._streams = plan_streams(
+            copy_from, plan.container, info=info, encoding=encoding, decoding=decoding
+        )
         self._copier: StreamCopier | None = None
         self._pending = PendingFile(path, overwrite=overwrite)
-        with reporting_output(self.path, "anything"):
-            self._container = open_output(
-                self._pending.path, plan.container, time_base=info.time_base
-            )
+        self._container = self._open(plan.container)
         try:
             with reporting_output(self.path, str(plan)):
                 self._encoder = FrameEncoder(self._container, info, plan)
-                self._copier = self._copy_streams(copy_from, decoding)
+                self._copier = self._copy_streams()
                 if self._keeps_shape_itself:
                     self._title = self._encoder.stream.metadata.get("title", "")
                     reserve_shape(self._encoder.stream)
@@ -124,14 +127,24 @@ class VideoWriter:
                 f"{self.path.suffix} file keeps; write an .mp4 or .mov file"
             )
 
-    def _copy_streams(self, source: Path | None, decoding: DecodingSpec) -> StreamCopier | None:
-        if source is None:
+    def _open(self, container: str) -> OutputContainer:
+        options = {} if self._streams is None else self._streams.options
+        try:
+            with reporting_output(self.path, "anything"):
+                return open_output(
+                    self._pending.path, container, time_base=self.info.time_base, more=options
+                )
+        except BaseException:
+            if self._streams is not None:
+                self._streams.close()
+            raise
+
+    def _copy_streams(self) -> StreamCopier | None:
+        if self._streams is None:
             self._container.metadata.update(clean_tags(self.info.metadata))
             return None
-        copier = StreamCopier(source, self._container, is_cut=self._is_cut)
-        copier.copy_tags(self._encoder.stream)
-        copier.copy_chapters(start_s=decoding.start_s, end_s=decoding.end_s)
-        self.warnings += copier.warnings
+        copier = StreamCopier(self._streams, self._container, self._encoder.stream)
+        self.warnings += [*self._streams.warnings, *copier.warnings]
         return copier
 
     def _encode(self, frame: Frame, *, duration: int, is_key: bool = False) -> None:
@@ -194,17 +207,11 @@ class VideoWriter:
 
     def _check_streams(self) -> None:
         """Open the file once more: a player must find every stream in it."""
-        num_audio = 0 if self._copier is None else self._copier.num_streams
         try:
             with open_container(self._pending.path) as written:
-                got = len(written.streams.video), len(written.streams.audio)
+                check_streams(written, self._copier)
         except InputError as error:
             raise OutputError(f"{self.path} could not be read after it was written") from error
-        if got != (1, num_audio):
-            raise OutputError(
-                f"{self.path} would hold {got[0]} video and {got[1]} audio streams, "
-                f"not 1 and {num_audio}"
-            )
 
     def _abort(self) -> None:
         """Close and remove the hidden file; the error that led here is the one to be reported."""
@@ -215,8 +222,8 @@ class VideoWriter:
             self._pending.discard()
 
     def _close(self) -> None:
-        if self._copier is not None:
-            self._copier.close()
+        if self._streams is not None:
+            self._streams.close()
         self._container.close()
 
     def _seconds(self, tick: int) -> Fraction:

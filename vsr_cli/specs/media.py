@@ -42,10 +42,12 @@ class EncodingSpec:
     preset: str | None = None  # the encoder's own name for its speed, e.g. "slow" or "8"
     pix_fmt: str | None = None  # FFmpeg's name, e.g. "yuv420p"; may lose something, and says so
     codec_options: tuple[tuple[str, str], ...] = ()  # the encoder's own, by FFmpeg's names
+    audio_codec: str | None = None  # for audio that the container cannot hold; None: left out
+    strict_streams: bool = False  # a stream that is left out or loses something is an error
 
     def __post_init__(self) -> None:
         if self.crf is not None and not (math.isfinite(self.crf) and 0 <= self.crf <= 63):
             raise ValueError(f"crf must be in 0..63, got {self.crf}")
-        for name in ("codec", "preset", "pix_fmt"):
+        for name in ("codec", "preset", "pix_fmt", "audio_codec"):
             if getattr(self, name) == "":
                 raise ValueError(f"{name.replace('_', '-')} must not be empty")
