@@ -150,3 +150,26 @@ def test_killed_run_leaves_no_target(make_clip: Clip, tmp_path: Path, number: in
     result = _run(source, target, "--model", "bicubic", "--end", "0.05", "--quiet")
     assert result.exit_code == 0, result.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"in.mp4", "o.mp4"}
+
+
+def test_strict_streams_fails_in_one_line_and_writes_nothing(
+    make_clip: Clip, tmp_path: Path
+) -> None:
+    source = make_clip("in.mkv", audio_start=0.0)
+    args = [source, tmp_path / "o.webm", "--model", "bicubic", "--quiet"]
+    result = _run(*args, "--strict-streams")
+    assert (result.exit_code, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert "not every stream is kept: audio stream 1 (aac) cannot be held" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
+    result = _run(*args, "--strict-streams", "--audio-codec", "opus", "--json")
+    assert result.exit_code == 0, result.stderr
+    (warning,) = json.loads(result.stdout)["warnings"]
+    assert "audio stream 1 (aac) is encoded anew with libopus" in warning
+
+
+def test_unknown_audio_codec_is_a_usage_error(make_clip: Clip, tmp_path: Path) -> None:
+    args = [make_clip("in.mkv"), tmp_path / "o.mp4", "--model", "bicubic"]
+    result = _run(*args, "--audio-codec", "nonsense")
+    assert result.exit_code == 2
+    assert "audio codec 'nonsense' is unknown; try one of aac, opus" in result.stderr

@@ -149,12 +149,6 @@ def test_what_a_container_cannot_hold_is_said_before_the_first_frame(
         assert [stream.type for stream in written.streams] == ["video"]
 
 
-def test_streams_that_are_not_carried_over_are_named(shared_data: Path, tmp_path: Path) -> None:
-    source = shared_data / "awkward" / "mov_text.mp4"
-    _, warnings = copy_clip(source, tmp_path / "out.mp4")
-    assert [w for w in warnings if "subtitle" in w]
-
-
 def test_broadcast_stream_starts_at_zero(
     make_clip: Callable[..., Path], audio_packets: Packets, tmp_path: Path
 ) -> None:

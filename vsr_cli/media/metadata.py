@@ -92,30 +92,29 @@ class TagPlan:
         self.tags = clean_tags(tags)
         self.options: dict[str, str] = {}
         self.lost: list[str] = []
-        if container not in _QUICKTIME or not self.tags:
+        # A timecode is a track of its own there, and may not fit: see holds_timecode.
+        tried = clean_tags(tags, dropped=frozenset({"timecode"}))
+        if container not in _QUICKTIME or not tried:
             return
-        kept = _kept(self.tags, container, rate, {})
-        self.lost = sorted(self.tags.keys() - kept)
+        kept = _kept(tried, container, rate, {})
+        self.lost = sorted(tried.keys() - kept)
         # Free names take the place of the fixed list, which is the one that players show, and which
         # holds the cover. They are used where nothing stands in that list.
         listed = {name for name in kept if not name.lower().startswith(("location", "creation"))}
         if self.lost and not listed and not has_cover:
             self.options = {"movflags": "use_metadata_tags"}
-            self.lost = sorted(self.tags.keys() - _kept(self.tags, container, rate, self.options))
+            self.lost = sorted(tried.keys() - _kept(tried, container, rate, self.options))
 
 
 def holds_timecode(timecode: str, container: str, *, rate: Fraction) -> bool:
     """True if a clip of this rate may start at this timecode in this container.
 
-    The frame number must be below the rate, and frames are dropped at 29.97 and 59.94 only.
+    Frame numbers are dropped at 29.97 and 59.94 frames/s only.
     """
     if container not in _QUICKTIME:
         return True
-    try:
-        _tiny_clip(container, rate, {"timecode": timecode}, {})
-    except av.error.FFmpegError:
-        return False
-    return True
+    with av.open(_tiny_clip(container, rate, {"timecode": timecode}, {})) as clip:
+        return any("timecode" in stream.metadata for stream in clip.streams)
 
 
 def _holds_language(language: str, container: str) -> bool:

@@ -162,8 +162,16 @@ class StreamCopier:
                     self._mux(packet)
 
     def _mux_copied(self, packet: Packet[Stream]) -> None:
+        source = self._plan.input.streams[packet.stream_index]
         packet.stream = self._targets[packet.stream_index]
-        self._mux(packet)
+        try:
+            self._mux(packet)
+        except (av.error.ArgumentError, av.error.InvalidDataError) as error:
+            time_s = float(packet.dts or 0) * float(packet.time_base)
+            raise OutputError(
+                f"{describe(source)} cannot be copied at {time_s:.3f} s: the container refuses "
+                "the packet, which is damaged or out of order; try repairing the source first"
+            ) from error
 
     def _mux(self, packet: Packet[Any]) -> None:
         self._num_packets[packet.stream_index] += 1
