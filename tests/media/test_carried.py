@@ -107,6 +107,24 @@ def test_every_stream_arrives_or_is_named(
     assert all(word in warning for word, warning in zip(named, warnings, strict=True))
 
 
+@pytest.mark.parametrize("target", ["out.mp4", "out.mov", "out.mkv", "out.webm"])
+@pytest.mark.parametrize("name", ["sample_with_chapters.mkv", "sample_with_chapters.mp4"])
+def test_chapters_keep_their_titles_and_times(
+    shared_data: Path, require_tool: Tool, tmp_path: Path, name: str, target: str
+) -> None:
+    source = shared_data / "awkward" / name
+    convert(source, tmp_path / target)
+    before, after = (
+        probe(require_tool("ffprobe"), path)["chapters"] for path in (source, tmp_path / target)
+    )
+    assert len(before) >= 2
+    titles = [[chapter["tags"]["title"] for chapter in chapters] for chapters in (before, after)]
+    assert titles[1] == titles[0]
+    for chapter, wanted in zip(after, before, strict=True):
+        for end in ("start_time", "end_time"):
+            assert float(chapter[end]) == pytest.approx(float(wanted[end]), abs=0.001)
+
+
 @pytest.mark.parametrize("targets", [["a.mkv"], ["a.mp4"], ["a.mp4", "b.mkv"], ["a.mkv", "b.mp4"]])
 def test_cover_keeps_every_byte(
     shared_data: Path, require_tool: Tool, tmp_path: Path, targets: list[str]
@@ -526,7 +544,7 @@ def test_only_audio_that_cannot_be_held_is_encoded_anew(
     [
         ("nonsense", "out.webm", "audio codec 'nonsense' is unknown; try one of aac"),
         ("libx264", "out.webm", "'libx264' is a video codec"),
-        ("aac", "out.webm", "cannot hold audio by aac; try opus"),
+        ("aac", "out.webm", "audio by aac cannot be written into a webm file; try opus"),
     ],
 )
 def test_audio_codec_that_cannot_be_is_refused_at_once(

@@ -254,7 +254,7 @@ def test_damaged_text_is_named_before_the_first_frame(make_clip: Clip, tmp_path:
     make_clip("a.mp4", pts=PTS)
     clip = add_texts(tmp_path / "a.mp4", tmp_path / "texts.mp4", events, codec="mov_text")
     (warning,) = convert(clip, tmp_path / "out.mkv")
-    assert warning.endswith("becomes subrip, which loses 1 damaged events")
+    assert warning.endswith("becomes subrip, which loses damaged events (1)")
     with av.open(str(tmp_path / "out.mkv")) as written:
         packets = [bytes(p) for p in written.demux(written.streams.subtitles[0]) if p.size]
     assert packets == [b"a", b"b"]

@@ -45,8 +45,8 @@ def check_audio_codec(name: str, container: str) -> str:
         _open_trial(encoder, container, rate=48_000, layout="stereo")
     except (ValueError, av.error.FFmpegError) as error:
         raise ValueError(
-            f"a {container} file cannot hold audio by {encoder}; try opus for .webm, aac for "
-            "others, or an .mkv file"
+            f"audio by {encoder} cannot be written into a {container} file; try opus for .webm, "
+            "aac for others"
         ) from error
     return encoder
 

@@ -88,7 +88,7 @@ class TextTrack:
         if self._style_sheet:
             self.lost.append("its style sheet")
         if damaged:
-            self.lost.append(f"{damaged} damaged events")
+            self.lost.append(f"damaged events ({damaged})")
         self.lost = sorted(set(self.lost))
         self._ready: deque[SubtitleEvent] = deque()
         self._target: SubtitleStream | None = None
