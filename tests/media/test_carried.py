@@ -414,6 +414,9 @@ def test_labels_are_kept_or_named(
         assert audio.language == language
         assert audio.metadata.get("title", audio.metadata.get("name")) == "Kommentar"
         assert bool(audio.disposition & Disposition.comment) == (not lost)
+    convert(tmp_path / target, tmp_path / "again.mkv")
+    with av.open(str(tmp_path / "again.mkv")) as written:
+        assert written.streams.audio[0].metadata["title"] == "Kommentar"
 
 
 def test_language_that_quicktime_does_not_know_is_named(make_clip: Clip, tmp_path: Path) -> None:
@@ -467,8 +470,8 @@ def make_bursts(make_clip: Clip, tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
-def onsets(path: Path) -> list[float]:
-    """When each tone begins, in seconds after the first picture, as PyAV decodes them."""
+def levels_over_time(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Seconds after the first picture, and the level then, of every sample as PyAV decodes it."""
     with av.open(str(path)) as container:
         picture = next(container.decode(video=0))
         zero = float(picture.pts * picture.time_base)
@@ -482,9 +485,14 @@ def onsets(path: Path) -> list[float]:
             start = float(block.pts * block.time_base)
             times.append(start + np.arange(samples.shape[1]) / block.sample_rate)
             levels.append(np.abs(samples).max(axis=0) / scale)
-    time, level = np.concatenate(times), np.concatenate(levels)
+    return np.concatenate(times) - zero, np.concatenate(levels)
+
+
+def onsets(path: Path) -> list[float]:
+    """When each tone begins, in seconds after the first picture."""
+    time, level = levels_over_time(path)
     loud = time[level > 0.1]
-    return [float(loud[0] - zero), *(loud[1:][np.diff(loud) > 0.2] - zero)]
+    return [float(loud[0]), *loud[1:][np.diff(loud) > 0.2]]
 
 
 @pytest.mark.parametrize(
@@ -525,8 +533,24 @@ def test_audio_that_is_encoded_anew_sounds_at_the_same_times(
         assert audio.language == "ger"
     before = [onset - cut.get("start_s", 0.0) for onset in onsets(clip)]
     assert len(before) == 2
+    if cut:
+        assert levels_over_time(tmp_path / target)[0][0] >= -0.001
     # A millisecond is what Matroska rounds to; the rest is the attack of a lossy codec.
     assert onsets(tmp_path / target) == pytest.approx(before, abs=0.0025)
+
+
+def test_cut_of_audio_that_is_encoded_anew_is_whole_from_its_start(
+    make_bursts: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = make_bursts("a.mkv", "libopus")
+    encoding = EncodingSpec(preset="ultrafast", audio_codec="alac")
+    convert(clip, tmp_path / "out.mov", encoding, start_s=0.52, end_s=1.4)
+    time, level = levels_over_time(tmp_path / "out.mov")
+    assert 0 <= time[0] < 0.02  # a packet of Opus
+    assert 0.88 <= time[-1] < 0.92
+    first, later = (level[(time >= start) & (time < start + 0.01)].max() for start in (0.02, 0.05))
+    assert level[:480].max() == pytest.approx(0.5, abs=0.03)
+    assert first == pytest.approx(later, abs=0.03)
 
 
 def test_only_audio_that_cannot_be_held_is_encoded_anew(
