@@ -75,6 +75,7 @@ def hashes(tool: str, path: Path, streams: str) -> list[str]:
         ("sample_with_ass_subtitles.mkv", "mkv", ["audio ac3", "subtitle ass"], []),
         ("sample_with_ass_subtitles.mkv", "mp4", ["audio ac3", "subtitle mov_text"], ["style"]),
         ("sample_with_ass_subtitles.mkv", "webm", ["subtitle webvtt"], ["ac3", "style"]),
+        ("sample_with_pgs_subtitles.mkv", "mkv", ["audio ac3", "subtitle hdmv_pgs_subtitle"], []),
         ("sample_with_pgs_subtitles.mkv", "mov", ["audio ac3"], ["hdmv_pgs_subtitle"]),
         ("webvtt.mkv", "mkv", ["audio aac", "subtitle webvtt"], []),
         ("webvtt.mkv", "mov", ["audio aac", "subtitle mov_text"], []),
