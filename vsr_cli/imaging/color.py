@@ -1,6 +1,9 @@
-"""Luma of RGB pictures, as the tables of the literature compute it."""
+"""Between RGB and YUV: luma as the tables of the literature compute it, RGB as displays do."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -8,6 +11,42 @@ from torch import Tensor
 # ITU-R BT.601 in studio range, for codes 0 to 255 from R, G and B in [0, 1].
 OFFSET = 16.0
 WEIGHTS = (65.481, 128.553, 24.966)
+
+# Code point of the matrix (ISO/IEC 23091-2, table 4) -> the weights of red and blue in luma.
+_LUMA_WEIGHTS: Mapping[int, tuple[float, float]] = MappingProxyType(
+    {
+        1: (0.2126, 0.0722),  # BT.709
+        4: (0.30, 0.11),  # FCC
+        5: (0.299, 0.114),  # BT.601, 625 lines
+        6: (0.299, 0.114),  # BT.601, 525 lines
+        7: (0.212, 0.087),  # SMPTE 240M
+        9: (0.2627, 0.0593),  # BT.2020, non-constant luminance
+    }
+)
+
+
+def yuv_to_rgb(luma: Tensor, blue: Tensor, red: Tensor, *, matrix: int) -> tuple[Tensor, ...]:
+    """Red, green and blue of one colour matrix, not clamped.
+
+    Args:
+        luma: (..., H, W), 0 for black and 1 for white.
+        blue: its difference to blue (Cb), same shape, from -0.5 to 0.5.
+        red: its difference to red (Cr), as ``blue``.
+        matrix: the code point of the matrix.
+
+    Raises:
+        ValueError: it is a matrix that is not known, or not linear.
+    """
+    if matrix not in _LUMA_WEIGHTS:
+        known = ", ".join(map(str, _LUMA_WEIGHTS))
+        raise ValueError(
+            f"colour matrix {matrix} cannot be converted to RGB; known are the code points {known}"
+        )
+    weight_red, weight_blue = _LUMA_WEIGHTS[matrix]
+    r = luma + 2 * (1 - weight_red) * red
+    b = luma + 2 * (1 - weight_blue) * blue
+    g = (luma - weight_red * r - weight_blue * b) / (1 - weight_red - weight_blue)
+    return r, g, b
 
 
 def rgb_to_luma(red: Tensor, green: Tensor, blue: Tensor) -> Tensor:

@@ -102,6 +102,19 @@ def keep_siting(enlarged: Tensor, scale: int, siting: Siting) -> Tensor:
     return enlarged
 
 
+def upsample_chroma(
+    chroma: Tensor, *, size: tuple[int, int], factors: tuple[int, int], siting: Siting
+) -> Tensor:
+    """Bicubic chroma for every luma sample: (..., h, w) to (..., height, width), the ``size``.
+
+    ``factors`` are the luma samples per chroma sample down and across, ``siting`` is the place of
+    the chroma samples; those of the result lie where luma lies.
+    """
+    for dim, length, factor, place in zip((-2, -1), size, factors, siting, strict=True):
+        chroma = _resize_axis(chroma, length, False, dim=dim, factor=factor, shift=0.5 - place)
+    return chroma
+
+
 def mirror_pad(image: Tensor, margin: int) -> Tensor:
     """Pad both spatial axes by reflection with the edge pixel repeated (MATLAB's ``symmetric``)."""
     for dim in (-2, -1):
