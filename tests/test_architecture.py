@@ -30,6 +30,7 @@ FOUNDATION = FLOORS[0]  # standard library only, when it is run
 OWNERS = {
     "av": {"media"},
     "imageio": {"media"},
+    "PIL": {"media"},
     "click": {"cli"},
     "rich": {"cli"},
     "xarray": {"fields", "accessor"},

@@ -24,6 +24,7 @@ UNSPECIFIED = 2
 
 PixelFamily = Literal["gray", "yuv", "gbr"]
 ColorRange = Literal["limited", "full", "unspecified"]
+Origin = Literal["video", "pictures"]
 ChromaLocation = Literal["unspecified", "left", "center", "topleft", "top", "bottomleft", "bottom"]
 
 
@@ -116,6 +117,9 @@ class ClipInfo:
     hdr: HdrMetadata | None = None
     # The matrix between YUV and RGB: the clip's own, or what one without a tag is taken for.
     matrix: int = UNSPECIFIED
+    origin: Origin = "video"  # "pictures": stills, or an animated picture such as a GIF
+    icc_profile: bytes | None = None  # of pictures
+    loop: int | None = None  # of animated pictures: repetitions, 0 for ever; None: not stated
 
     @property
     def rotation(self) -> int:

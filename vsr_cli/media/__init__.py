@@ -13,8 +13,9 @@ from vsr_cli.media.target import check_output
 if TYPE_CHECKING:
     from vsr_cli.media.codecs import check_encoding
     from vsr_cli.media.opening import open_reader, open_writer
+    from vsr_cli.media.sequence import list_stills
     from vsr_cli.media.shown import shown_rgb
-    from vsr_cli.media.stills import list_stills, read_still, write_png
+    from vsr_cli.media.stills import read_still, write_png
     from vsr_cli.media.video_reader import VideoReader
     from vsr_cli.media.video_writer import VideoWriter
 
@@ -37,7 +38,9 @@ def __getattr__(name: str) -> object:
     match name:
         case "check_encoding":
             module = "vsr_cli.media.codecs"
-        case "list_stills" | "read_still" | "write_png":
+        case "list_stills":
+            module = "vsr_cli.media.sequence"
+        case "read_still" | "write_png":
             module = "vsr_cli.media.stills"
         case "open_reader" | "open_writer":
             module = "vsr_cli.media.opening"

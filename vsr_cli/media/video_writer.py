@@ -21,9 +21,9 @@ from vsr_cli.media.containers import open_container, open_output, reporting_outp
 from vsr_cli.media.encoder import DEFAULT_RATE, FrameEncoder
 from vsr_cli.media.matroska import reserve_shape, write_shape
 from vsr_cli.media.metadata import clean_tags
+from vsr_cli.media.pending import PendingFile
 from vsr_cli.media.stream_plan import plan_streams
 from vsr_cli.media.streams import StreamCopier, check_streams
-from vsr_cli.media.target import PendingFile
 from vsr_cli.specs import DecodingSpec, EncodingSpec
 
 

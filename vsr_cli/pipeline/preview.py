@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.media import shown_rgb, write_png
-from vsr_cli.media.target import PendingFile, check_png
+from vsr_cli.media.pending import PendingFile
+from vsr_cli.media.target import check_png
 from vsr_cli.models.load import LoadedChain, load_chain
 from vsr_cli.pipeline.device import precision_name
 from vsr_cli.pipeline.places import SoughtClip

@@ -18,7 +18,7 @@ from vsr_cli.errors import OutputError
 from vsr_cli.fields import FieldSeries, require_netcdf, write_field_series, write_npz
 from vsr_cli.frames import ClipInfo, ColorInfo, Frame, PixelFormat
 from vsr_cli.media import check_output, open_writer
-from vsr_cli.media.target import PendingFile
+from vsr_cli.media.pending import PendingFile
 from vsr_cli.simulation.shallow_water import gaussian_latitudes, simulate_shallow_water
 from vsr_cli.specs import EncodingSpec, ShallowWaterSpec, SimulatedField
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal, get_args
 
 Deinterlace = Literal["auto", "off", "bwdif"]
+MAX_RATE = 1000  # frames per second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +18,7 @@ class DecodingSpec:
     start_s: float | None = None  # seconds from the first frame; None: from it on
     end_s: float | None = None  # None: to the last frame
     deinterlace: Deinterlace = "auto"  # auto: the frames that say so; bwdif: all of them
+    rate: Fraction | None = None  # frames per second of stills, which have no times; None: 25
 
     def __post_init__(self) -> None:
         start, end = self.start_s or 0.0, self.end_s
@@ -26,6 +29,8 @@ class DecodingSpec:
         if self.deinterlace not in get_args(Deinterlace):
             accepted = ", ".join(get_args(Deinterlace))
             raise ValueError(f"deinterlace must be one of {accepted}, got {self.deinterlace!r}")
+        if self.rate is not None and not 0 < self.rate <= MAX_RATE:
+            raise ValueError(f"rate must be above 0 and at most {MAX_RATE}, got {self.rate}")
 
     @property
     def is_cut(self) -> bool:

@@ -1,0 +1,142 @@
+"""Outputs in the making: hidden beside the target, complete or not there at all.
+
+Their names hold this machine and process, so that the next run for the same target can tell the
+leftover of a process that was killed from the work of one that is alive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+from pathlib import Path
+
+from vsr_cli.errors import OutputError
+
+
+class PendingFile:
+    """A hidden file beside the target, which takes the target's name when it is complete."""
+
+    def __init__(self, target: Path, *, overwrite: bool) -> None:
+        self.target = target
+        self._overwrite = overwrite
+        self.path = target.with_name(f"{_prefix(target)}{os.getpid()}.part{target.suffix}")
+        _remove_leftovers(target)
+
+    def commit(self) -> None:
+        """Give the file the target's name, in one step.
+
+        Raises:
+            OutputError: the target has come into being meanwhile, or the file system refuses.
+        """
+        _move(self.path, self.target, overwrite=self._overwrite)
+
+    def discard(self) -> None:
+        """Remove the file; the target is untouched."""
+        self.path.unlink(missing_ok=True)
+
+
+class PendingFolder:
+    """A hidden folder beside the target, whose files move to their places when all are there.
+
+    A folder that does not exist yet appears in one step; into one that exists, the files move one
+    by one. Files that are there under other names stay.
+    """
+
+    def __init__(self, target: Path, *, folder: Path, overwrite: bool) -> None:
+        """``folder`` is where the files are to lie; it may be the target or its parent.
+
+        Raises:
+            OutputError: the hidden folder cannot be made.
+        """
+        self.target, self.folder = target, folder
+        self._overwrite = overwrite
+        self._names: dict[str, None] = {}  # in order
+        self.path = target.with_name(f"{_prefix(target)}{os.getpid()}.part{target.suffix}")
+        _remove_leftovers(target)
+        try:
+            self.path.mkdir()
+        except OSError as error:
+            raise OutputError(f"cannot write beside {target}: {error.strerror}") from error
+
+    def write(self, name: str, data: bytes) -> None:
+        """Add a file.
+
+        Raises:
+            OutputError: the disk is full, or there are two of that name.
+        """
+        if name in self._names:
+            raise OutputError(f"two frames would be written to {self.folder / name}")
+        self._names[name] = None
+        try:
+            with (self.path / name).open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise OutputError(f"cannot write {self.folder / name}: {error.strerror}") from error
+
+    def commit(self) -> None:
+        """Move the files to their places.
+
+        Raises:
+            OutputError: one of them has come into being meanwhile, or the file system refuses.
+        """
+        if not self.folder.exists():
+            _move(self.path, self.folder, overwrite=False)
+            return
+        for name in self._names:
+            if (self.folder / name).exists() and not self._overwrite:
+                raise OutputError(
+                    f"output {self.folder / name} came into being meanwhile; all was left alone"
+                )
+        for name in self._names:
+            _move(self.path / name, self.folder / name, overwrite=True)
+        self.discard()
+
+    def discard(self) -> None:
+        """Remove the folder and what is in it; the target is untouched."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _move(source: Path, target: Path, *, overwrite: bool) -> None:
+    if target.exists() and not overwrite:
+        raise OutputError(f"output {target} came into being meanwhile; it was left alone")
+    try:
+        if source.is_file():
+            with source.open("rb") as file:
+                os.fsync(file.fileno())
+        os.replace(source, target)
+    except OSError as error:
+        raise OutputError(f"cannot write {target}: {error.strerror}") from error
+
+
+def _prefix(target: Path) -> str:
+    host = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())
+    return f".{target.name}.{host}."
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove what processes of this machine that are no longer alive left for the target."""
+    pattern = re.compile(re.escape(_prefix(target)) + r"(\d+)\.part" + re.escape(target.suffix))
+    with contextlib.suppress(PermissionError):  # a folder that may be written but not listed
+        for path in target.parent.iterdir():
+            match = pattern.fullmatch(path.name)
+            if not match or _is_alive(int(match[1])):
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
