@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import fields
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,6 +46,33 @@ class NameValueType(click.ParamType):  # type: ignore[type-arg]  # as above
         if not (name and equals):
             self.fail(f"it is NAME=VALUE (bf=2), got {value!r}", param, ctx)
         return name, text
+
+
+class ClipPath(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.5 on
+    """A file, a folder, a pattern, or ``-`` for a pipe; ``./-`` is a file of that name."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """As a path, in which ``-`` stands for the pipe alone."""
+        path = Path(value)
+        # A Path forgets the "./" by which a file is told from the pipe.
+        return path.absolute() if path == Path("-") and str(value) != "-" else path
+
+
+class RateType(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.5 on
+    """Frames per second: "25", "29.97" or "30000/1001"."""
+
+    name = "RATE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Fraction:
+        """As an exact fraction."""
+        try:
+            return Fraction(value)
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"a rate is a number or a fraction (30000/1001), got {value!r}", param, ctx)
 
 
 def model_options(spec: type[UpscaleSpec | EvaluateSpec]) -> Callable[[Command], Command]:

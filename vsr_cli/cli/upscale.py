@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from vsr_cli.cli.options import (
+    ClipPath,
     NameValueType,
+    RateType,
     json_option,
     model_options,
     overwrite_option,
@@ -27,8 +29,8 @@ ENCODING = tuple(field.name for field in fields(EncodingSpec))
 
 
 @click.command()
-@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
-@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("source", metavar="IN", type=ClipPath())
+@click.argument("target", metavar="OUT", type=ClipPath())
 @model_options(UpscaleSpec)
 @click.option("--width", type=int, help="Columns of the output.  [default: by --scale]")
 @click.option("--height", type=int, help="Rows of the output.  [default: by --scale]")
@@ -68,6 +70,7 @@ ENCODING = tuple(field.name for field in fields(EncodingSpec))
     type=click.IntRange(min=1),
     help="Only show N frames beside bicubic: OUT is one PNG.",
 )
+@click.option("--rate", type=RateType(), help="Frames per second of stills.  [default: 25]")
 @overwrite_option
 @json_option
 @quiet_option
@@ -80,11 +83,11 @@ def upscale(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Upscale the video IN to OUT.
+    """Upscale IN to OUT: a video or GIF, a picture, pictures (f_%05d.png or a folder), or a pipe.
 
     Luma goes through the networks, colour, audio, timestamps and tags are kept. OUT appears when
-    it is complete. Its ending names the container. With --preview it is a PNG: a row for each of N
-    frames, bicubic on the left.
+    it is complete. Its ending names the container; - is standard input, or y4m on standard output.
+    With --preview it is a PNG: a row for each of N frames, bicubic on the left.
     """
     encoding = EncodingSpec(**{name: options.pop(name) for name in ENCODING})
     decoding = DecodingSpec(**{name: options.pop(name) for name in DECODING})
@@ -108,7 +111,8 @@ def upscale(
                 source, target, preview, spec, decoding, overwrite=overwrite, listener=display
             )
     display.warn(report.warnings)
-    click.echo(json.dumps(report.to_json()) if as_json else summary(report))
+    text = json.dumps(report.to_json()) if as_json else summary(report)
+    click.echo(text, err=target == Path("-"))  # where standard output carries the video
 
 
 def summary(report: UpscaleReport | PreviewReport) -> str:

@@ -12,9 +12,9 @@ from types import MappingProxyType
 import av
 from av.codec import Codec
 
-from vsr_cli.frames import ClipInfo, PixelFormat
+from vsr_cli.frames import ClipInfo
 from vsr_cli.media.chroma_location import keeps_location
-from vsr_cli.media.formats import holds, nearest_holding, parse_planar, planar_cousin
+from vsr_cli.media.formats import holds, nearest_holding, parse_planar, planar_cousin, stand_in
 from vsr_cli.media.hdr import hdr_options, lost_hdr
 from vsr_cli.media.target import CONTAINERS
 from vsr_cli.specs import EncodingSpec
@@ -57,6 +57,10 @@ _FIXED_OPTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 MILLISECOND_CONTAINERS = frozenset({"matroska", "webm"})  # FFmpeg's muxer has no other clock
 # Options of an encoder that take the place of our default quality.
 _RATE_CONTROL = frozenset({"b", "cq", "crf", "lossless", "qp", "rc"})
+# Formats that an encoder lists and then refuses (FFmpeg 8.1).
+_REFUSED_FORMATS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {"libvpx-vp9": frozenset({"gbrap", "yuva422p", "yuva444p"})}
+)
 _MATROSKA_RATE = 500  # frames per second; from 1000 on, frames would fall on one tick of 1 ms
 # Encoders that take no odd size where chroma is halved.
 _EVEN_CODECS = frozenset({"libx264", "libx265", "libsvtav1"})
@@ -96,7 +100,7 @@ def check_encoding(path: str | Path, encoding: EncodingSpec, info: ClipInfo) -> 
             f"try {_DEFAULT_CODECS[container]}, or an .mkv file"
         )
     warnings = []
-    pix_fmt, loss = _choose_pix_fmt(codec, encoding.pix_fmt, info.pixel_format)
+    pix_fmt, loss = _choose_pix_fmt(codec, encoding.pix_fmt, info)
     if loss:
         warnings.append(loss)
     warnings += _untold(codec.name, container, info)
@@ -129,10 +133,16 @@ def _storable(container: str) -> set[str]:
         return output.supported_codecs
 
 
-def _choose_pix_fmt(codec: Codec, wanted: str | None, source: PixelFormat) -> tuple[str, str]:
-    """The encoder's pixel format, and a warning if it loses something of the source."""
+def _choose_pix_fmt(codec: Codec, wanted: str | None, info: ClipInfo) -> tuple[str, str]:
+    """The encoder's pixel format, and a warning if it loses something of the source.
+
+    What is lost without being asked for: the alpha of pictures, and the rounding of RGB to YUV with
+    full chroma. Pictures are RGB by nature, and few encoders take it.
+    """
+    source = info.pixel_format
+    refused = _REFUSED_FORMATS.get(codec.name, frozenset())
     offered = [f.name for f in codec.video_formats or [] if not f.name.startswith("yuvj")]
-    usable = [name for name in offered if planar_cousin(name) is not None]
+    usable = [name for name in offered if planar_cousin(name) is not None and name not in refused]
     if wanted is not None:
         target = planar_cousin(wanted) if wanted in usable else None
         if target is None:
@@ -142,13 +152,16 @@ def _choose_pix_fmt(codec: Codec, wanted: str | None, source: PixelFormat) -> tu
         part = "its alpha" if source.has_alpha > target.has_alpha else "something of it"
         loss = f"{source.name} is written as {wanted}, which loses {part}"
         return wanted, "" if holds(target, source) else loss
-    if (name := nearest_holding(source, usable)) is None:
+    name, loss = nearest_holding(source, usable), ""
+    if name is None and info.origin == "pictures":
+        name, loss = stand_in(source, usable)
+    if name is None:
         planar = [name for name in usable if parse_planar(name) is not None]
         raise ValueError(
             f"{codec.name} cannot hold {source.name} without loss; give --pix-fmt with one of "
             f"{', '.join(planar or usable)}, or --codec ffv1 and an .mkv file"
         )
-    return name, ""
+    return name, loss
 
 
 def _encoded_size(codec: str, pix_fmt: str, info: ClipInfo) -> tuple[int, int]:

@@ -14,6 +14,7 @@ import av
 from av.container import InputContainer, OutputContainer
 
 from vsr_cli.errors import InputError, OutputError
+from vsr_cli.media.pipes import StdinBytes, is_pipe
 
 _HINT = "try opening it in a player, or give another file"
 _FINE_TIMESCALE = 90_000  # ticks per second; that of MPEG
@@ -34,6 +35,8 @@ def open_container(path: Path) -> InputContainer:
     Raises:
         InputError: the file is missing, a folder, empty, not readable, or not a media file.
     """
+    if is_pipe(path):
+        return _open_stdin()
     if not path.exists():
         raise InputError(f"{path} does not exist; check the name")
     if path.is_dir():
@@ -47,6 +50,19 @@ def open_container(path: Path) -> InputContainer:
         raise InputError(f"{path} cannot be read: permission denied") from error
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise InputError(f"{path} is not a video file that can be read; {_HINT}") from error
+
+
+def _open_stdin() -> InputContainer:
+    stdin = StdinBytes()
+    try:
+        return av.open(stdin, "r", metadata_errors="replace")
+    except (av.error.FFmpegError, ValueError) as error:
+        if stdin.was_interrupted:
+            raise KeyboardInterrupt from None
+        raise InputError(
+            "standard input is not a video that can be read; try piping y4m, Matroska or MPEG-TS, "
+            "which need no seeking"
+        ) from error
 
 
 def open_output(

@@ -100,6 +100,33 @@ def nearest_holding(source: PixelFormat, names: Iterable[str]) -> str | None:
     return min(fitting, key=cost, default=None)
 
 
+def stand_in(source: PixelFormat, names: Iterable[str]) -> tuple[str | None, str]:
+    """What of the formats ``names`` keeps the colours of RGB best, and a warning of what is lost.
+
+    RGB becomes YUV with full chroma, and as a last resort alpha is left out.
+    """
+    names = tuple(names)
+    for alpha in (True, False) if source.has_alpha else (False,):
+        for family in ("gbr", "yuv") if source.family == "gbr" else ():
+            name = nearest_holding(_make(family, source.bits, has_alpha=alpha), names)
+            if name is not None:
+                dropped = "; what is transparent becomes opaque" if source.has_alpha > alpha else ""
+                return name, f"the codec cannot hold {source.name}: written as {name}{dropped}"
+    return None, ""
+
+
+def turned_format(source: PixelFormat) -> PixelFormat:
+    """The format of planes whose rows and columns have changed places.
+
+    Raises:
+        ValueError: none has its chroma like this.
+    """
+    shift = source.chroma_shift_y, source.chroma_shift_x
+    if shift not in _SUBSAMPLING:
+        raise ValueError(f"{source.name} cannot be turned by 90 degrees; write an .mp4 file")
+    return _make(source.family, source.bits, shift, source.has_alpha)
+
+
 def _make(
     family: PixelFamily, bits: int, shift: tuple[int, int] = (0, 0), has_alpha: bool = False
 ) -> PixelFormat:

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from vsr_cli.frames import ClipInfo, FrameReader, FrameWriter
-from vsr_cli.media.target import check_output
+from vsr_cli.media.gif import GifWriter
+from vsr_cli.media.inventory import find_constant_rate, lost_streams
+from vsr_cli.media.pipes import is_pipe
+from vsr_cli.media.sequence import find_sequence
+from vsr_cli.media.stills_reader import StillsReader
+from vsr_cli.media.stills_writer import StillsWriter
+from vsr_cli.media.target import check_output, several_pictures, target_kind
 from vsr_cli.media.video_reader import VideoReader
 from vsr_cli.media.video_writer import VideoWriter
+from vsr_cli.media.y4m import Y4mWriter
 from vsr_cli.specs import DecodingSpec, EncodingSpec
 
 
 def open_reader(path: str | Path, decoding: DecodingSpec | None = None) -> FrameReader:
     """Open a clip for reading, whole or cut.
 
+    ``path`` is a video or picture file, a numbered sequence (``frame_%05d.png``), a folder of
+    stills, or ``-`` for standard input.
+
     Raises:
         InputError: the file is missing, is no video, or holds nothing that can be decoded.
+        ValueError: a rate was given for a clip that has times of its own.
     """
-    return VideoReader(Path(path), decoding or DecodingSpec())
+    path, decoding = Path(path), decoding or DecodingSpec()
+    sequence = None if is_pipe(path) else find_sequence(path)
+    if sequence is not None:
+        return StillsReader(sequence, decoding)
+    reader = VideoReader(path, decoding)
+    if decoding.rate is not None:
+        reader.close()
+        raise ValueError(f"{path} has times of its own; leave --rate out, it is for stills")
+    return reader
 
 
 def open_writer(
@@ -31,6 +51,9 @@ def open_writer(
 ) -> FrameWriter:
     """Open a clip for writing. ``info`` describes the frames as they will be written.
 
+    ``path`` is a video, GIF, y4m or picture file, a pattern (``frame_%05d.png``), a folder if the
+    input is several pictures, or ``-`` for y4m on standard output.
+
     ``copy_from`` is the file whose other streams, tags and chapters are carried over. If
     ``decoding`` says that the frames are those of a cut of it, what lies outside of the cut is left
     out, and all timestamps are shifted equally, so that the first frame is shown at 0.
@@ -40,13 +63,47 @@ def open_writer(
         InputError: ``copy_from`` cannot be read.
         ValueError: the codec or its settings do not fit the file or the clip.
     """
-    path = Path(path)
+    path, encoding, decoding = Path(path), encoding or EncodingSpec(), decoding or DecodingSpec()
     check_output(path, overwrite=overwrite, input_path=copy_from)
-    return VideoWriter(
-        path,
-        info,
-        encoding or EncodingSpec(),
-        copy_from=copy_from,
-        decoding=decoding or DecodingSpec(),
-        overwrite=overwrite,
+    video = _video_file(copy_from)
+    if target_kind(path, copy_from) == "video":
+        writer: FrameWriter = VideoWriter(
+            path, info, encoding, copy_from=video, decoding=decoding, overwrite=overwrite
+        )
+    else:
+        writer = _pictures_writer(path, info, encoding, copy_from, decoding, overwrite=overwrite)
+        writer.warnings += [] if video is None else lost_streams(video, path)
+    if info.icc_profile is not None and not isinstance(writer, StillsWriter):
+        writer.warnings.append("the ICC profile of the pictures is not kept here; .png keeps it")
+    return writer
+
+
+def _pictures_writer(
+    path: Path,
+    info: ClipInfo,
+    encoding: EncodingSpec,
+    source: Path | None,
+    decoding: DecodingSpec,
+    *,
+    overwrite: bool,
+) -> FrameWriter:
+    """The writer of a file that holds pictures alone: no sound, no tags."""
+    kind, video = target_kind(path, source), _video_file(source)
+    if kind == "gif":
+        return GifWriter(path, info, encoding, overwrite=overwrite)
+    if kind in ("y4m", "pipe"):
+        if video is not None:
+            rate = find_constant_rate(video, info.frame_rate, decoding)
+            info = replace(info, frame_rate=rate)
+        return Y4mWriter(path, info, encoding, overwrite=overwrite)
+    sequence = several_pictures(source)
+    return StillsWriter(
+        path, info, encoding, sequence=sequence, is_cut=decoding.is_cut, overwrite=overwrite
     )
+
+
+def _video_file(copy_from: Path | None) -> Path | None:
+    """The input if it is a file that may hold other streams; not pictures, not standard input."""
+    if copy_from is None or is_pipe(copy_from) or find_sequence(copy_from) is not None:
+        return None
+    return copy_from

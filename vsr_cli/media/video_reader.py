@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 import av
+from av.video.stream import VideoStream
 
 from vsr_cli.errors import InputError
 from vsr_cli.frames import ClipInfo, Frame
@@ -20,6 +21,8 @@ from vsr_cli.media.clock import FrameClock, cut_tick, timeline_start
 from vsr_cli.media.deinterlace import Deinterlacer
 from vsr_cli.media.formats import require_planar
 from vsr_cli.media.hdr import read_hdr
+from vsr_cli.media.inventory import lost_from_pipe, read_loop
+from vsr_cli.media.pipes import is_pipe
 from vsr_cli.media.planes import PictureConverter, matches, read_planes
 from vsr_cli.media.source import PictureSource
 from vsr_cli.media.tags import clip_matrix, read_color, read_display_matrix
@@ -27,6 +30,7 @@ from vsr_cli.specs import DecodingSpec
 
 _log = logging.getLogger(__name__)
 _MICROSECONDS = 1_000_000
+_ANIMATIONS = frozenset({"gif", "apng", "webp_pipe", "png_pipe"})  # FFmpeg's names
 
 
 class VideoReader:
@@ -59,6 +63,8 @@ class VideoReader:
             if first is None:
                 raise InputError(f"{path}: no frame could be decoded; try copying it again")
             self._info = self._describe(first)
+            if is_pipe(path):
+                self.warnings += lost_from_pipe(self._source.container, self._source.stream)
             self._clock = self._make_clock()
             self._has_pts = first.pts is not None
             origin, _ = self._clock.stamp(first)
@@ -67,7 +73,8 @@ class VideoReader:
             self._end_tick = (
                 None if decoding.end_s is None else origin + self._ticks(decoding.end_s)
             )
-            pictures = self._go_to_start() if decoding.start_s else chain([first], pictures)
+            go = decoding.start_s and not is_pipe(path)
+            pictures = self._go_to_start() if go else chain([first], pictures)
             self._pictures = self._deinterlacer.run(pictures)
         except BaseException:
             self._source.close()
@@ -147,13 +154,14 @@ class VideoReader:
             read_color(picture, stream.codec_context),
             chroma_location=read_chroma_location(stream, pixel_format),
         )
+        is_animation = container.format.name in _ANIMATIONS
         return ClipInfo(
             width=picture.width,
             height=picture.height,
             pixel_format=pixel_format,
             time_base=Fraction(stream.time_base or Fraction(1, _MICROSECONDS)),
             color=color,
-            frame_rate=_positive(stream.guessed_rate) or _positive(stream.average_rate),
+            frame_rate=_rate(stream, is_animation=is_animation),
             sample_aspect_ratio=_positive(stream.sample_aspect_ratio)
             or _positive(stream.codec_context.sample_aspect_ratio),
             display_matrix=read_display_matrix(picture),
@@ -162,6 +170,8 @@ class VideoReader:
             metadata=dict(container.metadata),
             hdr=read_hdr(picture),
             matrix=clip_matrix(color, height=picture.height),
+            origin="pictures" if is_animation else "video",
+            loop=read_loop(self.path) if container.format.name == "gif" else None,
         )
 
     def _make_clock(self) -> FrameClock:
@@ -211,6 +221,12 @@ class VideoReader:
     def _warn(self, message: str) -> None:
         self.warnings.append(message)
         _log.debug("%s: %s", self.path, message)
+
+
+def _rate(stream: VideoStream, *, is_animation: bool) -> Fraction | None:
+    """Frames per second as far as they are known; of an animation it guesses the ticks."""
+    guessed, average = _positive(stream.guessed_rate), _positive(stream.average_rate)
+    return (average or guessed) if is_animation else (guessed or average)
 
 
 def _positive(value: Fraction | None) -> Fraction | None:
