@@ -70,7 +70,7 @@ BAD_INPUT = {
     "missing": (["no.mp4", "o.mp4"], 1, "no.mp4 does not exist"),
     "no video": (["text.mp4", "o.mp4"], 1, "text.mp4 is not a video"),
     "empty": (["zero.mp4", "o.mp4"], 1, "zero.mp4 is empty"),
-    "folder": ([".", "o.mp4"], 1, "is a folder"),
+    "folder": ([".", "o.mp4"], 1, "holds no PNG"),
     "unknown model": (["in.mp4", "o.mp4", "--model", "foo"], 2, "unknown model 'foo': known are"),
     "unknown scale": (["in.mp4", "o.mp4", "--model", "fsrcnn", "--scale", "7"], 2, "no scale 7"),
     "no weights": (
