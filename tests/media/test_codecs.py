@@ -80,6 +80,16 @@ def test_a_loss_is_refused_unless_it_was_asked_for(codec: str, source: str) -> N
     assert "yuv420p, which loses" in plan.warnings[0]
 
 
+@pytest.mark.parametrize(
+    ("codec", "name"),
+    [("vp9", "a.mp4"), ("vp9", "a.mov"), ("x265", "a.mp4"), ("h264_nvenc", "a.mkv")],
+)
+def test_alpha_that_would_not_arrive_is_refused(codec: str, name: str) -> None:
+    """Each of these encoders lists a format with alpha."""
+    with pytest.raises(ValueError, match="cannot hold yuva420p without loss"):
+        check_encoding(name, EncodingSpec(codec=codec), make_info("yuva420p"))
+
+
 def test_pixel_format_that_a_codec_cannot_hold_names_those_that_it_can() -> None:
     with pytest.raises(ValueError, match="it holds yuv420p, yuv420p10le"):
         check_encoding("a.mp4", EncodingSpec(codec="svtav1", pix_fmt="yuv444p"), make_info())

@@ -18,16 +18,12 @@ def upright_info(info: ClipInfo) -> ClipInfo:
     """
     if info.display_matrix is None:
         return info
-    across, down = info.display_matrix[0:2], info.display_matrix[3:5]
-    if [bool(number) for number in (*across, *down)] not in (
-        [True, False, False, True],
-        [False, True, True, False],
-    ):
+    if not is_quarter_turn(info.display_matrix):
         raise ValueError(
             f"a rotation of {info.rotation} degrees cannot be kept here; write an .mp4 file"
         )
     upright = replace(info, display_matrix=None)
-    if across[0]:
+    if info.display_matrix[0]:
         return upright
     aspect = info.sample_aspect_ratio
     return replace(
@@ -36,6 +32,15 @@ def upright_info(info: ClipInfo) -> ClipInfo:
         height=info.width,
         pixel_format=turned_format(info.pixel_format),
         sample_aspect_ratio=aspect and 1 / aspect,
+    )
+
+
+def is_quarter_turn(display_matrix: tuple[int, ...]) -> bool:
+    """True for a turn by a multiple of 90 degrees, mirrored or not."""
+    m = display_matrix
+    return [bool(m[k]) for k in (0, 1, 3, 4)] in (
+        [True, False, False, True],
+        [False, True, True, False],
     )
 
 
