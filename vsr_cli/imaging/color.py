@@ -37,16 +37,38 @@ def yuv_to_rgb(luma: Tensor, blue: Tensor, red: Tensor, *, matrix: int) -> tuple
     Raises:
         ValueError: it is a matrix that is not known, or not linear.
     """
-    if matrix not in _LUMA_WEIGHTS:
-        known = ", ".join(map(str, _LUMA_WEIGHTS))
-        raise ValueError(
-            f"colour matrix {matrix} cannot be converted to RGB; known are the code points {known}"
-        )
-    weight_red, weight_blue = _LUMA_WEIGHTS[matrix]
+    weight_red, weight_blue = _weights(matrix)
     r = luma + 2 * (1 - weight_red) * red
     b = luma + 2 * (1 - weight_blue) * blue
     g = (luma - weight_red * r - weight_blue * b) / (1 - weight_red - weight_blue)
     return r, g, b
+
+
+def rgb_to_yuv(red: Tensor, green: Tensor, blue: Tensor, *, matrix: int) -> tuple[Tensor, ...]:
+    """Luma and its differences to blue and red, the inverse of ``yuv_to_rgb``.
+
+    Args:
+        red: (..., H, W), 0 for none and 1 for all of it.
+        green: as ``red``.
+        blue: as ``red``.
+        matrix: the code point of the matrix.
+
+    Raises:
+        ValueError: it is a matrix that is not known, or not linear.
+    """
+    weight_red, weight_blue = _weights(matrix)
+    luma = weight_red * red + (1 - weight_red - weight_blue) * green + weight_blue * blue
+    return luma, (blue - luma) / (2 * (1 - weight_blue)), (red - luma) / (2 * (1 - weight_red))
+
+
+def _weights(matrix: int) -> tuple[float, float]:
+    if matrix not in _LUMA_WEIGHTS:
+        known = ", ".join(map(str, _LUMA_WEIGHTS))
+        raise ValueError(
+            f"colour matrix {matrix} cannot be converted to RGB or back; known are the code "
+            f"points {known}"
+        )
+    return _LUMA_WEIGHTS[matrix]
 
 
 def rgb_to_luma(red: Tensor, green: Tensor, blue: Tensor) -> Tensor:

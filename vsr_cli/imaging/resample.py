@@ -102,16 +102,24 @@ def keep_siting(enlarged: Tensor, scale: int, siting: Siting) -> Tensor:
     return enlarged
 
 
-def upsample_chroma(
-    chroma: Tensor, *, size: tuple[int, int], factors: tuple[int, int], siting: Siting
+def resample_chroma(
+    chroma: Tensor,
+    *,
+    size: tuple[int, int],
+    factors: tuple[float, float],
+    source: Siting,
+    target: Siting,
 ) -> Tensor:
-    """Bicubic chroma for every luma sample: (..., h, w) to (..., height, width), the ``size``.
+    """Bring chroma to another grid over the same picture: (..., h, w) to (..., *size).
 
-    ``factors`` are the luma samples per chroma sample down and across, ``siting`` is the place of
-    the chroma samples; those of the result lie where luma lies.
+    Bicubic, antialiased along an axis that shrinks. ``factors`` are the samples of the new grid per
+    sample of the old one, down and across; ``source`` and ``target`` are the places of both.
     """
-    for dim, length, factor, place in zip((-2, -1), size, factors, siting, strict=True):
-        chroma = _resize_axis(chroma, length, False, dim=dim, factor=factor, shift=0.5 - place)
+    axes = zip((-2, -1), size, factors, source, target, strict=True)
+    for dim, length, factor, old, new in axes:
+        chroma = _resize_axis(
+            chroma, length, True, dim=dim, factor=factor, place=new, shift=new - old
+        )
     return chroma
 
 

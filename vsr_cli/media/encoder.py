@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -13,11 +12,12 @@ from av.packet import Packet
 from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
-from vsr_cli.frames import UNSPECIFIED, ClipInfo, ColorInfo, Frame, PixelFormat
+from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.media.codecs import EncoderPlan
+from vsr_cli.media.conversion import to_layout
 from vsr_cli.media.formats import require_planar
-from vsr_cli.media.planes import PictureConverter, convert_gray, make_picture, sample_dtype
-from vsr_cli.media.tags import RGB_MATRIX, clip_matrix, tag_encoder, tag_picture
+from vsr_cli.media.planes import PictureConverter, make_picture, sample_dtype
+from vsr_cli.media.tags import tag_encoder, tag_picture, written_color
 
 DEFAULT_RATE = Fraction(25)  # a tag only, where the source has none
 _NO_B_FRAMES = 2  # clips of so many frames are decoded in the order in which they are shown
@@ -84,33 +84,9 @@ class FrameEncoder:
     def _make_picture(self, frame: Frame) -> av.VideoFrame:
         info, plan = self._info, self._plan
         _check_planes(frame, info)
-        source, planes = info.pixel_format, frame.planes
-        if source.family == "gray" and self._layout.family != "gbr" and source != self._layout:
-            full = info.color.range == "full"
-            planes = convert_gray(planes[0], source, self._layout, full_range=full)
-            source = self._layout
-        picture = make_picture(planes, source, width=plan.width, height=plan.height)
-        if picture.format.name == plan.pix_fmt:
-            return picture
-        tag_picture(picture, info.color)
-        return self._converter.convert(picture, plan.pix_fmt, matrix=conversion_matrix(info))
-
-
-def conversion_matrix(info: ClipInfo) -> int:
-    """The matrix of a conversion between YUV and RGB."""
-    if info.matrix in (UNSPECIFIED, RGB_MATRIX):
-        return clip_matrix(info.color, height=info.height)
-    return info.matrix
-
-
-def written_color(info: ClipInfo, layout: PixelFormat) -> ColorInfo:
-    """The tags of the encoded clip: the clip's own, unless RGB becomes YUV or the reverse."""
-    source = info.pixel_format.family
-    if source == "gbr" and layout.family == "yuv":
-        return replace(info.color, range="limited", matrix=conversion_matrix(info))
-    if source == "yuv" and layout.family == "gbr":
-        return replace(info.color, range="full", matrix=RGB_MATRIX)
-    return info.color
+        planes = to_layout(frame, info, self._layout)
+        picture = make_picture(planes, self._layout, width=plan.width, height=plan.height)
+        return self._converter.convert(picture, plan.pix_fmt)  # packs the same samples, if at all
 
 
 def _check_planes(frame: Frame, info: ClipInfo) -> None:

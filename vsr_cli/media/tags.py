@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import av
 from av.video.codeccontext import VideoCodecContext
 
-from vsr_cli.frames import UNSPECIFIED, ColorInfo, ColorRange
+from vsr_cli.frames import UNSPECIFIED, ClipInfo, ColorInfo, ColorRange, PixelFormat
 
 RGB_MATRIX, BT709, BT601 = 0, 1, 6  # code points of the matrix
 _HD_LINES = 720  # from here up an untagged clip is taken for BT.709
@@ -55,6 +56,23 @@ def clip_matrix(color: ColorInfo, *, height: int) -> int:
     if color.matrix not in (UNSPECIFIED, RGB_MATRIX):
         return color.matrix
     return BT709 if height >= _HD_LINES else BT601
+
+
+def conversion_matrix(info: ClipInfo) -> int:
+    """The matrix of a conversion between YUV and RGB."""
+    if info.matrix in (UNSPECIFIED, RGB_MATRIX):
+        return clip_matrix(info.color, height=info.height)
+    return info.matrix
+
+
+def written_color(info: ClipInfo, layout: PixelFormat) -> ColorInfo:
+    """The tags of the encoded clip: the clip's own, unless RGB becomes YUV or the reverse."""
+    source = info.pixel_format.family
+    if source == "gbr" and layout.family == "yuv":
+        return replace(info.color, range="limited", matrix=conversion_matrix(info))
+    if source == "yuv" and layout.family == "gbr":
+        return replace(info.color, range="full", matrix=RGB_MATRIX)
+    return info.color
 
 
 def _first_stated(*codes: int) -> int:

@@ -19,13 +19,12 @@ from torch import Tensor
 from vsr_cli.errors import OutputError
 from vsr_cli.frames import ClipInfo, Frame, PixelFormat
 from vsr_cli.media.conversion import to_layout
-from vsr_cli.media.encoder import written_color
 from vsr_cli.media.formats import holds, nearest_holding, require_planar
 from vsr_cli.media.orientation import turn_upright, upright_info
 from vsr_cli.media.pending import PendingFile
 from vsr_cli.media.pipes import is_pipe, open_stdout, write_all
-from vsr_cli.media.planes import PictureConverter
 from vsr_cli.media.stills_writer import refuse_settings
+from vsr_cli.media.tags import written_color
 from vsr_cli.specs import EncodingSpec
 
 _DEPTHS = (9, 10, 12, 14, 16)
@@ -81,7 +80,6 @@ class Y4mWriter:
             raise ValueError(f"y4m needs a frame rate, and the clip states none; {_OTHER_FORMAT}")
         self._info, self._rate = info, info.frame_rate
         self._layout = self._choose_layout(info.pixel_format, encoding.pix_fmt)
-        self._converter = PictureConverter()
         self._first_pts: int | None = None
         self._pending = None if is_pipe(path) else PendingFile(path, overwrite=overwrite)
         self._file = self._open()
@@ -96,7 +94,7 @@ class Y4mWriter:
         self._check_time(frame.pts)
         upright = turn_upright(frame, self._display_matrix)
         self._put(b"FRAME\n")
-        for plane in to_layout(upright, self._info, self._layout, self._converter):
+        for plane in to_layout(upright, self._info, self._layout):
             self._put(_plane_bytes(plane))
         self.frames_written += 1
 
