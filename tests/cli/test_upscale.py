@@ -90,6 +90,7 @@ BAD_INPUT = {
     "pix-fmt": (["in.mp4", "o.mp4", "--pix-fmt", "nope"], 2, "cannot hold pixel format 'nope'"),
     "tile": (["in.mp4", "o.mp4", "--tile", "3"], 2, "tile must be 0"),
     "threshold": (["in.mp4", "o.mp4", "--scene-threshold", "200"], 2, "must be 0 to 100"),
+    "tolerate": (["in.mp4", "o.mp4", "--tolerate", "-1"], 2, "tolerate must be at least 0"),
     "start after end": (["in.mp4", "o.mp4", "--start", "3", "--end", "2"], 2, "later than start"),
     "start below 0": (["in.mp4", "o.mp4", "--start", "-1"], 2, "start must be at least 0"),
     "start nan": (["in.mp4", "o.mp4", "--start", "nan"], 2, "start must be at least 0 seconds"),
@@ -127,6 +128,22 @@ def test_missing_gpu_is_an_error(make_clip: Clip, tmp_path: Path) -> None:
     result = _run(make_clip("in.mp4"), tmp_path / "o.mp4", *args)
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
     assert "device cuda is not there" in result.stderr
+
+
+def test_truncated_file_is_taken_where_that_is_tolerated(make_clip: Clip, tmp_path: Path) -> None:
+    source = make_clip("in.mkv", pts=[3600 * t for t in range(40)], options={"g": "5"})
+    source.write_bytes(source.read_bytes()[:-2000])
+    args = [source, tmp_path / "o.mkv", "--model", "bicubic", "--json"]
+    refused = _run(*args)
+    assert (refused.exit_code, len(refused.stderr.splitlines())) == (1, 1)
+    assert "is truncated: at least 2000 bytes" in refused.stderr
+    assert not (tmp_path / "o.mkv").exists()
+    taken = _run(*args, "--tolerate", "1")
+    assert taken.exit_code == 0, taken.stderr
+    report = json.loads(taken.stdout)
+    assert 0 < report["frames"] < 40
+    (warning,) = [w for w in report["warnings"] if "truncated" in w]
+    assert f"Warning: {warning}" in taken.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])

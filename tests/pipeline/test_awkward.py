@@ -27,11 +27,11 @@ SPEC = UpscaleSpec(model="bicubic", scale=1, device="cpu")
 FAST = EncodingSpec(preset="ultrafast")
 # What is wrong with each of those that must not end as a success.
 BROKEN = {
-    "corrupted.mp4": "could not be decoded",
+    "corrupted.mp4": "is damaged near 3.00 s",
     "empty_0_bytes.webm": "is empty",
-    "invalid-bitstream.webm": "decoded",
+    "invalid-bitstream.webm": "is damaged near",
     "sample_audio_only.mp4": "holds no video",
-    "sample_with_invalid_nalu.mp4": "could not be decoded",
+    "sample_with_invalid_nalu.mp4": "is damaged near",
     "size_change_midstream.264": "the picture changes",
 }
 OWN_CONTAINER = {".mp4", ".mov", ".mkv", ".webm"}

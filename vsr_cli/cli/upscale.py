@@ -71,6 +71,12 @@ ENCODING = tuple(field.name for field in fields(EncodingSpec))
     help="Only show N frames beside bicubic: OUT is one PNG.",
 )
 @click.option("--rate", type=RateType(), help="Frames per second of stills.  [default: 25]")
+@click.option(
+    "--tolerate",
+    default=DecodingSpec().tolerate,
+    show_default=True,
+    help="Damaged packets to put up with; a truncated file has at least one.",
+)
 @overwrite_option
 @json_option
 @quiet_option

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from pathlib import Path
 
 import av
 from av.container import InputContainer
+
+from vsr_cli.errors import OutputError
 
 # A cut is given in seconds with a few decimals; a frame this little before it still belongs to it.
 _CUT_TOLERANCE_TICKS = Fraction(1, 1000)
@@ -24,7 +27,7 @@ class FrameClock:
     def __init__(self, *, time_base: Fraction, frame_rate: Fraction | None, shift: int = 0) -> None:
         self.num_derived = 0  # frames whose pts was missing
         self.num_moved = 0  # frames whose pts did not come after the one before
-        self._shift = shift  # ticks taken off every pts
+        self.shift = shift  # ticks taken off every pts
         self._default_duration = round(1 / (frame_rate * time_base)) if frame_rate else 1
         self._next: int | None = None
         self._last: int | None = None
@@ -36,7 +39,7 @@ class FrameClock:
             self.num_derived += 1
             pts = 0 if self._next is None else self._next
         else:
-            pts = picture.pts - self._shift
+            pts = picture.pts - self.shift
         if self._last is not None and pts <= self._last:
             self.num_moved += 1
             pts = self._last + 1
@@ -66,3 +69,16 @@ def cut_tick(seconds: float, *, time_base: Fraction) -> int:
     """The first tick at or after a time that was given in seconds from the first frame."""
     ticks = Fraction(seconds).limit_denominator(1_000_000) / time_base
     return math.ceil(ticks - _CUT_TOLERANCE_TICKS)
+
+
+def check_milliseconds(before_s: Fraction, now_s: Fraction, path: Path) -> None:
+    """Refuse two frames that a container's clock of milliseconds cannot tell apart.
+
+    Raises:
+        OutputError: they fall on one millisecond.
+    """
+    if round(before_s * 1000) == round(now_s * 1000):
+        raise OutputError(
+            f"frames at {float(before_s):.6f} s and {float(now_s):.6f} s fall on one millisecond, "
+            f"the only times that a {path.suffix} file keeps; write an .mp4 or .mov file"
+        )

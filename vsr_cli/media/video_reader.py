@@ -55,7 +55,7 @@ class VideoReader:
         self.warnings: list[str] = []
         self.frames_read = 0
         self._converter = PictureConverter()
-        self._source = PictureSource(path)
+        self._source = PictureSource(path, tolerate=decoding.tolerate)
         try:
             self._deinterlacer = Deinterlacer(decoding.deinterlace, path)
             pictures = self._source.pictures()
@@ -89,6 +89,12 @@ class VideoReader:
     def packets_read(self) -> int:
         return self._source.packets_read
 
+    @property
+    def coded_size(self) -> tuple[int, int]:
+        """Width and height as coded, with the edges that are cut off before a frame is shown."""
+        context = self._source.stream.codec_context
+        return context.coded_width, context.coded_height
+
     def __iter__(self) -> Iterator[Frame]:
         held: Frame | None = None
         for picture in self._pictures:
@@ -106,7 +112,7 @@ class VideoReader:
                 held = self._make_frame(picture, pts, duration)
         if held is not None:
             self.frames_read += 1
-            yield held
+            yield replace(held, duration=self._last_duration(held))
         self._note_times()
         if note := self._deinterlacer.note(self._source.stream.codec_context):
             self._warn(note)
@@ -197,8 +203,18 @@ class VideoReader:
             if first.pts - shift <= last_tick:
                 return chain([first], pictures)
         self._source.close()
-        self._source = PictureSource(self.path)
+        self._source = PictureSource(self.path, tolerate=self._source.tolerate)
         return self._source.pictures()
+
+    def _last_duration(self, frame: Frame) -> int:
+        """Ticks of the last frame; it also takes the place of damaged ones that came after it."""
+        end = self._source.end_tick
+        if end is None or not self._source.damage.num_packets:
+            return frame.duration
+        end -= self._clock.shift
+        if self._end_tick is not None:
+            end = min(end, self._end_tick)
+        return max(frame.duration, end - frame.pts)
 
     def _note_times(self) -> None:
         clock = self._clock
@@ -208,13 +224,8 @@ class VideoReader:
             self._warn(f"{clock.num_moved} frames have a timestamp not after the one before; moved")
 
     def _check_complete(self) -> None:
-        failed, total = self._source.packets_failed, self._source.packets_read
-        if failed:
-            raise InputError(
-                f"{self.path}: {failed} of {total} packets could not be decoded "
-                f"({self.frames_read} frames came out); the file is damaged, "
-                "try copying or downloading it again"
-            )
+        for note in self._source.notes():
+            self._warn(note)
         if not self.frames_read:
             raise InputError(f"{self.path}: no frame lies between start and end")
 

@@ -19,6 +19,7 @@ class DecodingSpec:
     end_s: float | None = None  # None: to the last frame
     deinterlace: Deinterlace = "auto"  # auto: the frames that say so; bwdif: all of them
     rate: Fraction | None = None  # frames per second of stills, which have no times; None: 25
+    tolerate: int = 0  # damaged packets that are put up with; an early end counts as one
 
     def __post_init__(self) -> None:
         start, end = self.start_s or 0.0, self.end_s
@@ -31,6 +32,8 @@ class DecodingSpec:
             raise ValueError(f"deinterlace must be one of {accepted}, got {self.deinterlace!r}")
         if self.rate is not None and not 0 < self.rate <= MAX_RATE:
             raise ValueError(f"rate must be above 0 and at most {MAX_RATE}, got {self.rate}")
+        if self.tolerate < 0:
+            raise ValueError(f"tolerate must be at least 0 damaged packets, got {self.tolerate}")
 
     @property
     def is_cut(self) -> bool:
