@@ -13,12 +13,14 @@ import traceback
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from signal import SIGHUP, SIGINT, SIGTERM
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import click
 
 from vsr_cli import __version__
+from vsr_cli.cli.signals import EndingSignal, ending_signals
 from vsr_cli.errors import VsrError
 
 
@@ -60,6 +62,23 @@ class InterruptError(OneLineError):
     exit_code = 130  # 128 + SIGINT, as shells count
 
 
+class TerminateError(OneLineError):
+    """The machine, or a scheduler, wanted it to end."""
+
+    exit_code = 143  # 128 + SIGTERM
+
+
+class HangUpError(OneLineError):
+    """The terminal is gone."""
+
+    exit_code = 129  # 128 + SIGHUP
+
+
+ENDINGS: Mapping[int, type[OneLineError]] = MappingProxyType(
+    {SIGINT: InterruptError, SIGTERM: TerminateError, SIGHUP: HangUpError}
+)
+
+
 class CommandTable(click.Group):
     """A group whose commands are those of ``COMMANDS`` that exist."""
 
@@ -84,7 +103,8 @@ class CommandTable(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what goes wrong becomes one line and an exit code."""
         try:
-            return super().invoke(ctx)
+            with ending_signals():
+                return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except (Exception, KeyboardInterrupt) as error:
@@ -94,14 +114,17 @@ class CommandTable(click.Group):
 
 
 def _one_line(error: BaseException) -> OneLineError:
-    """What the command line says about an error that a command did not catch."""
+    """What the command line says about an error that a command did not catch, with its notes."""
+    message = "; ".join([str(error), *getattr(error, "__notes__", ())])
+    if isinstance(error, EndingSignal):
+        return ENDINGS[error.number](message)
     if isinstance(error, KeyboardInterrupt):
-        return InterruptError("interrupted")
+        return InterruptError(f"interrupted{message}")
     if isinstance(error, VsrError | OSError | FloatingPointError):
-        return OneLineError(str(error))
+        return OneLineError(message)
     if isinstance(error, ValueError):
-        return ArgumentError(str(error))
-    return OneLineError(f"unexpected {type(error).__name__}: {error}; vsr --debug shows where")
+        return ArgumentError(message)
+    return OneLineError(f"unexpected {type(error).__name__}: {message}; vsr --debug shows where")
 
 
 @click.group(cls=CommandTable, context_settings={"help_option_names": ["-h", "--help"]})

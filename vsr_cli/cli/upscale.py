@@ -77,6 +77,11 @@ ENCODING = tuple(field.name for field in fields(EncodingSpec))
     show_default=True,
     help="Damaged packets to put up with; a truncated file has at least one.",
 )
+@click.option(
+    "--keep-partial",
+    is_flag=True,
+    help="When the run ends early, keep what is complete as NAME.partial.EXT.",
+)
 @overwrite_option
 @json_option
 @quiet_option

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from fractions import Fraction
 
 import av
@@ -39,24 +40,30 @@ class FrameEncoder:
         self._num_frames = 0
         self.stream: VideoStream = self._add_stream(container)
 
-    def encode(self, frame: Frame, *, is_key: bool = False) -> list[Packet[VideoStream]]:
-        """The packets that are ready after this frame. ``is_key`` makes it a key frame."""
+    def encode(self, frame: Frame, *, is_key: bool = False) -> Iterator[Packet[VideoStream]]:
+        """The packets that are ready after this frame. ``is_key`` makes it a key frame.
+
+        The encoder works while they are iterated: whoever stops in between, as an interrupt does,
+        loses none and can go on.
+        """
         self._num_frames += 1
         picture = self._make_picture(frame)
         picture.pts, picture.duration = frame.pts, frame.duration
         picture.time_base = self._info.time_base
         picture.pict_type = PictureType.I if is_key else PictureType.NONE
         tag_picture(picture, self._color)
-        return self.stream.encode(picture)
+        return self.stream.encode_lazy(picture)
 
-    def flush(self) -> list[Packet[VideoStream]]:
-        """The packets that the encoder still holds."""
-        packets = self.stream.encode(None)
-        if self._num_frames <= _NO_B_FRAMES:
-            # x265 gives clips this short a dts from memory that it never set.
-            for packet in packets:
-                packet.dts = packet.pts
-        return packets
+    def flush(self) -> Iterator[Packet[VideoStream]]:
+        """The packets that the encoder still holds; they are computed one by one."""
+        packets = self.stream.encode_lazy(None)
+        if self._num_frames > _NO_B_FRAMES:
+            return packets
+        # x265 gives clips this short a dts from memory that it never set.
+        held = list(packets)
+        for packet in held:
+            packet.dts = packet.pts
+        return iter(held)
 
     def _add_stream(self, container: OutputContainer) -> VideoStream:
         info, plan = self._info, self._plan

@@ -73,6 +73,8 @@ def open_writer(
     else:
         writer = _pictures_writer(path, info, encoding, copy_from, decoding, overwrite=overwrite)
         writer.warnings += [] if video is None else lost_streams(video, path)
+    if encoding.keep_partial and not isinstance(writer, VideoWriter):
+        writer.warnings.append("--keep-partial is for video files; nothing is kept of pictures")
     if info.icc_profile is not None and not isinstance(writer, StillsWriter):
         writer.warnings.append("the ICC profile of the pictures is not kept here; .png keeps it")
     return writer

@@ -11,16 +11,21 @@ import os
 import re
 import shutil
 import socket
+import zlib
+from itertools import count
 from pathlib import Path
 
 from vsr_cli.errors import OutputError
+
+NAME_MAX = 255  # bytes of a file's name on nearly all file systems
+_LONGEST_PID = "9" * 10
 
 
 class PendingFile:
     """A hidden file beside the target, which takes the target's name when it is complete."""
 
     def __init__(self, target: Path, *, overwrite: bool) -> None:
-        self.target = target
+        self.target = target = follow_link(target)
         self._overwrite = overwrite
         self.path = target.with_name(f"{_prefix(target)}{os.getpid()}.part{target.suffix}")
         _remove_leftovers(target)
@@ -32,6 +37,20 @@ class PendingFile:
             OutputError: the target has come into being meanwhile, or the file system refuses.
         """
         _move(self.path, self.target, overwrite=self._overwrite)
+
+    def keep(self) -> Path:
+        """Give the file a name of its own beside the target's: NAME.partial.EXT, or a number more.
+
+        Raises:
+            OutputError: the file system refuses.
+        """
+        for number in count(1):
+            part = f".partial{number if number > 1 else ''}{self.target.suffix}"
+            kept = self.target.with_name(_shorten(self.target.stem, part) + part)
+            if not kept.exists():
+                break
+        _move(self.path, kept, overwrite=False)
+        return kept
 
     def discard(self) -> None:
         """Remove the file; the target is untouched."""
@@ -113,9 +132,28 @@ def _move(source: Path, target: Path, *, overwrite: bool) -> None:
         raise OutputError(f"cannot write {target}: {error.strerror}") from error
 
 
+def follow_link(path: Path) -> Path:
+    """The file that is written for an output: that which a symbolic link leads to, not the link."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def _shorten(name: str, rest: str) -> str:
+    """As much of ``name`` as leaves room for ``rest`` in the name of a file."""
+    room = NAME_MAX - len(os.fsencode(rest))
+    while len(os.fsencode(name)) > room:
+        name = name[:-1]
+    return name
+
+
 def _prefix(target: Path) -> str:
     host = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())
-    return f".{target.name}.{host}."
+    rest = f".{host}."
+    longest = f".{rest}{_LONGEST_PID}.part{target.suffix}"
+    name = _shorten(target.name, longest)
+    if name != target.name:  # another long name may begin alike
+        digest = f"{zlib.crc32(os.fsencode(target.name)):08x}"
+        name = _shorten(target.name, longest + digest) + digest
+    return f".{name}{rest}"
 
 
 def _remove_leftovers(target: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
@@ -15,6 +16,7 @@ from av.video.stream import VideoStream
 
 from vsr_cli.errors import InputError, OutputError
 from vsr_cli.media.audio import AudioTrack
+from vsr_cli.media.containers import open_container
 from vsr_cli.media.metadata import clean_tags, copy_labels
 from vsr_cli.media.routes import Route, Way, attachment_of, describe, is_timecode
 from vsr_cli.media.stream_plan import StreamPlan
@@ -178,12 +180,20 @@ class StreamCopier:
         self._output.mux(packet)
 
 
-def check_streams(written: InputContainer, copier: StreamCopier | None) -> None:
-    """See that a file holds one main video and every stream that was copied.
+def check_streams(path: Path, copier: StreamCopier | None) -> None:
+    """Open a file once more: a player must find one main video and every stream that was copied.
 
     Raises:
-        OutputError: one is missing.
+        OutputError: one is missing, or the file cannot be read.
     """
+    try:
+        with open_container(path) as written:
+            _check_streams(written, copier)
+    except InputError as error:
+        raise OutputError("the output could not be read after it was written") from error
+
+
+def _check_streams(written: InputContainer, copier: StreamCopier | None) -> None:
     wanted, empty = (Counter(), Counter()) if copier is None else copier.streams_by_kind()
     wanted["video"] += 1
     found = Counter(_kind(stream) for stream in written.streams)

@@ -13,6 +13,7 @@ from typing import Literal
 
 from vsr_cli.errors import OutputError
 from vsr_cli.media.numbering import NumberPattern
+from vsr_cli.media.pending import NAME_MAX, follow_link
 from vsr_cli.media.pipes import check_stdout, is_pipe
 from vsr_cli.media.sequence import PictureSequence, find_sequence
 
@@ -66,6 +67,8 @@ def check_output(
     if is_pipe(path):
         check_stdout()
         return
+    if (length := len(os.fsencode(path.name))) > NAME_MAX:
+        raise OutputError(f"a file's name has at most {NAME_MAX} bytes, that of {path} has {length}")
     if path.is_dir() and several_pictures(source) is None:
         raise OutputError(f"output {path} is a folder; give a file name, such as {path / 'sr.mp4'}")
     kind = target_kind(path, source)
@@ -100,6 +103,7 @@ def _check_place(path: Path, *, overwrite: bool, input_path: str | Path | None) 
 
 
 def _check_writable(path: Path) -> None:
+    path = follow_link(path)
     if not path.parent.is_dir():
         raise OutputError(f"folder {path.parent} does not exist; create it first")
     for folder in {path.parent, path if path.is_dir() else path.parent}:

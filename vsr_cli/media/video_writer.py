@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,8 +15,9 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from vsr_cli.errors import InputError, OutputError
+from vsr_cli.errors import OutputError, VsrError
 from vsr_cli.frames import ClipInfo, Frame
+from vsr_cli.media.clock import check_milliseconds
 from vsr_cli.media.codecs import MILLISECOND_CONTAINERS, check_encoding
 from vsr_cli.media.containers import open_container, open_output, reporting_output
 from vsr_cli.media.encoder import DEFAULT_RATE, FrameEncoder
@@ -60,6 +62,10 @@ class VideoWriter:
         self._shift = 0  # ticks taken off every pts
         self._held: Frame | None = None  # its duration is known when the next frame comes
         self._last_duration = 0  # ticks; of the last frame that was encoded
+        self._end: int | None = None  # tick at which it ends
+        self._rest: Iterator[Packet[VideoStream]] | None = None  # after the last frame
+        self._is_closed = False
+        self._keep_partial = encoding.keep_partial
         self._streams = plan_streams(
             copy_from, plan.container, info=info, encoding=encoding, decoding=decoding
         )
@@ -94,7 +100,10 @@ class VideoWriter:
         else:
             if frame.pts <= self._held.pts:
                 raise ValueError(f"pts must increase, got {frame.pts} after {self._held.pts}")
-            self._check_tick(self._held.pts, frame.pts)
+            if self._plan.container in MILLISECOND_CONTAINERS:
+                check_milliseconds(
+                    self._seconds(self._held.pts), self._seconds(frame.pts), self.path
+                )
             self._encode(self._held, duration=frame.pts - self._held.pts)
         self._held = frame
 
@@ -108,24 +117,13 @@ class VideoWriter:
         traceback: TracebackType | None,
     ) -> None:
         if kind is not None:
-            self._abort()
+            self._abort(error)
             return
         try:
             self._complete()
-        except BaseException:
-            self._abort()
+        except BaseException as failure:
+            self._abort(failure)
             raise
-
-    def _check_tick(self, before: int, now: int) -> None:
-        """Refuse two frames that the container's clock cannot tell apart."""
-        if self._plan.container not in MILLISECOND_CONTAINERS:
-            return
-        if round(self._seconds(before) * 1000) == round(self._seconds(now) * 1000):
-            raise OutputError(
-                f"frames at {float(self._seconds(before)):.6f} s and "
-                f"{float(self._seconds(now)):.6f} s fall on one millisecond, the only times that a "
-                f"{self.path.suffix} file keeps; write an .mp4 or .mov file"
-            )
 
     def _open(self, container: str) -> OutputContainer:
         options = {} if self._streams is None else self._streams.options
@@ -149,6 +147,7 @@ class VideoWriter:
 
     def _encode(self, frame: Frame, *, duration: int, is_key: bool = False) -> None:
         placed = replace(frame, pts=frame.pts - self._shift, duration=duration)
+        self._end = frame.pts + duration
         with reporting_output(self.path, "video"):
             self._mux(self._encoder.encode(placed, is_key=is_key))
             self.frames_written += 1
@@ -168,10 +167,17 @@ class VideoWriter:
         self._encode(frame, duration=duration, is_key=duration != usual)
         return self._seconds(frame.pts + duration)
 
-    def _mux(self, packets: list[Packet[VideoStream]]) -> None:
+    def _mux(self, packets: Iterator[Packet[VideoStream]]) -> None:
+        # No call between a packet's arrival and its writing: an interrupt there would lose it.
         for packet in packets:
-            self._container.mux(packet)
             self.packets_written += 1
+            packet.stream = self._encoder.stream
+            self._container.mux(packet)
+
+    def _drain(self) -> None:
+        """Write what the encoder still holds; goes on where an interrupt has stopped it."""
+        self._rest = self._rest or self._encoder.flush()
+        self._mux(self._rest)
 
     def _complete(self) -> None:
         """Write what the encoder and the source still hold, count, and rename."""
@@ -179,17 +185,18 @@ class VideoWriter:
             raise OutputError(f"no frame was given to write to {self.path}")
         end_s = self._encode_last(self._held)
         with reporting_output(self.path, "the end of the file"):
-            self._mux(self._encoder.flush())
+            self._drain()
             if self._copier is not None:
                 self._copier.finish(end_s)
             self._container.close()
+        self._is_closed = True
         self._write_shape()
         if self.packets_written != self.frames_written:
             raise OutputError(
                 f"{self.path} would hold {self.packets_written} of {self.frames_written} frames; "
                 "the encoder lost some, try another --codec"
             )
-        self._check_streams()
+        check_streams(self._pending.path, self._copier)
         self._close()
         self._pending.commit()
 
@@ -205,21 +212,32 @@ class VideoWriter:
             size = {"width": self._plan.width, "height": self._plan.height}
             write_shape(self._pending.path, shape, title=self._title, **size)
 
-    def _check_streams(self) -> None:
-        """Open the file once more: a player must find every stream in it."""
+    def _abort(self, error: BaseException | None = None) -> None:
+        """Close and remove the hidden file, or keep what is complete: ``error`` is told where."""
         try:
-            with open_container(self._pending.path) as written:
-                check_streams(written, self._copier)
-        except InputError as error:
-            raise OutputError(f"{self.path} could not be read after it was written") from error
-
-    def _abort(self) -> None:
-        """Close and remove the hidden file; the error that led here is the one to be reported."""
-        try:
+            if error is not None and self._keep_partial and self._held is not None:
+                with contextlib.suppress(VsrError):  # there is nothing to keep, or no room
+                    self._finish_partial(self._held)
+                    kept = self._pending.keep()
+                    error.add_note(f"{self.packets_written} frames are kept in {kept}")
             with contextlib.suppress(av.error.FFmpegError):
                 self._close()
         finally:
             self._pending.discard()
+
+    def _finish_partial(self, held: Frame) -> None:
+        """Complete the file with the frames so far; an interrupt may have come at any place."""
+        if self._is_closed:
+            return
+        if self._end is None or held.pts >= self._end:
+            self._encode_last(held)
+        with reporting_output(self.path, "the part that is complete"):
+            self._drain()
+            if self._copier is not None and self._end is not None:
+                self._copier.advance(self._seconds(self._end))
+            self._container.close()
+        self._write_shape()
+        open_container(self._pending.path).close()  # on a full disk it has no index
 
     def _close(self) -> None:
         if self._streams is not None:

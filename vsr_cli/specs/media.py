@@ -49,6 +49,7 @@ class EncodingSpec:
     crf: float | None = None  # constant rate factor: lower is better and larger
     preset: str | None = None  # the encoder's own name for its speed, e.g. "slow" or "8"
     pix_fmt: str | None = None  # FFmpeg's name, e.g. "yuv420p"; may lose something, and says so
+    keep_partial: bool = False  # what is complete when a run ends early is kept beside the target
     codec_options: tuple[tuple[str, str], ...] = ()  # the encoder's own, by FFmpeg's names
     audio_codec: str | None = None  # for audio that the container cannot hold; None: left out
     strict_streams: bool = False  # a stream that is left out or loses something is an error
