@@ -10,7 +10,7 @@ import pytest
 
 import vsr_cli
 
-COMMAND_MODULES = ("upscale", "evaluate", "train", "simulate")
+COMMAND_MODULES = ("upscale", "evaluate", "train", "simulate", "info")
 HEAVY = ("torch", "av", "jax", "dinosaur", "numpy", "imageio", "xarray", "matplotlib")
 
 

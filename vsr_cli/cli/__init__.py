@@ -34,6 +34,7 @@ class CommandEntry(NamedTuple):
 COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
     {
         "upscale": CommandEntry("vsr_cli.cli.upscale", "Upscale one clip."),
+        "info": CommandEntry("vsr_cli.cli.info", "Show what is in a file."),
         "eval": CommandEntry("vsr_cli.cli.evaluate", "Score models against ground truth."),
         "train": CommandEntry("vsr_cli.cli.train", "Train a model."),
         "simulate": CommandEntry("vsr_cli.cli.simulate", "Make ground truth of known physics."),

@@ -13,6 +13,7 @@ from vsr_cli.media.target import check_output
 if TYPE_CHECKING:
     from vsr_cli.media.codecs import check_encoding
     from vsr_cli.media.opening import open_reader, open_writer
+    from vsr_cli.media.probe import FileProbe, probe_file
     from vsr_cli.media.sequence import list_stills
     from vsr_cli.media.shown import shown_rgb
     from vsr_cli.media.stills import read_still, write_png
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from vsr_cli.media.video_writer import VideoWriter
 
 __all__ = [
+    "FileProbe",
     "VideoReader",
     "VideoWriter",
     "check_encoding",
@@ -27,6 +29,7 @@ __all__ = [
     "list_stills",
     "open_reader",
     "open_writer",
+    "probe_file",
     "read_still",
     "shown_rgb",
     "write_png",
@@ -46,6 +49,8 @@ def __getattr__(name: str) -> object:
             module = "vsr_cli.media.opening"
         case "shown_rgb":
             module = "vsr_cli.media.shown"
+        case "FileProbe" | "probe_file":
+            module = "vsr_cli.media.probe"
         case "VideoReader":
             module = "vsr_cli.media.video_reader"
         case "VideoWriter":
