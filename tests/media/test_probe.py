@@ -202,7 +202,7 @@ def test_truncated_file_gives_what_is_known_and_the_fault(make_clip: Clip) -> No
     assert len(found.faults) == 1
 
 
-@pytest.mark.parametrize("name", ["none.mp4", "."])
+@pytest.mark.parametrize("name", ["none.mp4", ".", "-"])
 def test_what_is_no_file_is_a_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

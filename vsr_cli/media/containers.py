@@ -57,8 +57,8 @@ def _open_stdin() -> InputContainer:
     try:
         return av.open(stdin, "r", metadata_errors="replace")
     except (av.error.FFmpegError, ValueError) as error:
-        if stdin.was_interrupted:
-            raise KeyboardInterrupt from None
+        if stdin.interrupt is not None:
+            raise stdin.interrupt from None
         raise InputError(
             "standard input is not a video that can be read; try piping y4m, Matroska or MPEG-TS, "
             "which need no seeking"

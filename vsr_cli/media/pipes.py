@@ -37,17 +37,17 @@ class StdinBytes:
             )
         # What is there, not all that was asked for: a slow pipe shows its first frame at once.
         self._read = getattr(sys.stdin.buffer, "read1", sys.stdin.buffer.read)
-        self.was_interrupted = False
+        self.interrupt: KeyboardInterrupt | None = None  # that came while it was read
 
     def read(self, size: int = -1) -> bytes:
         """Up to ``size`` bytes; none at the end, or when the user wanted it to end."""
-        if self.was_interrupted:
+        if self.interrupt is not None:
             return b""
         try:
             data: bytes = self._read(size)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             # FFmpeg, which calls this, would take it for a fault of the file and ask again.
-            self.was_interrupted = True
+            self.interrupt = interrupt
             return b""
         return data
 

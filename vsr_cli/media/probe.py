@@ -17,6 +17,7 @@ from vsr_cli.frames import ClipInfo, FrameReader, HdrMetadata
 from vsr_cli.media.color_names import matrix_name, primaries_name, transfer_name
 from vsr_cli.media.containers import open_container
 from vsr_cli.media.opening import open_reader
+from vsr_cli.media.pipes import is_pipe
 from vsr_cli.media.source import main_video
 from vsr_cli.media.stream_probe import StreamProbe, describe_stream, start_of
 from vsr_cli.media.timing import Timing, read_timing
@@ -103,6 +104,10 @@ def probe_file(path: Path, *, count: bool = False) -> FileProbe:
 
     ``count`` reads the whole file, without decoding it, and counts its pictures.
     """
+    if is_pipe(path):
+        return FileProbe(path=path, faults=("standard input can be read only once; give a file",))
+    if path.is_dir():
+        return FileProbe(path=path, faults=(f"{path} is a folder; give a file that lies in it",))
     found: dict[str, Any] = {"path": path}
     faults: list[str] = []
     if path.is_file():

@@ -19,6 +19,7 @@ from vsr_cli.media.alpha import alpha_decoder
 from vsr_cli.media.containers import open_container
 from vsr_cli.media.damage import Damage
 from vsr_cli.media.ledger import PictureLedger
+from vsr_cli.media.pipes import is_pipe
 from vsr_cli.media.replay import replay_end
 from vsr_cli.media.truncation import find_truncation
 
@@ -64,7 +65,7 @@ class PictureSource:
     def __init__(self, path: Path, *, tolerate: int = 0) -> None:
         self.path = path
         self.tolerate = tolerate
-        self.truncation = find_truncation(path)
+        self.truncation = None if is_pipe(path) else find_truncation(path)
         self.damage = Damage(path, tolerate, self.truncation)
         self.container = open_container(path)
         try:
@@ -74,7 +75,7 @@ class PictureSource:
             self.container.close()
             raise
         # Where damage is known of, it is worth the time to see exactly which packets have it.
-        self._is_exact = self.truncation is not None or not path.is_file()
+        self._is_exact = self.truncation is not None or is_pipe(path) or not path.is_file()
         self.stream.thread_type = "SLICE" if self._is_exact else "AUTO"
         self._is_whole = True
         self._restart()

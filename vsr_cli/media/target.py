@@ -68,7 +68,7 @@ def check_output(
         check_stdout()
         return
     if (length := len(os.fsencode(path.name))) > NAME_MAX:
-        raise OutputError(f"a file's name has at most {NAME_MAX} bytes, that of {path} has {length}")
+        raise OutputError(f"a name has at most {NAME_MAX} bytes, that of {path} has {length}")
     if path.is_dir() and several_pictures(source) is None:
         raise OutputError(f"output {path} is a folder; give a file name, such as {path / 'sr.mp4'}")
     kind = target_kind(path, source)
