@@ -88,3 +88,22 @@ def test_degradation_rounds_and_crops() -> None:
 def test_size_below_one_is_an_error(image: torch.Tensor) -> None:
     with pytest.raises(ValueError, match="at least 1x1"):
         resize(image, height=0, width=3)
+
+
+def test_enlarge_has_the_gradient_of_resize(image: torch.Tensor) -> None:
+    """It writes in place; the derivative must not notice."""
+    weight = torch.rand(1, 1, 74, 104, dtype=torch.float64)
+    gradients = []
+    for function in (lambda x: enlarge(x, 2), lambda x: resize(x, height=74, width=104)):
+        x = image.clone().requires_grad_()
+        (function(x) * weight).sum().backward()
+        gradients.append(x.grad)
+    assert (gradients[0] - gradients[1]).abs().max() < ROUNDING
+
+
+@pytest.mark.parametrize("margin", [0, 1, 3, 9])
+def test_mirror_pad_is_that_of_numpy(margin: int) -> None:
+    """Also where the margin is larger than the image."""
+    small = torch.rand(2, 1, 4, 3)
+    wanted = np.pad(small.numpy(), [(0, 0), (0, 0), (margin,) * 2, (margin,) * 2], mode="symmetric")
+    np.testing.assert_array_equal(mirror_pad(small, margin).numpy(), wanted)

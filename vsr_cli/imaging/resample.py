@@ -70,7 +70,7 @@ def enlarge(image: Tensor, scale: int, siting: Siting = CENTERED) -> Tensor:
     """Bicubic enlargement by a whole number: (B, C, H, W) to (B, C, s*H, s*W).
 
     The same values as ``resize`` to rounding: each of ``scale`` interleaved grids is a fixed
-    mixture of shifted copies of the image. 720x1280 by 2 takes 5.4 ms this way, 78 ms as two
+    mixture of shifted copies of the image. 720x1280 by 2 takes 4.0 ms this way, 78 ms as two
     convolutions of PyTorch (fp32, one core of an EPYC with AVX-512, measured in one run).
     """
     if scale == 1:
@@ -79,11 +79,12 @@ def enlarge(image: Tensor, scale: int, siting: Siting = CENTERED) -> Tensor:
     padded = mirror_pad(image.reshape(batch * channels, height, width), RADIUS)
     columns = padded.new_empty((*padded.shape[:2], width, scale))  # (B*C, H+4, W, s)
     for phase, taps in enumerate(_phase_taps(scale, siting.across)):
-        columns[..., phase] = _mix(padded, taps, length=width, dim=-1)
+        mixed = padded.new_empty(columns.shape[:3])
+        columns[..., phase] = _mix(padded, taps, mixed, dim=-1)
     wide = columns.flatten(-2)  # (B*C, H+4, s*W)
     rows = wide.new_empty((batch * channels, height, scale, width * scale))
     for phase, taps in enumerate(_phase_taps(scale, siting.down)):
-        rows[:, :, phase] = _mix(wide, taps, length=height, dim=-2)
+        _mix(wide, taps, rows[:, :, phase], dim=-2)
     return rows.view(batch, channels, height * scale, width * scale)
 
 
@@ -125,11 +126,21 @@ def resample_chroma(
 
 def mirror_pad(image: Tensor, margin: int) -> Tensor:
     """Pad both spatial axes by reflection with the edge pixel repeated (MATLAB's ``symmetric``)."""
-    for dim in (-2, -1):
-        length = image.shape[dim]
-        index = _mirror(torch.arange(-margin, length + margin), length).to(image.device)
-        image = image.index_select(dim, index)
-    return image
+    height, width = image.shape[-2:]
+    size = height + 2 * margin, width + 2 * margin
+    padded = image.new_empty((*image.shape[:-2], *size))
+    padded[..., margin : margin + height, margin : margin + width] = image
+    rows = padded[..., margin : margin + height, :]
+    _fill_border(rows, margin, width, dim=-1)
+    _fill_border(padded, margin, height, dim=-2)
+    return padded
+
+
+def _fill_border(padded: Tensor, margin: int, length: int, *, dim: int) -> None:
+    """Write both margins of an axis whose inside is there."""
+    index = _mirror(torch.arange(-margin, length + margin), length).tolist()
+    for place in (*range(margin), *range(margin + length, length + 2 * margin)):
+        padded.select(dim, place).copy_(padded.select(dim, margin + index[place]))
 
 
 def _resize_axis(
@@ -173,15 +184,17 @@ def _taps(
     return _mirror(index, source), weight
 
 
-def _mix(image: Tensor, taps: tuple[float, ...], *, length: int, dim: int) -> Tensor:
-    """The weighted sum of ``length`` samples from each of the first offsets along an axis."""
-    mixed: Tensor | None = None
-    for offset, weight in enumerate(taps):
-        if weight == 0:
-            continue
-        shifted = image.narrow(dim, offset, length)
-        mixed = shifted * weight if mixed is None else mixed.add_(shifted, alpha=weight)
-    return image.narrow(dim, RADIUS, length) if mixed is None else mixed
+def _mix(image: Tensor, taps: tuple[float, ...], mixed: Tensor, *, dim: int) -> Tensor:
+    """Fill ``mixed`` with the weighted sum of as many samples from each of the first offsets."""
+    first, *others = (number for number, weight in enumerate(taps) if weight)
+    length = mixed.shape[dim]
+    if torch.is_grad_enabled() and image.requires_grad:  # which out= does not know
+        mixed.copy_(image.narrow(dim, first, length) * taps[first])
+    else:
+        torch.mul(image.narrow(dim, first, length), taps[first], out=mixed)
+    for offset in others:
+        mixed.add_(image.narrow(dim, offset, length), alpha=taps[offset])
+    return mixed
 
 
 @lru_cache(maxsize=16)

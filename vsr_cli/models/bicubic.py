@@ -17,6 +17,7 @@ SPEC = ModelSpec(
     paper="Keys 1981",
     build=lambda scale, residual: Bicubic(scale),
     has_weights=False,
+    pads_itself=True,
 )
 
 

@@ -26,6 +26,7 @@ class ModelSpec:
     paper: str
     build: Callable[[int, bool], nn.Module]  # (scale, residual)
     has_weights: bool = True
+    pads_itself: bool = False  # continues a frame beyond its border of its own accord
 
     def __post_init__(self) -> None:
         if self.window % 2 == 0:

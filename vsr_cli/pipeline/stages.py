@@ -86,7 +86,13 @@ def _network(model: LoadedModel, settings: StageSettings) -> TiledModel:
             result: Tensor = module(frames)
         return result.float()
 
-    return TiledModel(run, scale=model.scale, radius=model.spec.radius, tile=tile)
+    return TiledModel(
+        run,
+        scale=model.scale,
+        radius=model.spec.radius,
+        tile=tile,
+        pads_itself=model.spec.pads_itself,
+    )
 
 
 def _codes(plane: Tensor, top: int) -> Tensor:

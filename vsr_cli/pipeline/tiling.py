@@ -26,12 +26,19 @@ class TiledModel:
     """
 
     def __init__(
-        self, run: Callable[[Tensor], Tensor], *, scale: int, radius: int, tile: int = 0
+        self,
+        run: Callable[[Tensor], Tensor],
+        *,
+        scale: int,
+        radius: int,
+        tile: int = 0,
+        pads_itself: bool = False,
     ) -> None:
         self.run = run
         self.scale = scale
         self.radius = radius
         self.tile = tile
+        self.pads_itself = pads_itself
 
     def __call__(self, frames: Tensor) -> Tensor:
         """frames: (B, C, [T,] H, W) to (B, C, s*H, s*W).
@@ -63,9 +70,12 @@ class TiledModel:
     def _tiled(self, frames: Tensor) -> Tensor:
         height, width = frames.shape[-2:]
         s, margin = self.scale, 2 * self.radius
+        is_whole = not self.tile or max(height, width) <= self.tile
+        if is_whole and self.pads_itself:
+            return self.run(frames)
         padded = mirror_pad(frames, self.radius)
         inside = slice(s * self.radius, -s * self.radius or None)
-        if not self.tile or max(height, width) <= self.tile:
+        if is_whole:
             return self.run(padded)[..., inside, inside]
         result: Tensor | None = None
         for top, bottom in _spans(height, self.tile):
