@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 from vsr_cli.errors import VsrError
 from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.media import VideoWriter, open_reader, open_writer
-from vsr_cli.media.formats import require_planar
+from vsr_cli.media.pixels.formats import require_planar
 from vsr_cli.specs import EncodingSpec
 
 TICKS = Fraction(1, 90_000)

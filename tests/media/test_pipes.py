@@ -20,8 +20,8 @@ from vsr_cli.cli import main
 from vsr_cli.errors import OutputError
 from vsr_cli.frames import ClipInfo, ColorInfo, Frame
 from vsr_cli.media import open_reader, open_writer
-from vsr_cli.media.formats import require_planar
-from vsr_cli.media.tags import read_color
+from vsr_cli.media.pixels.formats import require_planar
+from vsr_cli.media.pixels.tags import read_color
 from vsr_cli.specs import EncodingSpec
 
 Clip = Callable[..., Path]

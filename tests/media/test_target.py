@@ -17,7 +17,7 @@ import torch
 from vsr_cli.errors import OutputError
 from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.media import check_output, open_reader, open_writer
-from vsr_cli.media.formats import require_planar
+from vsr_cli.media.pixels.formats import require_planar
 from vsr_cli.specs import EncodingSpec
 
 INFO = ClipInfo(64, 48, require_planar("gray"), Fraction(1, 25))

@@ -13,7 +13,7 @@ import torch
 
 from vsr_cli.frames import ChromaLocation, ClipInfo, ColorInfo, Frame
 from vsr_cli.media import open_reader, open_writer
-from vsr_cli.media.formats import require_planar
+from vsr_cli.media.pixels.formats import require_planar
 from vsr_cli.pipeline.video import upscale_video
 from vsr_cli.specs import EncodingSpec, UpscaleSpec
 

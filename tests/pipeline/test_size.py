@@ -14,7 +14,7 @@ from PIL import Image
 from vsr_cli.errors import WeightsError
 from vsr_cli.frames import ClipInfo
 from vsr_cli.media import open_reader
-from vsr_cli.media.formats import require_planar
+from vsr_cli.media.pixels.formats import require_planar
 from vsr_cli.models.load import available_scales
 from vsr_cli.pipeline.size import OutputSize, choose_size, output_info
 from vsr_cli.pipeline.video import upscale_video

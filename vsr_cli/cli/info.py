@@ -18,9 +18,9 @@ from rich.text import Text
 from vsr_cli.cli.options import FILE, json_option
 
 if TYPE_CHECKING:
-    from vsr_cli.media.probe import FileProbe, VideoProbe
-    from vsr_cli.media.stream_probe import StreamProbe
-    from vsr_cli.media.timing import Timing
+    from vsr_cli.media.probing.probe import FileProbe, VideoProbe
+    from vsr_cli.media.probing.stream_probe import StreamProbe
+    from vsr_cli.media.probing.timing import Timing
 
 FILE_WIDTH = 160  # characters of a line where stdout is no terminal
 LONGEST_TAG = 100  # characters of a tag that are shown

@@ -6,16 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from vsr_cli.frames import ClipInfo, FrameReader, FrameWriter
-from vsr_cli.media.gif import GifWriter
-from vsr_cli.media.inventory import find_constant_rate, lost_streams
+from vsr_cli.media.pictures.gif import GifWriter
+from vsr_cli.media.pictures.reader import StillsReader
+from vsr_cli.media.pictures.sequence import find_sequence
+from vsr_cli.media.pictures.writer import StillsWriter
 from vsr_cli.media.pipes import is_pipe
-from vsr_cli.media.sequence import find_sequence
-from vsr_cli.media.stills_reader import StillsReader
-from vsr_cli.media.stills_writer import StillsWriter
+from vsr_cli.media.streams.inventory import find_constant_rate, lost_streams
 from vsr_cli.media.target import check_output, several_pictures, target_kind
-from vsr_cli.media.video_reader import VideoReader
-from vsr_cli.media.video_writer import VideoWriter
-from vsr_cli.media.y4m import Y4mWriter
+from vsr_cli.media.video.reader import VideoReader
+from vsr_cli.media.video.writer import VideoWriter
+from vsr_cli.media.video.y4m import Y4mWriter
 from vsr_cli.specs import DecodingSpec, EncodingSpec
 
 

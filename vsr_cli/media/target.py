@@ -12,10 +12,10 @@ from types import MappingProxyType
 from typing import Literal
 
 from vsr_cli.errors import OutputError
-from vsr_cli.media.numbering import NumberPattern
 from vsr_cli.media.pending import NAME_MAX, follow_link
+from vsr_cli.media.pictures.numbering import NumberPattern
+from vsr_cli.media.pictures.sequence import PictureSequence, find_sequence
 from vsr_cli.media.pipes import check_stdout, is_pipe
-from vsr_cli.media.sequence import PictureSequence, find_sequence
 
 TargetKind = Literal["pipe", "video", "gif", "y4m", "still", "pattern", "folder"]
 

@@ -22,7 +22,7 @@ from vsr_cli.frames import ClipInfo, Frame, PixelFormat
 from vsr_cli.imaging.color import rgb_to_luma
 from vsr_cli.imaging.degradation import degrade_bicubic
 from vsr_cli.media import list_stills, open_reader, read_still
-from vsr_cli.media.sequence import STILL_EXTENSIONS
+from vsr_cli.media.pictures.sequence import STILL_EXTENSIONS
 from vsr_cli.media.target import CONTAINERS
 
 # What is a clip in a folder; a file that is named itself may have any ending.

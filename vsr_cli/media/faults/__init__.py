@@ -1,0 +1,1 @@
+"""Files that are damaged or end too early: found, counted, put up with."""

@@ -1,0 +1,1 @@
+"""Pictures: single ones, numbered sequences, folders, pages, GIFs."""

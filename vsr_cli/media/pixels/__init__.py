@@ -1,0 +1,1 @@
+"""What a frame's samples mean: pixel formats, planes, colour, orientation."""

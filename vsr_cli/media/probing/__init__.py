@@ -1,0 +1,1 @@
+"""What is in a file, without decoding all of it."""

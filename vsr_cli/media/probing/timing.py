@@ -1,0 +1,94 @@
+"""The times of a clip's packets, without decoding them: constant or variable, and how many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from statistics import median_low
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from vsr_cli.media.containers import open_container
+from vsr_cli.media.video.source import main_video, num_indexed
+
+FIRST_PACKETS = 500  # that are looked at if not all are to be counted
+_REORDERED = 32  # packets at the end of a part whose neighbours may still come
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """What the packets of a video say."""
+
+    num_packets: int  # that hold a picture to be shown
+    is_complete: bool  # False: only the first ones were looked at
+    ends_early: bool  # the file could not be read on
+    num_corrupt: int  # that the demuxer flags
+    # Seconds between two pictures; None: there are no times, or there is one picture.
+    min_s: float | None = None
+    median_s: float | None = None
+    max_s: float | None = None
+    is_variable: bool | None = None  # None: not known
+
+    @property
+    def rate_kind(self) -> str:
+        """CFR, VFR or unknown."""
+        return {True: "VFR", False: "CFR", None: "unknown"}[self.is_variable]
+
+
+def read_timing(path: Path, *, count: bool) -> Timing:
+    """Look at all packets of a file's main video, or at the first ``FIRST_PACKETS``.
+
+    Times count as constant if no two distances differ by more than a tick: containers round.
+
+    Raises:
+        InputError: the file cannot be opened, or holds no video.
+    """
+    with open_container(path) as container:
+        return _read(container, main_video(container, path), count=count)
+
+
+def _read(container: InputContainer, stream: VideoStream, *, count: bool) -> Timing:
+    times: list[int] = []
+    num_packets = num_corrupt = 0
+    is_complete = ends_early = False
+    packets = container.demux(stream)
+    num_all = 0
+    while count or num_packets < FIRST_PACKETS:
+        try:
+            packet = next(packets, None)
+        except av.error.FFmpegError:
+            ends_early = True
+            break
+        if packet is None:
+            is_complete = True
+            ends_early = num_all < num_indexed(container, stream)
+            break
+        num_all += packet.dts is not None
+        if not packet.size or packet.is_discard:
+            continue
+        num_packets += 1
+        num_corrupt += packet.is_corrupt
+        if packet.pts is not None:
+            times.append(packet.pts)
+    times = sorted(times)[: None if is_complete else -_REORDERED]
+    steps = [b - a for a, b in pairwise(times) if b > a]
+    found = Timing(
+        num_packets=num_packets,
+        is_complete=is_complete,
+        ends_early=ends_early,
+        num_corrupt=num_corrupt,
+    )
+    if not steps or not stream.time_base:
+        return found
+    tick = Fraction(stream.time_base)
+    return replace(
+        found,
+        min_s=float(min(steps) * tick),
+        median_s=float(median_low(steps) * tick),
+        max_s=float(max(steps) * tick),
+        is_variable=max(steps) - min(steps) > 1,
+    )

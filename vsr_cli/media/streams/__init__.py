@@ -1,0 +1,1 @@
+"""Everything beside the main video: copied, converted, or named as left out."""

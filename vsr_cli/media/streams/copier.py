@@ -1,0 +1,216 @@
+"""Carry everything but the main video from a source over to the output, as the video advances."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.stream import Discard, Disposition, Stream
+from av.video.stream import VideoStream
+
+from vsr_cli.errors import InputError, OutputError
+from vsr_cli.media.containers import open_container
+from vsr_cli.media.streams.audio import AudioTrack
+from vsr_cli.media.streams.metadata import clean_tags, copy_labels
+from vsr_cli.media.streams.plan import StreamPlan
+from vsr_cli.media.streams.routes import Route, Way, attachment_of, describe, is_timecode
+from vsr_cli.media.streams.subtitles import TextTrack
+
+
+class StreamCopier:
+    """Follows a plan: copies the other streams into ``output`` as the video advances.
+
+    All of them are added when it is made; ``video`` is the main stream of the output.
+
+    Attributes:
+        warnings: one line for each label of a stream that is not kept.
+    """
+
+    def __init__(self, plan: StreamPlan, output: OutputContainer, video: VideoStream) -> None:
+        self._plan = plan
+        self._placer = plan.placer
+        self._output = output
+        self.warnings: list[str] = []
+        output.metadata.update(plan.file_tags)
+        self._copy_labels(plan.video, video)
+        if chapters := plan.placer.chapters(plan.input):
+            output.set_chapters(chapters)
+        self._targets = {
+            route.stream.index: self._add(route)
+            for route in plan.routes
+            if route.way not in (Way.NONE, Way.TAGS)
+        }
+        self._tracks = {r.stream.index: r.track for r in plan.routes if r.track is not None}
+        self._num_packets: Counter[int] = Counter()  # by index in the output
+        self._packets = self._demux()
+        self._pending: Packet[Stream] | None = None
+
+    def start(self, time_s: Fraction) -> None:
+        """Say when the first frame is shown: where a cut begins, and what becomes its zero."""
+        self._placer.start(time_s)
+        first_s, last_s = self._placer.span
+        for track in self._tracks.values():
+            if isinstance(track, TextTrack):
+                track.start(first_s=first_s, last_s=last_s)
+            else:
+                track.start(self._placer.origin, is_cut=self._placer.is_cut)
+        for route in self._plan.routes:
+            if route.way is Way.COVER:
+                self._mux(self._cover(route))
+
+    def advance(self, time_s: Fraction) -> None:
+        """Write every packet that begins before ``time_s`` on the source's timeline."""
+        while (packet := self._take()) is not None and self._placer.time(packet) < time_s:
+            self._pending = None
+            self._write(packet)
+        self._write_texts(time_s)
+
+    def finish(self, time_s: Fraction) -> None:
+        """Write what remains; of a cut, only what begins before its end at ``time_s``."""
+        if self._placer.is_cut:
+            self.advance(time_s)
+        else:
+            while (packet := self._take()) is not None:
+                self._pending = None
+                self._write(packet)
+            self._write_texts(None)
+        for index in self._placer.held():
+            for packet in self._placer.release(index):
+                self._mux_copied(packet)
+        for track in self._tracks.values():
+            if isinstance(track, AudioTrack):
+                for encoded in track.flush():
+                    self._mux(encoded)
+
+    def streams_by_kind(self) -> tuple[Counter[str], Counter[str]]:
+        """How many streams of each kind were written, and how many of which nothing came."""
+        written, empty = Counter[str](), Counter[str]()
+        for route in self._plan.routes:
+            if (target := self._targets.get(route.stream.index)) is not None:
+                is_there = route.way is Way.ATTACHMENT or self._num_packets[target.index]
+                (written if is_there else empty)[_kind(route.stream)] += 1
+        return written, empty
+
+    def _add(self, route: Route) -> Stream:
+        """Add one stream to the output, with its labels."""
+        stream = route.stream
+        if route.way is Way.ATTACHMENT:
+            attached = self._output.add_attachment(*attachment_of(self._plan.source, stream))
+            others = clean_tags(stream.metadata)
+            attached.metadata.update({n: others[n] for n in others.keys() - attached.metadata})
+            return attached
+        target: Stream
+        if route.track is not None:
+            target = route.track.add_to(self._output)
+        else:
+            target = self._output.add_stream_from_template(stream, opaque=True)
+        self._copy_labels(stream, target)
+        if route.way is Way.COVER:
+            target.disposition = Disposition.attached_pic
+        return target
+
+    def _copy_labels(self, source: Stream, target: Stream) -> None:
+        plan = self._plan
+        lost = copy_labels(source, target, plan.container, dropped=plan.dropped_tags)
+        self.warnings += [f"{describe(source)} is no longer marked as {label}" for label in lost]
+
+    def _cover(self, route: Route) -> Packet[Stream]:
+        packet: Packet[Stream] = Packet(attachment_of(self._plan.source, route.stream)[2])
+        packet.stream = self._targets[route.stream.index]
+        packet.pts = packet.dts = 0
+        packet.is_keyframe = True
+        return packet
+
+    def _demux(self) -> Iterator[Packet[Stream]]:
+        streams = [r.stream for r in self._plan.routes if r.way in (Way.COPY, Way.AUDIO)]
+        if not streams:
+            return
+        try:
+            for packet in self._plan.input.demux(streams):
+                if packet.size:
+                    yield packet
+        except av.error.FFmpegError as error:
+            raise InputError(
+                f"{self._plan.source}: its other streams are damaged and end early; "
+                "try copying or downloading it again"
+            ) from error
+
+    def _take(self) -> Packet[Stream] | None:
+        if self._pending is None:
+            self._pending = next(self._packets, None)
+        return self._pending
+
+    def _write(self, packet: Packet[Stream]) -> None:
+        track = self._tracks.get(packet.stream_index)
+        if isinstance(track, AudioTrack):
+            for encoded in track.encode(packet):
+                self._mux(encoded)
+            return
+        for placed in self._placer.place(packet):
+            self._mux_copied(placed)
+
+    def _write_texts(self, time_s: Fraction | None) -> None:
+        """Write the converted texts that begin before a time of the source; None: all."""
+        start_s = self._placer.span[0] or Fraction(0)
+        for track in self._tracks.values():
+            if isinstance(track, TextTrack):
+                for packet in track.due(None if time_s is None else time_s - start_s):
+                    self._mux(packet)
+
+    def _mux_copied(self, packet: Packet[Stream]) -> None:
+        source = self._plan.input.streams[packet.stream_index]
+        packet.stream = self._targets[packet.stream_index]
+        try:
+            self._mux(packet)
+        except (av.error.ArgumentError, av.error.InvalidDataError) as error:
+            time_s = float(packet.dts or 0) * float(packet.time_base)
+            raise OutputError(
+                f"{describe(source)} cannot be copied at {time_s:.3f} s: the container refuses "
+                "the packet, which is damaged or out of order; try repairing the source first"
+            ) from error
+
+    def _mux(self, packet: Packet[Any]) -> None:
+        self._num_packets[packet.stream_index] += 1
+        self._output.mux(packet)
+
+
+def check_streams(path: Path, copier: StreamCopier | None) -> None:
+    """Open a file once more: a player must find one main video and every stream that was copied.
+
+    Raises:
+        OutputError: one is missing, or the file cannot be read.
+    """
+    try:
+        with open_container(path) as written:
+            _check_streams(written, copier)
+    except InputError as error:
+        raise OutputError("the output could not be read after it was written") from error
+
+
+def _check_streams(written: InputContainer, copier: StreamCopier | None) -> None:
+    wanted, empty = (Counter(), Counter()) if copier is None else copier.streams_by_kind()
+    wanted["video"] += 1
+    found = Counter(_kind(stream) for stream in written.streams)
+    del found[""]
+    for kind in wanted | found | empty:
+        # MP4 has no track for a stream of which nothing lies in the cut.
+        if not wanted[kind] <= found[kind] <= wanted[kind] + empty[kind]:
+            raise OutputError(
+                f"the output would hold {found[kind]} streams of type {kind}, not {wanted[kind]}; "
+                "try an .mkv file"
+            )
+
+
+def _kind(stream: Stream) -> str:
+    """The type of a stream, or "cover"; empty for a track that a muxer makes by itself."""
+    if stream.type == "video" and stream.disposition & Disposition.attached_pic:
+        return "cover"
+    if stream.type == "data" and (stream.discard == Discard.all or is_timecode(stream)):
+        return ""
+    return stream.type

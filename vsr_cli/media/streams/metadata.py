@@ -1,0 +1,176 @@
+"""Words about a file and its streams: tags, languages, dispositions, chapters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from io import BytesIO
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition, Stream
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter  # is in the stubs only
+
+from vsr_cli.media.video.alpha import ALPHA_TAG
+
+# Tags that describe the file they stand in, not the clip. FFmpeg writes the one for alpha itself.
+_FILE_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", ALPHA_TAG})
+_STATISTICS = ("DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "BPS", "_STATISTICS")
+# A QuickTime file knows these languages by another code of the same standard.
+_MOV_LANGUAGES: Mapping[str, str] = MappingProxyType(
+    {
+        **{"deu": "ger", "fre": "fra", "nld": "dut", "swe": "sve", "ell": "gre", "isl": "ice"},
+        **{"zho": "chi", "rum": "ron", "cze": "ces", "slo": "slk", "sqi": "alb", "mkd": "mac"},
+    }
+)
+# What each container keeps of a stream's roles, measured by writing and reading every one.
+_MP4_ROLES = Disposition.default | Disposition.dub | Disposition.comment | Disposition.forced
+_MP4_ROLES |= Disposition.hearing_impaired | Disposition.visual_impaired
+_MP4_ROLES |= Disposition.captions | Disposition.descriptions
+_MATROSKA_ROLES = Disposition.default | Disposition.dub | Disposition.comment | Disposition.forced
+_MATROSKA_ROLES |= Disposition.hearing_impaired | Disposition.visual_impaired
+_MATROSKA_ROLES |= Disposition.original
+_ROLES: Mapping[str, Disposition] = MappingProxyType(
+    {
+        "mp4": _MP4_ROLES,
+        "mov": Disposition.default,
+        "matroska": _MATROSKA_ROLES,
+        "webm": _MATROSKA_ROLES,
+    }
+)
+_QUICKTIME = ("mp4", "mov")  # containers whose tags have a fixed list of names
+
+
+def clean_tags(tags: Mapping[str, str], *, dropped: frozenset[str] = frozenset()) -> dict[str, str]:
+    """The tags that still hold for a file that was written anew; ``dropped`` do not either."""
+    return {
+        name: value
+        for name, value in tags.items()
+        if name.lower() not in _FILE_TAGS | dropped and not name.upper().startswith(_STATISTICS)
+    }
+
+
+def copy_labels(
+    source: Stream, target: Stream, container: str, *, dropped: frozenset[str] = frozenset()
+) -> list[str]:
+    """Copy tags, language, title and disposition; returns what the container does not keep.
+
+    Tags with a name among ``dropped`` are left out.
+    """
+    tags = clean_tags(source.metadata, dropped=dropped)
+    if "name" in tags and "title" not in tags:  # what MP4 calls the title of a track
+        tags["title"] = tags.pop("name")
+    lost = []
+    language = source.language or "und"
+    if container == "mov" and language != "und":
+        tags["language"] = _MOV_LANGUAGES.get(language, language)
+        if not _holds_language(tags["language"], container):
+            lost.append(language)
+    target.metadata.update(tags)
+    if not source.disposition & Disposition.attached_pic:
+        target.disposition = source.disposition & _ROLES[container]
+        lost += [role.name or "" for role in source.disposition & ~_ROLES[container]]
+    return lost
+
+
+class TagPlan:
+    """How the tags of a file are kept in another one, found by writing them into a tiny clip.
+
+    Attributes:
+        tags: those to write.
+        options: what the muxer must be told.
+        lost: names of the tags that the container cannot hold.
+    """
+
+    def __init__(
+        self, tags: Mapping[str, str], container: str, *, rate: Fraction, has_cover: bool
+    ) -> None:
+        self.tags = clean_tags(tags)
+        self.options: dict[str, str] = {}
+        self.lost: list[str] = []
+        # A timecode is a track of its own there, and may not fit: see holds_timecode.
+        tried = clean_tags(tags, dropped=frozenset({"timecode"}))
+        if container not in _QUICKTIME or not tried:
+            return
+        kept = _kept(tried, container, rate, {})
+        self.lost = sorted(tried.keys() - kept)
+        # Free names take the place of the fixed list, which is the one that players show, and which
+        # holds the cover. They are used where nothing stands in that list.
+        listed = {name for name in kept if not name.lower().startswith(("location", "creation"))}
+        if self.lost and not listed and not has_cover:
+            self.options = {"movflags": "use_metadata_tags"}
+            self.lost = sorted(tried.keys() - _kept(tried, container, rate, self.options))
+
+
+def holds_timecode(timecode: str, container: str, *, rate: Fraction) -> bool:
+    """True if a clip of this rate may start at this timecode in this container.
+
+    Frame numbers are dropped at 29.97 and 59.94 frames/s only.
+    """
+    if container not in _QUICKTIME:
+        return True
+    with av.open(_tiny_clip(container, rate, {"timecode": timecode}, {})) as clip:
+        return any("timecode" in stream.metadata for stream in clip.streams)
+
+
+def _holds_language(language: str, container: str) -> bool:
+    with av.open(_tiny_clip(container, Fraction(25), {}, {}, language=language)) as clip:
+        return clip.streams[0].language == language
+
+
+def _kept(
+    tags: Mapping[str, str], container: str, rate: Fraction, options: dict[str, str]
+) -> set[str]:
+    """Names of the tags that are found again in a clip of one picture."""
+    with av.open(_tiny_clip(container, rate, tags, options), metadata_errors="replace") as clip:
+        found = {name.lower() for name in clip.metadata}
+    return {name for name in tags if name.lower() in found}
+
+
+def _tiny_clip(
+    container: str,
+    rate: Fraction,
+    tags: Mapping[str, str],
+    options: dict[str, str],
+    *,
+    language: str = "und",
+) -> BytesIO:
+    """A file of one picture with these tags, to see what becomes of them."""
+    file = BytesIO()
+    with av.open(file, "w", format=container, container_options=options) as output:
+        stream = output.add_stream("png", rate=rate, width=16, height=16, pix_fmt="rgb24")
+        output.metadata.update(tags)
+        stream.metadata["language"] = language
+        output.mux(stream.encode(av.VideoFrame(16, 16, "rgb24")))
+        output.mux(stream.encode(None))
+    file.seek(0)
+    return file
+
+
+def chapters_within(
+    container: InputContainer,
+    *,
+    zero_s: Fraction,
+    first_s: Fraction | None,
+    last_s: Fraction | None,
+) -> list[Chapter]:
+    """The chapters on a timeline that starts at ``zero_s``.
+
+    Those of a cut from ``first_s`` to ``last_s`` are shortened to it and moved with it; None: the
+    file's own start or end.
+    """
+    chapters = []
+    for chapter in container.chapters():
+        time_base = chapter["time_base"] or Fraction(1)
+        start = max(chapter["start"] * time_base - zero_s, first_s or Fraction(0))
+        end = chapter["end"] * time_base - zero_s
+        end = end if last_s is None else min(end, last_s)
+        if start < end:
+            chapter["start"] = round((start - (first_s or 0)) / time_base)
+            chapter["end"] = round((end - (first_s or 0)) / time_base)
+            chapters.append(chapter)
+    return chapters

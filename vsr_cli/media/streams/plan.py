@@ -1,0 +1,138 @@
+"""What becomes of everything but the main video, decided before the output is created."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+from av.stream import Discard
+
+from vsr_cli.errors import OutputError
+from vsr_cli.frames import ClipInfo
+from vsr_cli.media.clock import timeline_start
+from vsr_cli.media.containers import open_container
+from vsr_cli.media.streams.audio import check_audio_codec
+from vsr_cli.media.streams.metadata import TagPlan, clean_tags, holds_timecode
+from vsr_cli.media.streams.placing import PacketPlacer
+from vsr_cli.media.streams.routes import Route, RoutePlanner, Way, is_timecode
+from vsr_cli.media.video.encoder import DEFAULT_RATE
+from vsr_cli.media.video.source import main_video
+from vsr_cli.specs import DecodingSpec, EncodingSpec
+
+
+class StreamPlan:
+    """The ways of the other streams of ``source`` into a container, with its tags and chapters.
+
+    The source is opened once more, beside the reader of its video, and stays open.
+
+    Attributes:
+        warnings: one line for each thing that is not carried over as it is.
+        options: what the muxer of the output must be told.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        container: str,
+        *,
+        encoding: EncodingSpec,
+        decoding: DecodingSpec,
+        rate: Fraction,
+    ) -> None:
+        self.source = source
+        self.container = container
+        codec = encoding.audio_codec
+        codec = None if codec is None else check_audio_codec(codec, container)
+        self.input = open_container(source)
+        try:
+            self.video = main_video(self.input, source)
+            self._zero = timeline_start(self.input)
+            start = (self.video.start_time or 0) * Fraction(self.video.time_base or 0)
+            self.placer = PacketPlacer(self._zero, start - self._zero, decoding)
+            self.routes = self._find_routes(codec)
+            self._timecode_loss = self._check_timecode(decoding, rate)
+            self._tags = TagPlan(
+                self.input.metadata,
+                container,
+                rate=rate,
+                has_cover=any(route.way is Way.COVER for route in self.routes),
+            )
+            self.warnings = self._warn(strict=encoding.strict_streams)
+        except BaseException:
+            self.input.close()
+            raise
+        self.options = dict(self._tags.options)
+
+    @property
+    def file_tags(self) -> dict[str, str]:
+        """The tags of the output as a whole."""
+        return clean_tags(self._tags.tags, dropped=self.dropped_tags)
+
+    @property
+    def dropped_tags(self) -> frozenset[str]:
+        """Names of tags that do not hold for the output."""
+        return frozenset({"timecode"} if self._timecode_loss else ())
+
+    def close(self) -> None:
+        """Close the source."""
+        self.input.close()
+
+    def _find_routes(self, audio_codec: str | None) -> list[Route]:
+        planner = RoutePlanner(
+            self.source,
+            self.input,
+            self.container,
+            audio_codec=audio_codec,
+            zero_s=self._zero,
+        )
+        others = [s for s in self.input.streams if s.index != self.video.index]
+        routes = [planner.route(stream) for stream in others]
+        for stream in self.input.streams:
+            stream.discard = Discard.all
+        for route in routes:
+            if route.way in (Way.COPY, Way.AUDIO):
+                route.stream.discard = Discard.default
+        return routes
+
+    def _check_timecode(self, decoding: DecodingSpec, rate: Fraction) -> str:
+        """What becomes of the timecode of the first frame; empty if it is kept."""
+        tags = {**self.input.metadata, **self.video.metadata}
+        timecode = next((tags[name] for name in tags if name.lower() == "timecode"), "")
+        if timecode and decoding.start_s:
+            return f"timecode {timecode} is that of the first frame of the whole and is left out"
+        if timecode and not holds_timecode(timecode, self.container, rate=rate):
+            return f"timecode {timecode} does not fit {float(rate):g} frames/s and is left out"
+        return ""
+
+    def _warn(self, *, strict: bool) -> list[str]:
+        """All that is not carried over as it is, one line each; an error if that is wanted."""
+        losses = [route.loss for route in self.routes if route.loss]
+        if self._timecode_loss and any(is_timecode(route.stream) for route in self.routes):
+            losses.append(self._timecode_loss)
+        if losses and strict:
+            raise OutputError("not every stream is kept: " + "; ".join(losses))
+        notes = [route.note for route in self.routes if route.note]
+        if self._timecode_loss and self._timecode_loss not in losses:
+            notes.append(self._timecode_loss)
+        if self._tags.lost:
+            notes.append(f"tags that the container cannot hold: {', '.join(self._tags.lost)}")
+        return [*losses, *notes]
+
+
+def plan_streams(
+    source: Path | None,
+    container: str,
+    *,
+    info: ClipInfo,
+    encoding: EncodingSpec,
+    decoding: DecodingSpec,
+) -> StreamPlan | None:
+    """The plan for the file that frames come from; None if there is no file.
+
+    Raises:
+        OutputError: a stream is lost, and ``encoding`` says that none must be.
+    """
+    if source is None:
+        return None
+    rate = info.frame_rate or DEFAULT_RATE
+    return StreamPlan(source, container, encoding=encoding, decoding=decoding, rate=rate)

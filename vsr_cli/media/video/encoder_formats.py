@@ -1,0 +1,72 @@
+"""Which pixel format an encoder is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from av.codec import Codec
+
+from vsr_cli.frames import ClipInfo
+from vsr_cli.media.pixels.formats import (
+    holds,
+    nearest_holding,
+    parse_planar,
+    planar_cousin,
+    stand_in,
+)
+
+# Formats that an encoder lists and then refuses (FFmpeg 8.1).
+_REFUSED_FORMATS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {"libvpx-vp9": frozenset({"gbrap", "yuva422p", "yuva444p"})}
+)
+_NO_ALPHA = frozenset({"libx265"})  # lists formats with alpha, and its build refuses them
+
+
+def choose_format(
+    codec: Codec, container: str, wanted: str | None, info: ClipInfo
+) -> tuple[str, str]:
+    """The encoder's pixel format, and a warning if it loses something of the source.
+
+    What is lost without being asked for: the alpha of pictures, and the rounding of RGB to YUV with
+    full chroma. Pictures are RGB by nature, and few encoders take it.
+    """
+    source = info.pixel_format
+    usable = _usable_formats(codec, container)
+    if wanted is not None:
+        target = planar_cousin(wanted) if wanted in usable else None
+        if target is None:
+            raise ValueError(
+                f"{codec.name} cannot hold pixel format {wanted!r}; it holds " + ", ".join(usable)
+            )
+        part = "its alpha" if source.has_alpha > target.has_alpha else "something of it"
+        loss = f"{source.name} is written as {wanted}, which loses {part}"
+        return wanted, "" if holds(target, source) else loss
+    name, loss = nearest_holding(source, usable), ""
+    if name is None and info.origin == "pictures":
+        name, loss = stand_in(source, usable)
+    if name is None:
+        planar = [name for name in usable if parse_planar(name) is not None]
+        raise ValueError(
+            f"{codec.name} cannot hold {source.name} without loss; give --pix-fmt with one of "
+            f"{', '.join(planar or usable)}, or --codec ffv1 and an .mkv file"
+        )
+    return name, loss
+
+
+def _usable_formats(codec: Codec, container: str) -> list[str]:
+    """The formats whose every sample arrives in the file."""
+    names = [f.name for f in codec.video_formats or [] if not f.name.startswith("yuvj")]
+    refused = _REFUSED_FORMATS.get(codec.name, frozenset())
+    keeps_alpha = codec.name not in _NO_ALPHA and not codec.name.endswith("_nvenc")
+    if codec.name == "libvpx-vp9":
+        keeps_alpha = container in ("matroska", "webm")  # beside the picture, in a block's addition
+    deepest = 10 if codec.name.endswith("_nvenc") else 16  # which lists 16 bits and writes 10
+    return [
+        name
+        for name in names
+        if name not in refused
+        and (planar := planar_cousin(name)) is not None
+        and planar.bits <= deepest
+        and (keeps_alpha or not planar.has_alpha)
+    ]

@@ -1,0 +1,250 @@
+"""Open a file and take its main video stream apart into pictures, one packet at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.codec.codec import Capabilities
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from vsr_cli.errors import InputError
+from vsr_cli.media.containers import open_container
+from vsr_cli.media.faults.damage import Damage
+from vsr_cli.media.faults.ledger import PictureLedger
+from vsr_cli.media.faults.replay import replay_end
+from vsr_cli.media.faults.truncation import find_truncation
+from vsr_cli.media.pipes import is_pipe
+from vsr_cli.media.video.alpha import alpha_decoder
+
+_BROADCAST = frozenset({"mpegts", "mpeg"})  # may begin in the middle of a group of pictures
+_INDEXED = frozenset({"mov,mp4,m4a,3gp,3g2,mj2"})  # say beforehand which packets they have
+_SEEK_MARGIN_S = 2  # a broadcast file has no index: seeking in it may end behind its goal
+_MAX_THREADS = 64  # more than FFmpeg starts by itself
+
+
+def main_video(container: InputContainer, path: Path) -> VideoStream:
+    """The first video stream that is not a cover picture.
+
+    Raises:
+        InputError: there is none, or it is in a format that cannot be decoded.
+    """
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            if stream.codec_context is None:
+                raise InputError(f"{path}: the video is in a format that is not supported")
+            return stream
+    kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+    raise InputError(f"{path} holds no video (only {kinds}); give a file with a video stream")
+
+
+def num_indexed(container: InputContainer, stream: VideoStream) -> int:
+    """Packets that a container's index promises; 0 where it promises nothing."""
+    if container.format.name not in _INDEXED or not stream.frames:
+        return 0
+    return len(stream.index_entries)
+
+
+class PictureSource:
+    """The decoded pictures of a file's main video, once, in order of presentation.
+
+    A damaged packet gives no picture or a damaged one; up to ``tolerate`` of them are skipped.
+
+    Attributes:
+        packets_read: packets that hold a picture to be shown.
+        packets_skipped: broadcast packets before the first key frame that cannot be decoded.
+        end_tick: where the last packet ends that was read, in presentation; None: not known.
+    """
+
+    def __init__(self, path: Path, *, tolerate: int = 0) -> None:
+        self.path = path
+        self.tolerate = tolerate
+        self.truncation = None if is_pipe(path) else find_truncation(path)
+        self.damage = Damage(path, tolerate, self.truncation)
+        self.container = open_container(path)
+        try:
+            self.stream = main_video(self.container, path)
+            self._decoder = alpha_decoder(self.stream) or self.stream.codec_context
+        except BaseException:
+            self.container.close()
+            raise
+        # Where damage is known of, it is worth the time to see exactly which packets have it.
+        self._is_exact = self.truncation is not None or is_pipe(path) or not path.is_file()
+        self.stream.thread_type = "SLICE" if self._is_exact else "AUTO"
+        self._is_whole = True
+        self._restart()
+
+    def seek(self, tick: int) -> bool:
+        """Go to the last key frame at or before a tick; False if the file cannot do that."""
+        try:
+            self.container.seek(tick, stream=self.stream)
+        except (av.error.FFmpegError, OverflowError):
+            return False
+        self._decoder.flush_buffers()
+        self._is_whole = False
+        self._restart()
+        return True
+
+    def pictures(self) -> Iterator[av.VideoFrame]:
+        """Decode from here to the end.
+
+        Raises:
+            InputError: more is damaged than is tolerated, or the file ends too early.
+        """
+        damaged: int | None = None
+        for picture in self._decode():
+            yield picture
+            # Late by a picture: a change of size looks like damage, and is the caller's to tell.
+            if damaged is not None:
+                self._note(damaged)
+            damaged = picture.pts if picture.is_corrupt else None
+        if damaged is not None:
+            self._note(damaged)
+
+    def notes(self) -> list[str]:
+        """What was damaged and put up with, one line each; complete after the last picture."""
+        if not self.packets_skipped:
+            return self.damage.notes()
+        skipped = f"{self.packets_skipped} packets before the first key frame were left out"
+        return [f"{skipped}; the file begins in the middle of a scene", *self.damage.notes()]
+
+    def close(self) -> None:
+        self.container.close()
+
+    def _restart(self) -> None:
+        self.packets_read = self.packets_skipped = 0
+        self.end_tick: int | None = None
+        self.damage = Damage(self.path, self.tolerate, self.truncation)
+        self._num_pictures = self._num_failed = 0
+        self._last_pts: int | None = None
+        self._key_pts: deque[int] = deque()  # the last one that is shown, and those to come
+        self._has_key = False
+        self._latest: deque[int | None] = deque(maxlen=_MAX_THREADS)  # pts of packets
+        codec = self.stream.codec_context.codec.canonical_name
+        self._ledger = PictureLedger(self.container.format.name, codec)
+
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        for packet in self._demux():
+            self._enter(packet)
+            try:
+                pictures = self._decoder.decode(packet)
+            except av.error.FFmpegError:
+                self._fail()
+                continue
+            if packet.is_corrupt and self._has_key:
+                self._note(packet.pts)
+            yield from map(self._leave, pictures)
+        yield from map(self._leave, self._flush())
+        for pts in self._ledger.settle():
+            self._note(pts)
+
+    def _demux(self) -> Iterator[Packet[VideoStream]]:
+        """The packets that hold something, and a look at whether they are all there."""
+        packets = self.container.demux(self.stream)
+        num_packets = 0
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.error.FFmpegError:
+                self.damage.note_early_end(num_packets)
+                return
+            if packet is None:
+                break
+            num_packets += packet.dts is not None
+            if packet.size:  # decoding an empty one would end the decoder's work
+                yield packet
+        if self._is_whole and num_packets < num_indexed(self.container, self.stream):
+            self.damage.note_early_end(num_packets)
+
+    def _enter(self, packet: Packet[VideoStream]) -> None:
+        self.damage.next_packet()
+        if not packet.is_discard:
+            self.packets_read += 1
+            if (missing := self._ledger.enter(packet.pts)) is not None:
+                self._note(missing)
+        if packet.is_keyframe:
+            self._has_key = True
+            if packet.pts is not None:
+                self._key_pts.append(packet.pts)
+        self._latest.append(packet.pts)
+        if packet.pts is not None:
+            self.end_tick = max(self.end_tick or packet.pts, packet.pts + (packet.duration or 0))
+
+    def _leave(self, picture: av.VideoFrame) -> av.VideoFrame:
+        self._num_pictures += 1
+        self._ledger.leave(picture)
+        self._last_pts = picture.pts
+        if picture.pts is not None:
+            while len(self._key_pts) > 1 and self._key_pts[1] <= picture.pts:
+                self._key_pts.popleft()
+        return picture
+
+    def _fail(self) -> None:
+        """A packet cannot be decoded; or an earlier one, for threads say so when they are asked."""
+        self._num_failed += 1
+        if self._has_key or self.container.format.name not in _BROADCAST:
+            self._note(self._latest[max(-1 - self._num_hidden(), -len(self._latest))])
+        else:
+            self.packets_skipped += 1
+
+    def _note(self, pts: int | None) -> None:
+        time_s = None
+        if pts is not None and self.stream.time_base:
+            time_s = (pts - (self.stream.start_time or 0)) * Fraction(self.stream.time_base)
+        self._ledger.forgive(pts)
+        self.damage.note(pts, time_s)
+
+    def _flush(self) -> Iterator[av.VideoFrame]:
+        """What the decoder still holds.
+
+        Its threads give up at the first damaged packet and do not always say so. Where the number
+        is not the expected one, the last packets are decoded once more, one at a time.
+        """
+        expected = self.packets_read - self._num_failed - self._num_pictures
+        try:
+            pictures = self._decoder.decode(None)
+        except av.error.FFmpegError:
+            pictures = []
+        hidden = self._num_hidden()
+        if hidden and len(pictures) != expected:
+            pictures = max(self._replay(hidden), pictures, key=len)
+        for picture in pictures:
+            picture.time_base = self.stream.time_base or picture.time_base
+            yield picture
+
+    def _num_hidden(self) -> int:
+        """How many of the last packets are in the hands of threads that told nothing of them."""
+        context = self._decoder
+        has_threads = context.codec.capabilities & Capabilities.frame_threads
+        return context.thread_count - 1 if has_threads and not self._is_exact else 0
+
+    def _replay(self, num_hidden: int) -> list[av.VideoFrame]:
+        """The pictures that are still to come, without threads; notes what is damaged at the end.
+
+        From the last key frame that was shown; from the start of the file where there are no times.
+        """
+        found = replay_end(
+            self.path,
+            self.stream.index,
+            start=self._last_key(),
+            after=self._last_pts,
+            num_shown=self._num_pictures,
+            num_hidden=num_hidden,
+        )
+        for pts in found.failed_pts:
+            self._note(pts)
+        return found.pictures
+
+    def _last_key(self) -> int | None:
+        """The pts of the last key frame that was shown; None: not known."""
+        if not self._key_pts or self._last_pts is None or self._key_pts[0] > self._last_pts:
+            return None
+        if self.container.format.name in _BROADCAST and self.stream.time_base:
+            return self._key_pts[0] - round(_SEEK_MARGIN_S / self.stream.time_base)
+        return self._key_pts[0]
