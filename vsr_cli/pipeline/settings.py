@@ -68,7 +68,8 @@ class StageSettings:
 def batched(network: Callable[[Tensor], Tensor], planes: list[Tensor]) -> Tensor:
     """(H, W) or (T, H, W) planes of one size through a network at once: (B, s*H, s*W) in [0, 1]."""
     with torch.inference_mode():
-        stacked = torch.stack(planes)[:, None]  # (B, 1, [T,] H, W)
+        stacked = torch.stack(planes) if len(planes) > 1 else planes[0][None]
+        stacked = stacked[:, None]  # (B, 1, [T,] H, W)
         result = network(stacked)[:, 0]
         # One value that is not finite makes the sum so; looking at each takes 40 times as long.
         if not result.sum().isfinite():

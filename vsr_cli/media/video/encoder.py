@@ -75,6 +75,8 @@ class FrameEncoder:
         if not isinstance(stream, VideoStream):
             raise ValueError(f"codec {plan.codec} is no video encoder")
         context = stream.codec_context
+        # PyAV's default is slices alone, with which x264 cuts each picture into one per core.
+        context.thread_type = "AUTO"
         context.width, context.height = plan.width, plan.height
         context.pix_fmt = plan.pix_fmt
         context.time_base = info.time_base
