@@ -22,11 +22,15 @@ class FrameClock:
 
     A time that the file states passes through. One that is missing, or that does not come after
     the one before, is derived: previous pts + previous duration, or one tick later.
+
+    AVI states times of decoding alone. With ``has_pts`` False these are taken, as FFmpeg's programs
+    do; the pts that PyAV shows there are not those of the picture.
     """
 
     def __init__(self, *, time_base: Fraction, frame_rate: Fraction | None, shift: int = 0) -> None:
         self.num_derived = 0  # frames whose pts was missing
         self.num_moved = 0  # frames whose pts did not come after the one before
+        self.has_pts = True
         self.shift = shift  # ticks taken off every pts
         self._default_duration = round(1 / (frame_rate * time_base)) if frame_rate else 1
         self._next: int | None = None
@@ -35,11 +39,12 @@ class FrameClock:
     def stamp(self, picture: av.VideoFrame) -> tuple[int, int]:
         """The (pts, duration) of the next picture; a duration of 0 means: not stated."""
         duration = max(picture.duration or 0, 0)
-        if picture.pts is None:
+        stated = picture.pts if self.has_pts else picture.dts
+        if stated is None:
             self.num_derived += 1
             pts = 0 if self._next is None else self._next
         else:
-            pts = picture.pts - self.shift
+            pts = stated - self.shift
         if self._last is not None and pts <= self._last:
             self.num_moved += 1
             pts = self._last + 1

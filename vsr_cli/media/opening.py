@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from vsr_cli.errors import OutputError
 from vsr_cli.frames import ClipInfo, FrameReader, FrameWriter
 from vsr_cli.media.pictures.gif import GifWriter
 from vsr_cli.media.pictures.reader import StillsReader
@@ -71,8 +72,11 @@ def open_writer(
             path, info, encoding, copy_from=video, decoding=decoding, overwrite=overwrite
         )
     else:
+        lost = [] if video is None else lost_streams(video, path)
+        if lost and encoding.strict_streams:
+            raise OutputError(f"--strict-streams: {'; '.join(lost)}")
         writer = _pictures_writer(path, info, encoding, copy_from, decoding, overwrite=overwrite)
-        writer.warnings += [] if video is None else lost_streams(video, path)
+        writer.warnings += lost
     if encoding.keep_partial and not isinstance(writer, VideoWriter):
         writer.warnings.append("--keep-partial is for video files; nothing is kept of pictures")
     if info.icc_profile is not None and not isinstance(writer, StillsWriter):

@@ -20,6 +20,7 @@ from vsr_cli.media.pictures.palette import to_palette
 from vsr_cli.media.pictures.writer import refuse_settings
 from vsr_cli.media.pixels.conversion import to_rgb
 from vsr_cli.media.pixels.orientation import turn_upright, upright_info
+from vsr_cli.media.pixels.planes import check_planes
 from vsr_cli.specs import EncodingSpec
 
 _TICK = Fraction(1, 100)  # seconds
@@ -51,6 +52,7 @@ class GifWriter:
         """
         refuse_settings(path, encoding)
         self.path, self.info = path, upright_info(info)
+        self._clip = info
         self.frames_written = self.packets_written = 0
         self._display_matrix = info.display_matrix
         self.warnings = _losses(self.info)
@@ -76,6 +78,7 @@ class GifWriter:
         Raises:
             OutputError: the disk is full, or two frames lie within 1/100 s.
         """
+        check_planes(frame, self._clip)
         if self._held is None:
             self._first_pts = frame.pts
         else:

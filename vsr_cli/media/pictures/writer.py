@@ -21,6 +21,7 @@ from vsr_cli.media.pictures.sequence import PictureSequence
 from vsr_cli.media.pictures.tiff import encode_tiff
 from vsr_cli.media.pixels.conversion import to_rgb
 from vsr_cli.media.pixels.orientation import turn_upright, upright_info
+from vsr_cli.media.pixels.planes import check_planes
 from vsr_cli.media.target import picture_targets
 from vsr_cli.specs import EncodingSpec
 
@@ -60,7 +61,7 @@ class StillsWriter:
         """
         refuse_settings(path, encoding)
         self.path = path
-        self.info = upright_info(info)
+        self._clip, self.info = info, upright_info(info)
         self.frames_written = 0
         self._display_matrix = info.display_matrix
         self._pattern = NumberPattern.parse(path)
@@ -85,6 +86,7 @@ class StillsWriter:
         Raises:
             OutputError: the disk is full, or the clip has more frames than files.
         """
+        check_planes(frame, self._clip)
         data = self._encode(turn_upright(frame, self._display_matrix))
         if self._folder is not None:
             self._folder.write(self._name(frame.pts), data)

@@ -9,7 +9,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from torch import Tensor
 
 from vsr_cli.errors import InputError
-from vsr_cli.frames import PixelFormat
+from vsr_cli.frames import ClipInfo, Frame, PixelFormat
 from vsr_cli.media.pixels.formats import require_planar
 
 # The exact paths of the scaler; without them full chroma and rounding are traded for speed.
@@ -48,6 +48,25 @@ class PictureConverter:
 def sample_dtype(pixel_format: PixelFormat) -> torch.dtype:
     """uint8 up to 8 bits, else uint16."""
     return torch.uint8 if pixel_format.bits <= 8 else torch.uint16
+
+
+def check_planes(frame: Frame, info: ClipInfo) -> None:
+    """Refuse a frame that is not one of the clip.
+
+    Raises:
+        ValueError: its planes have another number, size or dtype.
+    """
+    expected = [
+        info.pixel_format.plane_size(index, width=info.width, height=info.height)
+        for index in range(info.pixel_format.num_planes)
+    ]
+    got = [tuple(plane.shape) for plane in frame.planes]
+    dtype = sample_dtype(info.pixel_format)
+    if got != expected or any(plane.dtype != dtype for plane in frame.planes):
+        raise ValueError(
+            f"planes must be {dtype} of sizes {expected} for {info.pixel_format.name}, "
+            f"got {[plane.dtype for plane in frame.planes]} of sizes {got}"
+        )
 
 
 def read_planes(

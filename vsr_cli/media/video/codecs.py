@@ -12,6 +12,7 @@ from types import MappingProxyType
 import av
 from av.codec import Codec
 
+from vsr_cli.errors import OutputError
 from vsr_cli.frames import ClipInfo
 from vsr_cli.media.pixels.formats import planar_cousin
 from vsr_cli.media.target import CONTAINERS
@@ -67,6 +68,7 @@ def check_encoding(path: str | Path, encoding: EncodingSpec, info: ClipInfo) -> 
 
     Raises:
         ValueError: the codec is unknown or does not fit the container, the clip or the options.
+        OutputError: with ``strict_streams``, the output cannot say what the clip says of itself.
     """
     path = Path(path)
     container = CONTAINERS[path.suffix.lower()]
@@ -80,7 +82,10 @@ def check_encoding(path: str | Path, encoding: EncodingSpec, info: ClipInfo) -> 
     pix_fmt, loss = choose_format(codec, container, encoding.pix_fmt, info)
     if loss:
         warnings.append(loss)
-    warnings += _untold(codec.name, container, info)
+    untold = _untold(codec.name, container, info)
+    if untold and encoding.strict_streams:
+        raise OutputError(f"--strict-streams: {'; '.join(untold)}")
+    warnings += untold
     _check_times(path, container, info)
     width, height = _encoded_size(codec.name, pix_fmt, info)
     if (width, height) != (info.width, info.height):

@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.media.pixels.conversion import to_layout
 from vsr_cli.media.pixels.formats import require_planar
-from vsr_cli.media.pixels.planes import PictureConverter, make_picture, sample_dtype
+from vsr_cli.media.pixels.planes import PictureConverter, check_planes, make_picture
 from vsr_cli.media.pixels.tags import tag_encoder, tag_picture, written_color
 from vsr_cli.media.video.codecs import EncoderPlan
 
@@ -92,21 +92,7 @@ class FrameEncoder:
 
     def _make_picture(self, frame: Frame) -> av.VideoFrame:
         info, plan = self._info, self._plan
-        _check_planes(frame, info)
+        check_planes(frame, info)
         planes = to_layout(frame, info, self._layout)
         picture = make_picture(planes, self._layout, width=plan.width, height=plan.height)
         return self._converter.convert(picture, plan.pix_fmt)  # packs the same samples, if at all
-
-
-def _check_planes(frame: Frame, info: ClipInfo) -> None:
-    expected = [
-        info.pixel_format.plane_size(index, width=info.width, height=info.height)
-        for index in range(info.pixel_format.num_planes)
-    ]
-    got = [tuple(plane.shape) for plane in frame.planes]
-    dtype = sample_dtype(info.pixel_format)
-    if got != expected or any(plane.dtype != dtype for plane in frame.planes):
-        raise ValueError(
-            f"planes must be {dtype} of sizes {expected} for {info.pixel_format.name}, "
-            f"got {[plane.dtype for plane in frame.planes]} of sizes {got}"
-        )

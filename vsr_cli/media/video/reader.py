@@ -66,7 +66,7 @@ class VideoReader:
             if is_pipe(path):
                 self.warnings += lost_from_pipe(self._source.container, self._source.stream)
             self._clock = self._make_clock()
-            self._has_pts = first.pts is not None
+            self._clock.has_pts = self._source.has_pts
             origin, _ = self._clock.stamp(first)
             self._clock.restart()
             self._first_tick = origin + self._ticks(decoding.start_s or 0)
@@ -192,7 +192,7 @@ class VideoReader:
         """Pictures from a key frame before the cut; from the start of the file if need be."""
         shift = round(timeline_start(self._source.container) / self._info.time_base)
         for tick in (self._first_tick, self._first_tick - 1):
-            if not (self._has_pts and self._source.seek(tick + shift)):
+            if not (self._clock.has_pts and self._source.seek(tick + shift)):
                 break
             pictures = self._source.pictures()
             first = next(pictures, None)

@@ -23,6 +23,7 @@ from vsr_cli.media.faults.truncation import find_truncation
 from vsr_cli.media.pipes import is_pipe
 from vsr_cli.media.video.alpha import alpha_decoder
 
+_WITHOUT_PTS = frozenset({"avi"})  # FFmpeg 8.1 makes them up: that of decoding plus one
 _BROADCAST = frozenset({"mpegts", "mpeg"})  # may begin in the middle of a group of pictures
 _INDEXED = frozenset({"mov,mp4,m4a,3gp,3g2,mj2"})  # say beforehand which packets they have
 _SEEK_MARGIN_S = 2  # a broadcast file has no index: seeking in it may end behind its goal
@@ -59,6 +60,7 @@ class PictureSource:
     Attributes:
         packets_read: packets that hold a picture to be shown.
         packets_skipped: broadcast packets before the first key frame that cannot be decoded.
+        has_pts: False for a container that states times of decoding alone.
         end_tick: where the last packet ends that was read, in presentation; None: not known.
     """
 
@@ -78,6 +80,7 @@ class PictureSource:
         self._is_exact = self.truncation is not None or is_pipe(path) or not path.is_file()
         self.stream.thread_type = "SLICE" if self._is_exact else "AUTO"
         self._is_whole = True
+        self.has_pts = self.container.format.name not in _WITHOUT_PTS
         self._restart()
 
     def seek(self, tick: int) -> bool:

@@ -24,6 +24,7 @@ from vsr_cli.media.pipes import is_pipe, open_stdout, write_all
 from vsr_cli.media.pixels.conversion import to_layout
 from vsr_cli.media.pixels.formats import holds, nearest_holding, require_planar
 from vsr_cli.media.pixels.orientation import turn_upright, upright_info
+from vsr_cli.media.pixels.planes import check_planes
 from vsr_cli.media.pixels.tags import written_color
 from vsr_cli.specs import EncodingSpec
 
@@ -75,7 +76,7 @@ class Y4mWriter:
         self.warnings: list[str] = []
         self.frames_written = 0
         self._display_matrix = info.display_matrix
-        info = upright_info(info)
+        self._clip, info = info, upright_info(info)
         if not info.frame_rate:
             raise ValueError(f"y4m needs a frame rate, and the clip states none; {_OTHER_FORMAT}")
         self._info, self._rate = info, info.frame_rate
@@ -91,6 +92,7 @@ class Y4mWriter:
         Raises:
             OutputError: the disk is full, or the frame rate is not constant.
         """
+        check_planes(frame, self._clip)
         self._check_time(frame.pts)
         upright = turn_upright(frame, self._display_matrix)
         self._put(b"FRAME\n")
