@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -116,7 +117,7 @@ def test_avi_has_the_times_that_ffprobe_sees(
     for time, wanted in zip(times, answer, strict=True):
         if not wanted.startswith("N/A"):  # of the last two it says nothing
             assert time == pytest.approx(float(wanted.strip(",")), abs=1e-5)
-    steps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(times)]
     assert steps == pytest.approx([0.04] * 24, abs=1e-5)
 
 
