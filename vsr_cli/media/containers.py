@@ -12,6 +12,8 @@ from types import MappingProxyType
 
 import av
 from av.container import InputContainer, OutputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
 
 from vsr_cli.errors import InputError, OutputError
 from vsr_cli.media.pipes import StdinBytes, is_pipe
@@ -63,6 +65,21 @@ def _open_stdin() -> InputContainer:
             "standard input is not a video that can be read; try piping y4m, Matroska or MPEG-TS, "
             "which need no seeking"
         ) from error
+
+
+def main_video(container: InputContainer, path: Path) -> VideoStream:
+    """The first video stream that is not a cover picture.
+
+    Raises:
+        InputError: there is none, or it is in a format that cannot be decoded.
+    """
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            if stream.codec_context is None:
+                raise InputError(f"{path}: the video is in a format that is not supported")
+            return stream
+    kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+    raise InputError(f"{path} holds no video (only {kinds}); give a file with a video stream")
 
 
 def open_output(

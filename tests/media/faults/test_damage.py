@@ -15,7 +15,7 @@ from av.container import InputContainer
 from vsr_cli.errors import InputError
 from vsr_cli.frames import Frame
 from vsr_cli.media import VideoReader, open_reader, open_writer
-from vsr_cli.media.video.source import main_video
+from vsr_cli.media.containers import main_video
 from vsr_cli.specs import DecodingSpec, EncodingSpec
 
 NUM_FRAMES = 20

@@ -14,7 +14,7 @@ from av.video.stream import VideoStream
 
 from vsr_cli.errors import InputError
 from vsr_cli.frames import ClipInfo, FrameReader, HdrMetadata
-from vsr_cli.media.containers import open_container
+from vsr_cli.media.containers import main_video, open_container
 from vsr_cli.media.faults.truncation import find_truncation
 from vsr_cli.media.opening import open_reader
 from vsr_cli.media.pipes import is_pipe
@@ -22,7 +22,6 @@ from vsr_cli.media.pixels.color_names import matrix_name, primaries_name, transf
 from vsr_cli.media.probing.stream_probe import StreamProbe, describe_stream, start_of
 from vsr_cli.media.probing.timing import Timing, read_timing
 from vsr_cli.media.video.reader import VideoReader
-from vsr_cli.media.video.source import main_video
 from vsr_cli.specs import DecodingSpec
 
 _MICROSECOND = Fraction(1, 1_000_000)

@@ -10,13 +10,12 @@ from av.stream import Discard
 from vsr_cli.errors import OutputError
 from vsr_cli.frames import ClipInfo
 from vsr_cli.media.clock import timeline_start
-from vsr_cli.media.containers import open_container
+from vsr_cli.media.containers import main_video, open_container
 from vsr_cli.media.streams.audio import check_audio_codec
 from vsr_cli.media.streams.metadata import TagPlan, clean_tags, holds_timecode
 from vsr_cli.media.streams.placing import PacketPlacer
 from vsr_cli.media.streams.routes import Route, RoutePlanner, Way, is_timecode
 from vsr_cli.media.video.encoder import DEFAULT_RATE
-from vsr_cli.media.video.source import main_video
 from vsr_cli.specs import DecodingSpec, EncodingSpec
 
 

@@ -11,11 +11,9 @@ import av
 from av.codec.codec import Capabilities
 from av.container import InputContainer
 from av.packet import Packet
-from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from vsr_cli.errors import InputError
-from vsr_cli.media.containers import open_container
+from vsr_cli.media.containers import main_video, open_container
 from vsr_cli.media.faults.damage import Damage
 from vsr_cli.media.faults.ledger import PictureLedger
 from vsr_cli.media.faults.replay import replay_end
@@ -28,21 +26,6 @@ _BROADCAST = frozenset({"mpegts", "mpeg"})  # may begin in the middle of a group
 _INDEXED = frozenset({"mov,mp4,m4a,3gp,3g2,mj2"})  # say beforehand which packets they have
 _SEEK_MARGIN_S = 2  # a broadcast file has no index: seeking in it may end behind its goal
 _MAX_THREADS = 64  # more than FFmpeg starts by itself
-
-
-def main_video(container: InputContainer, path: Path) -> VideoStream:
-    """The first video stream that is not a cover picture.
-
-    Raises:
-        InputError: there is none, or it is in a format that cannot be decoded.
-    """
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            if stream.codec_context is None:
-                raise InputError(f"{path}: the video is in a format that is not supported")
-            return stream
-    kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-    raise InputError(f"{path} holds no video (only {kinds}); give a file with a video stream")
 
 
 def num_indexed(container: InputContainer, stream: VideoStream) -> int:
