@@ -1,15 +1,16 @@
-"""FSRCNN: the 2D stage of the main model."""
+"""FSRCNN: the 2D stage of the main model, and its small form."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
 from vsr_cli.imaging.resample import enlarge
+from vsr_cli.models.layers import PRELU, centred, conv, deconv
 from vsr_cli.models.spec import ModelSpec
 
-FEATURES, SHRUNK, MAPPINGS = 56, 12, 4
-CENTRE = 0.5  # subtracted in the residual form, so that zero padding is mid-grey
-UPSAMPLE_STD = 1e-3  # start of the last layer, as in the paper
+SIZES = 56, 12, 4  # feature channels, shrunk channels, mapping layers
+SMALL_SIZES = 32, 5, 1
+PAPER = "Dong 2016, arXiv:1608.00367"
 
 SPEC = ModelSpec(
     name="fsrcnn",
@@ -17,9 +18,19 @@ SPEC = ModelSpec(
     color="luma",
     scales=(2, 3, 4),
     window=1,
-    radius=2 + MAPPINGS + 2,  # conv5, four conv3, and 9 taps that lie the stride apart
-    paper="Dong 2016, arXiv:1608.00367",
+    radius=2 + SIZES[2] + 2,  # conv5, four conv3, and 9 taps that lie the stride apart
+    paper=PAPER,
     build=lambda scale, residual: FSRCNN(scale, residual),
+)
+SPEC_SMALL = ModelSpec(
+    name="fsrcnn-s",
+    kind="frame",
+    color="luma",
+    scales=(2, 3, 4),
+    window=1,
+    radius=2 + SMALL_SIZES[2] + 2,
+    paper=PAPER,
+    build=lambda scale, residual: FSRCNN(scale, residual, sizes=SMALL_SIZES),
 )
 
 
@@ -28,7 +39,8 @@ class FSRCNN(nn.Module):
 
     Five parts: feature conv5(56), shrink conv1(12), mapping 4 x conv3(12), expand conv1(56),
     upsample deconv9(1) of stride s; PReLU with one slope per channel after all but the last.
-    12,637 parameters for one luma channel, PReLU slopes apart.
+    12,637 parameters for one luma channel, PReLU slopes apart. ``SMALL_SIZES`` are those of
+    FSRCNN-s, which has 4,012.
 
     Difference from the paper: with ``residual`` the network predicts the difference to the bicubic
     enlargement (which trains faster and is safe in low precision); without it, the paper's form.
@@ -40,39 +52,28 @@ class FSRCNN(nn.Module):
         we keep FSRCNN's own PReLU and (56, 12, 4).
     """
 
-    def __init__(self, scale: int, residual: bool = True) -> None:
+    def __init__(
+        self, scale: int, residual: bool = True, *, sizes: tuple[int, int, int] = SIZES
+    ) -> None:
         super().__init__()
         self.scale = scale
         self.residual = residual
-        self.feature = _conv(1, FEATURES, 5)
-        self.feature_slope = nn.PReLU(FEATURES)
-        self.shrink = _conv(FEATURES, SHRUNK, 1)
-        self.shrink_slope = nn.PReLU(SHRUNK)
-        self.map = nn.ModuleList(_conv(SHRUNK, SHRUNK, 3) for _ in range(MAPPINGS))
-        self.map_slope = nn.ModuleList(nn.PReLU(SHRUNK) for _ in range(MAPPINGS))
-        self.expand = _conv(SHRUNK, FEATURES, 1)
-        self.expand_slope = nn.PReLU(FEATURES)
-        self.upsample = nn.ConvTranspose2d(
-            FEATURES, 1, 9, stride=scale, padding=4, output_padding=scale - 1
-        )
-        nn.init.normal_(self.upsample.weight, std=UPSAMPLE_STD)
-        if self.upsample.bias is not None:
-            nn.init.zeros_(self.upsample.bias)
+        features, shrunk, mappings = sizes
+        self.feature = conv(1, features, 5, slope=PRELU)
+        self.feature_slope = nn.PReLU(features)
+        self.shrink = conv(features, shrunk, 1, slope=PRELU)
+        self.shrink_slope = nn.PReLU(shrunk)
+        self.map = nn.ModuleList(conv(shrunk, shrunk, 3, slope=PRELU) for _ in range(mappings))
+        self.map_slope = nn.ModuleList(nn.PReLU(shrunk) for _ in range(mappings))
+        self.expand = conv(shrunk, features, 1, slope=PRELU)
+        self.expand_slope = nn.PReLU(features)
+        self.upsample = deconv(features, 1, 9, stride=scale)
 
     def forward(self, frames: Tensor) -> Tensor:
-        x = frames - CENTRE if self.residual else frames
-        x = self.feature_slope(self.feature(x))  # (B, 56, H, W)
+        x = self.feature_slope(self.feature(centred(frames, self.residual)))  # (B, 56, H, W)
         x = self.shrink_slope(self.shrink(x))  # (B, 12, H, W)
-        for conv, slope in zip(self.map, self.map_slope, strict=True):
-            x = slope(conv(x))
+        for layer, slope in zip(self.map, self.map_slope, strict=True):
+            x = slope(layer(x))
         x = self.expand_slope(self.expand(x))  # (B, 56, H, W)
         x = self.upsample(x)  # (B, 1, s*H, s*W)
         return enlarge(frames, self.scale) + x if self.residual else x
-
-
-def _conv(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
-    conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
-    nn.init.kaiming_normal_(conv.weight, a=0.25)
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
-    return conv

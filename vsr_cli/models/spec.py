@@ -22,7 +22,9 @@ class ModelSpec:
     color: Literal["luma", "rgb"]
     scales: tuple[int, ...]  # a clip model that keeps the size has (1,)
     window: int  # frames that go in for one that comes out
-    radius: int  # pixels of the input on each side that an output pixel depends on
+    # pixels of the input on each side that an output pixel depends on, at the smallest scale (where
+    # they are most: what a network does to enlarged pixels reaches less far at the larger ones)
+    radius: int
     paper: str
     build: Callable[[int, bool], nn.Module]  # (scale, residual)
     has_weights: bool = True

@@ -14,7 +14,8 @@ from vsr_cli.pipeline.stages import CPU_WINDOW_TILE
 from vsr_cli.pipeline.tiling import TiledModel
 from vsr_cli.training.pairs import CONTEXT, ClipPair, PatchSampler, to_unit
 
-MIRRORED = 16  # pixels beyond the border that validation shows a network; above every radius
+# Pixels beyond the border that validation shows a network: above the radius of those with a recipe.
+MIRRORED = 16
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
