@@ -1,6 +1,7 @@
 """Frames in, frames out: one file per paper, and the table of their names.
 
-``MODELS`` maps a name on the command line to the module that holds the network and its ``SPEC``.
+``MODELS`` maps a name on the command line to the module that holds the network and its ``SPEC``; a
+paper's further forms name their own after a colon.
 Names joined by a plus are stages in the order in which frames pass; ``ALIASES`` are short for such
 chains.
 """
@@ -18,7 +19,19 @@ if TYPE_CHECKING:
 MODELS: Mapping[str, str] = MappingProxyType(
     {
         "bicubic": "vsr_cli.models.bicubic",
+        "srcnn": "vsr_cli.models.srcnn",
+        "srcnn-915": "vsr_cli.models.srcnn:SPEC_915",
         "fsrcnn": "vsr_cli.models.fsrcnn",
+        "fsrcnn-s": "vsr_cli.models.fsrcnn:SPEC_SMALL",
+        "espcn": "vsr_cli.models.espcn",
+        "vdsr": "vsr_cli.models.vdsr",
+        "drcn": "vsr_cli.models.drcn",
+        "msrn": "vsr_cli.models.msrn",
+        "mcmsrn": "vsr_cli.models.scmsrn:SPEC_MULTICORE",
+        "scmsrn": "vsr_cli.models.scmsrn",
+        "srresnet": "vsr_cli.models.srresnet",
+        "srgan": "vsr_cli.models.srresnet:SPEC_GAN",
+        "emtcm": "vsr_cli.models.emtcm",
         "srnet3d": "vsr_cli.models.srnet3d",
     }
 )
@@ -29,7 +42,8 @@ def get_spec(name: str) -> ModelSpec:
     """The ``SPEC`` of one network; a ``ValueError`` names the known ones."""
     if name not in MODELS:
         raise ValueError(f"unknown model {name!r}: known are {', '.join([*MODELS, *ALIASES])}")
-    spec: ModelSpec = import_module(MODELS[name]).SPEC
+    module, _, form = MODELS[name].partition(":")
+    spec: ModelSpec = getattr(import_module(module), form or "SPEC")
     return spec
 
 
