@@ -95,6 +95,8 @@ class ResidualBlock(nn.Module):
         self.first_slope = nn.PReLU(features)
         self.second = conv(features, features, 3, slope=LINEAR)
         self.second_norm = nn.BatchNorm2d(features)
+        # Sixteen blocks add up: together they start with about the variance of what they add to.
+        nn.init.constant_(self.second_norm.weight, BLOCKS**-0.5)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.first_slope(self.first_norm(self.first(x)))
