@@ -22,7 +22,9 @@ from vsr_cli.models.vdsr import VDSR
 Array = NDArray[np.float64]
 ROUNDING = 1e-10  # float64, sums in another order
 STARTS_NEAR = 0.15  # of what an untrained residual form adds to the bicubic enlargement
-RESIDUAL_NAMES = [name for name in MODELS if get_spec(name).scales == (2, 3, 4)]
+RESIDUAL_NAMES = [
+    name for name in MODELS if get_spec(name).has_weights and get_spec(name).kind == "frame"
+]
 
 
 @pytest.fixture(autouse=True)
