@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 MODELS: Mapping[str, str] = MappingProxyType(
     {
+        "nearest": "vsr_cli.models.nearest",
+        "bilinear": "vsr_cli.models.bilinear",
         "bicubic": "vsr_cli.models.bicubic",
+        "lanczos": "vsr_cli.models.lanczos",
         "fsrcnn": "vsr_cli.models.fsrcnn",
         "srnet3d": "vsr_cli.models.srnet3d",
     }
