@@ -21,6 +21,7 @@ MODELS: Mapping[str, str] = MappingProxyType(
         "bilinear": "vsr_cli.models.bilinear",
         "bicubic": "vsr_cli.models.bicubic",
         "lanczos": "vsr_cli.models.lanczos",
+        "ibp": "vsr_cli.models.ibp",
         "fsrcnn": "vsr_cli.models.fsrcnn",
         "srnet3d": "vsr_cli.models.srnet3d",
     }
