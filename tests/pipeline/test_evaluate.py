@@ -62,8 +62,7 @@ def _write(path: Path, frames: list[Codes], pix_fmt: str = "gray") -> Path:
 
 def _by_hand(hr: Codes, *, top: int = 255, scale: int = 2) -> Codes:
     """Degrade and enlarge one frame without any of the pipeline: code values as float64."""
-    low = degrade_bicubic(torch.from_numpy(hr.astype(np.float32) / top), scale, bits=None)
-    low = (low * top).round() / top
+    low = degrade_bicubic(torch.from_numpy(hr / top), scale, bits=top.bit_length()).float()
     return (enlarge(low[None, None], scale)[0, 0] * top).round().clamp(0, top).double().numpy()
 
 
