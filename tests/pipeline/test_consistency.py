@@ -46,8 +46,10 @@ def error(low: np.ndarray, high: np.ndarray, siting: Siting, factors: tuple[floa
     return float((back - torch.from_numpy(low)).abs().max())
 
 
-@pytest.mark.parametrize("chroma", ["bicubic", "model"])
-@pytest.mark.parametrize("settings", [{"scale": 2}, {"height": 72}, {"scale": 2, "tile": 16}])
+@pytest.mark.parametrize(
+    ("settings", "chroma"),
+    [({"scale": 2, "tile": 16}, "bicubic"), ({"scale": 2}, "model"), ({"height": 72}, "model")],
+)
 def test_frames_of_two_networks_degrade_to_the_input(
     make_clip: Callable[..., Path],
     random_weights: Weights,
