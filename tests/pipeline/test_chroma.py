@@ -71,13 +71,14 @@ def edge_column(plane: np.ndarray, place: float, step: float) -> float:
     return step * (before - 0.5) + place + 0.5
 
 
+@pytest.mark.parametrize("model", ["bilinear", "bicubic", "lanczos"])
 @pytest.mark.parametrize("location", PLACES)
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_saturated_edge_stays_with_luma(
-    tmp_path: Path, location: ChromaLocation, scale: int
+    tmp_path: Path, location: ChromaLocation, scale: int, model: str
 ) -> None:
     write_red(tmp_path / "in.mkv", location)
-    spec = UpscaleSpec(model="bicubic", scale=scale, device="cpu")
+    spec = UpscaleSpec(model=model, scale=scale, device="cpu")
     upscale_video(tmp_path / "in.mkv", tmp_path / "out.mkv", spec, LOSSLESS)
     with open_reader(tmp_path / "out.mkv") as reader:
         assert reader.info.color.chroma_location == location

@@ -22,6 +22,11 @@ from vsr_cli.specs import EncodingSpec, UpscaleSpec
 
 INFO = ClipInfo(720, 576, require_planar("yuv420p"), Fraction(1, 25))
 BORDER = 8  # pixels where Pillow treats the border otherwise
+PILLOW_KERNELS = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
 PILLOW = 1  # code by which Pillow's 8-bit rounding may differ
 
 
@@ -75,20 +80,28 @@ def test_smaller_than_the_clip_is_refused() -> None:
 def test_network_takes_the_scale_that_its_weights_reach(random_weights: tuple[Path, Path]) -> None:
     assert available_scales("2d3d", weights=random_weights) == (2,)
     assert available_scales("bicubic") == (1,)
+    assert available_scales("ibp") == (2, 3, 4)
     spec = UpscaleSpec(model="2d3d", weights=random_weights, height=576 * 3)
     assert choose_size(spec, INFO).scale == 2  # the largest there is; bicubic does the rest
     with pytest.raises(WeightsError, match="no scale of fsrcnn has weights"):
         available_scales("fsrcnn", domain="nowhere")
 
 
+@pytest.mark.parametrize("model", PILLOW_KERNELS)
 @pytest.mark.parametrize(("width", "height"), [(96, 72), (100, 72), (150, 130)])
 @pytest.mark.parametrize("scale", [None, 3])
 def test_luma_equals_that_of_pillow(
-    make_clip: Callable[..., Path], tmp_path: Path, width: int, height: int, scale: int | None
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    model: str,
+    width: int,
+    height: int,
+    scale: int | None,
 ) -> None:
-    """Also where x3 is shrunk again: antialiased bicubic, after bicubic."""
+    """Also where x3 is shrunk again, antialiased: by the model's own kernel both times."""
     source = make_clip("in.mkv", codec="ffv1", size=(64, 48))
-    spec = bicubic(width=width, height=height, scale=scale)
+    spec = replace(bicubic(width=width, height=height, scale=scale), model=model)
+    kernel = PILLOW_KERNELS[model]
     upscale_video(source, tmp_path / "out.mkv", spec, EncodingSpec(codec="ffv1"))
     with open_reader(source) as reader:
         low = next(iter(reader)).planes[0].numpy().astype(np.float32)
@@ -97,9 +110,9 @@ def test_luma_equals_that_of_pillow(
         found = next(iter(reader)).planes[0].numpy()
     picture = Image.fromarray(low, mode="F")
     if scale:
-        larger = picture.resize((64 * scale, 48 * scale), Image.Resampling.BICUBIC)
+        larger = picture.resize((64 * scale, 48 * scale), kernel)
         picture = Image.fromarray(np.asarray(larger).clip(0, 255), mode="F")
-    picture = picture.resize((width, height), Image.Resampling.BICUBIC)
+    picture = picture.resize((width, height), kernel)
     expected = np.asarray(picture).clip(0, 255).round()
     difference = np.abs(found - expected)[BORDER:-BORDER, BORDER:-BORDER]
     assert difference.max() <= PILLOW

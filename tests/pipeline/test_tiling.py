@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from vsr_cli.errors import DeviceError
-from vsr_cli.imaging.resample import RADIUS, enlarge
+from vsr_cli.imaging.resample import enlarge
 from vsr_cli.pipeline.tiling import TiledModel
 
 FLOAT32 = 1e-5  # sums in another order
+RADIUS = 2  # of bicubic interpolation
 
 
 class SmallMemory:
@@ -34,7 +35,7 @@ def test_out_of_memory_halves_the_tile_and_says_so(
 ) -> None:
     model = SmallMemory(70 * 70, error)
     frames = torch.rand(1, 1, 150, 200)
-    tiled = TiledModel(model, scale=2, radius=RADIUS)
+    tiled = TiledModel(model, scale=2, radius=RADIUS, pads_itself=True)
     assert torch.allclose(tiled(frames), enlarge(frames, 2), atol=FLOAT32)
     assert tiled.tile == 50
     assert "going on with --tile 50" in caplog.text
@@ -53,13 +54,13 @@ def test_failing_allocation_of_this_machine_is_recognised() -> None:
             torch.empty(1 << 55)  # more than any address space
         return enlarge(frames, 2)
 
-    tiled = TiledModel(greedy, scale=2, radius=RADIUS)
+    tiled = TiledModel(greedy, scale=2, radius=RADIUS, pads_itself=True)
     assert tiled(torch.rand(1, 1, 80, 80)).shape == (1, 1, 160, 160)
     assert tiled.tile == 40
 
 
 def test_no_memory_at_all_is_one_clear_error() -> None:
-    tiled = TiledModel(SmallMemory(10), scale=2, radius=RADIUS)
+    tiled = TiledModel(SmallMemory(10), scale=2, radius=RADIUS, pads_itself=True)
     with pytest.raises(DeviceError, match="out of memory on cpu even with tiles of"):
         tiled(torch.rand(1, 1, 100, 100))
 

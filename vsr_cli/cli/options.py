@@ -76,7 +76,7 @@ class RateType(click.ParamType):  # type: ignore[type-arg]  # generic from click
 
 
 def model_options(spec: type[UpscaleSpec | EvaluateSpec]) -> Callable[[Command], Command]:
-    """--model and how it runs, from --scale to --scene-threshold; the defaults are the spec's."""
+    """--model and how it runs, from --scale to --consistency; the defaults are the spec's."""
     defaults = {field.name: field.default for field in fields(spec)}
 
     def option(name: str, text: str, **settings: Any) -> Callable[[Command], Command]:
@@ -104,6 +104,9 @@ def model_options(spec: type[UpscaleSpec | EvaluateSpec]) -> Callable[[Command],
         option("batch-size", "Frames at once.  [default: by frame size]", type=int),
         option("tile", "Pixels of a tile; 0: whole frames.  [default: by device]", type=int),
         option("scene-threshold", "Per cent of dissimilarity that is a cut; 0: off."),
+        option(
+            "consistency", "Rounds of back-projection at the end, so that the input comes back."
+        ),
     )
 
     def add_all(command: Command) -> Command:

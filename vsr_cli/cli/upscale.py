@@ -53,7 +53,7 @@ ENCODING = tuple(field.name for field in fields(EncodingSpec))
     type=click.Choice(get_args(Chroma)),
     default=UpscaleSpec().chroma,
     show_default=True,
-    help="How the colour planes are enlarged.",
+    help="How the colour planes are enlarged; an interpolation is its own.",
 )
 @click.option("--start", "start_s", type=float, help="First second to upscale.")
 @click.option("--end", "end_s", type=float, help="Second to stop at.")

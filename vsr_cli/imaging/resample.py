@@ -1,15 +1,13 @@
-"""Bicubic resampling in the form of MATLAB's ``imresize``.
+"""Resampling in the form of MATLAB's ``imresize``.
 
-The kernel is Keys' cubic convolution with a = -0.5, pixel centres are aligned, borders are
-mirrored (the edge pixel repeated), and a kernel that shrinks is stretched by the factor, which is
-``imresize``'s antialiasing. ``torch.nn.functional.interpolate`` differs from it: a = -0.75 without
-antialias, and renormalised instead of mirrored borders with it. MATLAB's own 8-bit results differ
-from ours by 0.10 to 0.17 code values in the mean (Set5 shrunk by 2, 3 and 4), since it rounds
-between the two axes too; single pixels differ by up to 7.
+Pixel centres are aligned, beyond a border the edge pixel goes on, and a kernel that shrinks is
+stretched by the factor, which is ``imresize``'s antialiasing. That is the ``imresize`` with which
+the low-resolution images of the literature were made: rounded as ``imaging.degradation`` does,
+those of Set5 and Set14 come out equal to the last code (newer releases of MATLAB mirror the border
+instead). ``torch.nn.functional.interpolate`` differs: a = -0.75 in the bicubic kernel without
+antialias, and renormalised borders with it.
 
-References:
-    Keys, "Cubic convolution interpolation for digital image processing", IEEE Trans. ASSP 29
-    (1981), doi:10.1109/TASSP.1981.1163711.
+The kernel is bicubic (Keys, a = -0.5) where no other is named; see ``imaging.kernels``.
 """
 
 from __future__ import annotations
@@ -20,10 +18,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from vsr_cli.imaging.borders import replicate_pad
+from vsr_cli.imaging.kernels import KERNELS, KernelName
 from vsr_cli.imaging.siting import CENTERED, Siting
-
-SUPPORT = 2  # Keys' kernel is zero beyond two pixels
-RADIUS = 2  # pixels of the input on each side that an enlarged pixel depends on
 
 
 def resize(
@@ -34,6 +31,7 @@ def resize(
     antialias: bool = True,
     siting: Siting = CENTERED,
     factors: tuple[float, float] | None = None,
+    kernel: KernelName = "bicubic",
 ) -> Tensor:
     """Resample to any size.
 
@@ -44,16 +42,26 @@ def resize(
         antialias: stretch the kernel where the image shrinks, as ``imresize`` does.
         siting: the place of the samples, which stays.
         factors: the enlargement down and across, where it is not exactly that of the size.
+        kernel: how samples are weighed; ``nearest`` is never antialiased.
 
     Returns:
         (..., height, width), same dtype and device; may exceed the input's range (bicubic
         overshoots), so clamp before rounding to code values.
+
+    Raises:
+        ValueError: the size is not at least 1x1.
     """
     if min(height, width) < 1:
         raise ValueError(f"size must be at least 1x1, got {width}x{height}")
     down, across = factors or (height / image.shape[-2], width / image.shape[-1])
-    image = _resize_axis(image, height, antialias, dim=-2, factor=down, place=siting.down)
-    return _resize_axis(image, width, antialias, dim=-1, factor=across, place=siting.across)
+    for dim, length, factor, place in (
+        (-2, height, down, siting.down),
+        (-1, width, across, siting.across),
+    ):
+        image = _resize_axis(
+            image, length, antialias, dim=dim, factor=factor, place=place, kernel=kernel
+        )
+    return image
 
 
 def shrink(image: Tensor, scale: int) -> Tensor:
@@ -61,13 +69,27 @@ def shrink(image: Tensor, scale: int) -> Tensor:
 
     The factor is exactly ``1 / scale`` also where it does not divide the size.
     """
-    height, width = image.shape[-2:]
-    image = _resize_axis(image, -(-height // scale), True, dim=-2, factor=1 / scale)
-    return _resize_axis(image, -(-width // scale), True, dim=-1, factor=1 / scale)
+    return shrink_axis(shrink_axis(image, scale, dim=-2), scale, dim=-1)
 
 
-def enlarge(image: Tensor, scale: int, siting: Siting = CENTERED) -> Tensor:
-    """Bicubic enlargement by a whole number: (B, C, H, W) to (B, C, s*H, s*W).
+def shrink_axis(image: Tensor, scale: int, *, dim: int) -> Tensor:
+    """``shrink`` along one axis: every output is the same mixture of its surroundings."""
+    if scale == 1:
+        return image
+    source = image.shape[dim]
+    length, margin = -(-source // scale), 3 * scale
+    index = torch.arange(-margin, source + margin, device=image.device).clamp_(0, source - 1)
+    padded = image.index_select(dim, index)
+    taps = _shrink_taps(scale)
+    shape = list(image.shape)
+    shape[dim] = length
+    return _mix(padded, taps, padded.new_empty(shape), dim=dim, step=scale)
+
+
+def enlarge(
+    image: Tensor, scale: int, siting: Siting = CENTERED, *, kernel: KernelName = "bicubic"
+) -> Tensor:
+    """Enlargement by a whole number: (B, C, H, W) to (B, C, s*H, s*W).
 
     The same values as ``resize`` to rounding: each of ``scale`` interleaved grids is a fixed
     mixture of shifted copies of the image. 720x1280 by 2 takes 4.0 ms this way, 78 ms as two
@@ -76,14 +98,14 @@ def enlarge(image: Tensor, scale: int, siting: Siting = CENTERED) -> Tensor:
     if scale == 1:
         return image
     batch, channels, height, width = image.shape
-    padded = mirror_pad(image.reshape(batch * channels, height, width), RADIUS)
-    columns = padded.new_empty((*padded.shape[:2], width, scale))  # (B*C, H+4, W, s)
-    for phase, taps in enumerate(_phase_taps(scale, siting.across)):
+    padded = replicate_pad(image.reshape(batch * channels, height, width), KERNELS[kernel].reach)
+    columns = padded.new_empty((*padded.shape[:2], width, scale))  # (B*C, H+2r, W, s)
+    for phase, taps in enumerate(_phase_taps(scale, siting.across, kernel)):
         mixed = padded.new_empty(columns.shape[:3])
         columns[..., phase] = _mix(padded, taps, mixed, dim=-1)
-    wide = columns.flatten(-2)  # (B*C, H+4, s*W)
+    wide = columns.flatten(-2)  # (B*C, H+2r, s*W)
     rows = wide.new_empty((batch * channels, height, scale, width * scale))
-    for phase, taps in enumerate(_phase_taps(scale, siting.down)):
+    for phase, taps in enumerate(_phase_taps(scale, siting.down, kernel)):
         _mix(wide, taps, rows[:, :, phase], dim=-2)
     return rows.view(batch, channels, height * scale, width * scale)
 
@@ -124,25 +146,6 @@ def resample_chroma(
     return chroma
 
 
-def mirror_pad(image: Tensor, margin: int) -> Tensor:
-    """Pad both spatial axes by reflection with the edge pixel repeated (MATLAB's ``symmetric``)."""
-    height, width = image.shape[-2:]
-    size = height + 2 * margin, width + 2 * margin
-    padded = image.new_empty((*image.shape[:-2], *size))
-    padded[..., margin : margin + height, margin : margin + width] = image
-    rows = padded[..., margin : margin + height, :]
-    _fill_border(rows, margin, width, dim=-1)
-    _fill_border(padded, margin, height, dim=-2)
-    return padded
-
-
-def _fill_border(padded: Tensor, margin: int, length: int, *, dim: int) -> None:
-    """Write both margins of an axis whose inside is there."""
-    index = _mirror(torch.arange(-margin, length + margin), length).tolist()
-    for place in (*range(margin), *range(margin + length, length + 2 * margin)):
-        padded.select(dim, place).copy_(padded.select(dim, margin + index[place]))
-
-
 def _resize_axis(
     image: Tensor,
     length: int,
@@ -152,6 +155,7 @@ def _resize_axis(
     factor: float,
     place: float = 0.5,
     shift: float = 0.0,
+    kernel: KernelName = "bicubic",
 ) -> Tensor:
     """Resample one axis to ``length`` samples; ``factor`` is the enlargement (below 1: shrink).
 
@@ -161,7 +165,7 @@ def _resize_axis(
     source = image.shape[dim]
     if length == source and factor == 1 and not shift:
         return image
-    index, weight = _taps(source, length, factor, antialias, place, shift)
+    index, weight = _taps(source, length, factor, antialias, place, shift, kernel)
     image = image.movedim(dim, -1)
     gathered = image.index_select(-1, index.flatten().to(image.device))
     gathered = gathered.unflatten(-1, index.shape)  # (..., length, taps)
@@ -171,49 +175,61 @@ def _resize_axis(
 
 @lru_cache(maxsize=64)
 def _taps(
-    source: int, length: int, factor: float, antialias: bool, place: float, shift: float
+    source: int,
+    length: int,
+    factor: float,
+    antialias: bool,
+    place: float,
+    shift: float,
+    kernel: KernelName,
 ) -> tuple[Tensor, Tensor]:
     """Indices and float64 weights of the input samples behind each output sample, (length, K)."""
-    stretch = 1 / factor if antialias and factor < 1 else 1.0
+    form = KERNELS[kernel]
+    stretch = 1 / factor if antialias and form.antialias and factor < 1 else 1.0
     centre = (torch.arange(length, dtype=torch.float64) + place) / factor - place + shift
-    num_taps = math.ceil(2 * SUPPORT * stretch) + 2
-    first = torch.floor(centre - SUPPORT * stretch).long()
+    num_taps = math.ceil(2 * form.support * stretch) + 2
+    first = torch.floor(centre - form.support * stretch).long()
     index = first[:, None] + torch.arange(num_taps)
-    weight = _keys((centre[:, None] - index) / stretch)
+    weight = form.weigh((centre[:, None] - index) / stretch)
     weight = weight / weight.sum(1, keepdim=True)
-    return _mirror(index, source), weight
+    return index.clamp(0, source - 1), weight
 
 
-def _mix(image: Tensor, taps: tuple[float, ...], mixed: Tensor, *, dim: int) -> Tensor:
-    """Fill ``mixed`` with the weighted sum of as many samples from each of the first offsets."""
-    first, *others = (number for number, weight in enumerate(taps) if weight)
+def _mix(
+    image: Tensor, taps: tuple[float, ...], mixed: Tensor, *, dim: int, step: int = 1
+) -> Tensor:
+    """Fill ``mixed`` with the weighted sum of the samples at each offset, ``step`` apart."""
     length = mixed.shape[dim]
+
+    def samples(offset: int) -> Tensor:
+        if step == 1:
+            return image.narrow(dim, offset, length)
+        part = slice(offset, offset + step * (length - 1) + 1, step)
+        return image[..., part, :] if dim == -2 else image[..., part]
+
+    first, *others = (number for number, weight in enumerate(taps) if weight)
     if torch.is_grad_enabled() and image.requires_grad:  # which out= does not know
-        mixed.copy_(image.narrow(dim, first, length) * taps[first])
+        mixed.copy_(samples(first) * taps[first])
     else:
-        torch.mul(image.narrow(dim, first, length), taps[first], out=mixed)
+        torch.mul(samples(first), taps[first], out=mixed)
     for offset in others:
-        mixed.add_(image.narrow(dim, offset, length), alpha=taps[offset])
+        mixed.add_(samples(offset), alpha=taps[offset])
     return mixed
 
 
-@lru_cache(maxsize=16)
-def _phase_taps(scale: int, place: float) -> tuple[tuple[float, ...], ...]:
-    """Weights of the inputs n-2 ... n+2 behind the outputs s*n ... s*n + s-1: s of five."""
+@lru_cache(maxsize=64)
+def _phase_taps(scale: int, place: float, kernel: KernelName) -> tuple[tuple[float, ...], ...]:
+    """Weights of the inputs n-r ... n+r behind the outputs s*n ... s*n + s-1: s of 2r + 1."""
+    form = KERNELS[kernel]
     offset = (torch.arange(scale, dtype=torch.float64) + place) / scale - place
-    taps = _keys(offset[:, None] - torch.arange(-RADIUS, RADIUS + 1))
+    taps = form.weigh(offset[:, None] - torch.arange(-form.reach, form.reach + 1))
+    taps = taps / taps.sum(1, keepdim=True)
     return tuple(tuple(phase) for phase in taps.tolist())
 
 
-def _keys(x: Tensor) -> Tensor:
-    """Keys' cubic convolution kernel, a = -0.5."""
-    x = x.abs()
-    near = 1.5 * x**3 - 2.5 * x**2 + 1
-    far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
-    return torch.where(x <= 1, near, torch.where(x < SUPPORT, far, torch.zeros_like(x)))
-
-
-def _mirror(index: Tensor, length: int) -> Tensor:
-    """Fold indices beyond the ends back by reflection with the edge repeated."""
-    folded = index.remainder(2 * length)
-    return torch.where(folded < length, folded, 2 * length - 1 - folded)
+@lru_cache(maxsize=16)
+def _shrink_taps(scale: int) -> tuple[float, ...]:
+    """Weights of the inputs s*n - 3s ... s*n + 3s behind the output n."""
+    index = torch.arange(-3 * scale, 3 * scale + 1, dtype=torch.float64)
+    taps = KERNELS["bicubic"].weigh(((scale - 1) / 2 - index) / scale)
+    return tuple((taps / taps.sum()).tolist())

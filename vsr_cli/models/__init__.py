@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 MODELS: Mapping[str, str] = MappingProxyType(
     {
+        "nearest": "vsr_cli.models.nearest",
+        "bilinear": "vsr_cli.models.bilinear",
         "bicubic": "vsr_cli.models.bicubic",
+        "lanczos": "vsr_cli.models.lanczos",
+        "ibp": "vsr_cli.models.ibp",
         "srcnn": "vsr_cli.models.srcnn",
         "srcnn-915": "vsr_cli.models.srcnn:SPEC_915",
         "fsrcnn": "vsr_cli.models.fsrcnn",

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from vsr_cli.imaging.resample import RADIUS, enlarge
+from vsr_cli.imaging.kernels import KERNELS
+from vsr_cli.imaging.resample import enlarge
 from vsr_cli.models.spec import ModelSpec
 
 SPEC = ModelSpec(
     name="bicubic",
     kind="frame",
     color="luma",
-    scales=(1, 2, 3, 4),
+    scales=tuple(range(1, 17)),
     window=1,
-    radius=RADIUS,
+    radius=KERNELS["bicubic"].reach,
     paper="Keys 1981",
     build=lambda scale, residual: Bicubic(scale),
     has_weights=False,

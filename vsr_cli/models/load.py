@@ -85,7 +85,7 @@ def load_chain(
 def available_scales(
     model: str, *, domain: str | None = None, weights: tuple[Path, ...] = ()
 ) -> tuple[int, ...]:
-    """The scales for which ``load_chain`` finds weights; 1 for a chain that needs none.
+    """The scales for which ``load_chain`` finds weights; for one that needs none 1, if it can.
 
     Raises:
         ValueError: unknown name.
@@ -94,7 +94,8 @@ def available_scales(
     specs = [get_spec(name) for name in parse_chain(model)]
     own = [read_weights(path)[1] for path in weights]
     if not any(spec.has_weights for spec in specs):
-        return (1,)
+        common = set.intersection(*({*spec.scales} for spec in specs if spec.scales != (1,)))
+        return (1,) if 1 in common else tuple(sorted(common))
     needed = {s.name for s in specs if s.has_weights} - {record.arch for record in own}
     scales = {scale for spec in specs for scale in spec.scales if spec.scales != (1,)}
     for name in needed:

@@ -33,3 +33,5 @@ class ModelSpec:
     def __post_init__(self) -> None:
         if self.window % 2 == 0:
             raise ValueError(f"window must be odd, to have a middle frame, got {self.window}")
+        if self.kind == "clip" and self.color == "rgb":
+            raise ValueError(f"a clip model sees luma, but {self.name} is for RGB")

@@ -1,6 +1,7 @@
 """Truth in, scores out: degrade it, upscale it as ``vsr upscale`` does, and compare.
 
-One thing differs: of RGB the luma goes in, where ``vsr upscale`` takes G, B and R.
+One thing differs: luma goes in, where ``vsr upscale`` takes G, B and R of RGB. A network that sees
+RGB gets all three of RGB, but the luma of YUV as gray.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,10 +18,13 @@ from torch import Tensor
 
 from vsr_cli import __version__
 from vsr_cli.frames import Frame, PixelFamily, PixelFormat
+from vsr_cli.imaging.ranges import is_full_range
 from vsr_cli.metrics import ClipAccumulator, ClipScores, MeanScores, mean_over_clips, scores_to_json
 from vsr_cli.models.load import LoadedChain, load_chain
+from vsr_cli.pipeline.consistency import Consistency
 from vsr_cli.pipeline.device import choose_device, choose_precision, precision_name
 from vsr_cli.pipeline.report import RunStart, chain_name
+from vsr_cli.pipeline.rgb import sees_rgb
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.shots import mark_shots
 from vsr_cli.pipeline.stages import run_stage, to_codes
@@ -31,9 +35,10 @@ from vsr_cli.pipeline.truth import (
     counterparts,
     estimate_frames,
     find_clips,
-    luma,
+    luma_plane,
     match_clips,
     open_clip,
+    rgb_planes,
     scored_luma,
     white_code,
 )
@@ -188,27 +193,33 @@ class _Run:
         if self.chain is None:
             return (scored_luma(frame, pixel_format, white) for frame in frames)
         shots = mark_shots(frames, pixel_format, self.spec.scene_threshold)
-        low = (
-            replace(frame, planes=(luma(frame, pixel_format, white).float().to(self.device),))
-            for frame in shots
-        )
-        return self._upscaled(low, truth.info.pixel_format.bits)
+        is_rgb = pixel_format.family == "gbr" and sees_rgb(self.chain)
+        family: PixelFamily = "gbr" if is_rgb else "gray"
+        result = PixelFormat(family, family, truth.info.pixel_format.bits)
+        planes = rgb_planes if is_rgb else luma_plane
+        low = (planes(frame, pixel_format, white, self.device) for frame in shots)
+        return self._upscaled(low, result, is_full=is_full_range(truth.info))
 
-    def _upscaled(self, upscaled: Iterator[Frame], bits: int) -> Iterator[Tensor]:
-        """What a file would hold that ``vsr upscale`` writes with so many bits."""
+    def _upscaled(
+        self, upscaled: Iterator[Frame], result: PixelFormat, *, is_full: bool
+    ) -> Iterator[Tensor]:
+        """The luma of a file that ``vsr upscale`` would write in that format."""
         spec = self.spec
-        result = PixelFormat("gray" if bits == 8 else f"gray{bits}le", "gray", bits)
         settings = StageSettings(
             device=self.device,
             precision=self.precision,
             pixel_format=result,
             batch_size=spec.batch_size,
             tile=spec.tile,
+            consistency=spec.consistency,
+            is_full=is_full,
         )
+        consistency = Consistency(settings, (self.scale, self.scale))
+        upscaled = consistency.remember(upscaled)
         for stage in self.chain.stages if self.chain else ():
             upscaled = run_stage(upscaled, stage, settings)
-        for frame in to_codes(upscaled, result):
-            yield luma(frame, result)
+        for frame in to_codes(consistency.restore(upscaled), result):
+            yield scored_luma(frame, result)
 
     def protocol(self) -> dict[str, Any]:
         """How the scores came about; to be asked when all clips were read."""
@@ -234,5 +245,6 @@ class _Run:
             "tile": spec.tile,
             "batch_size": spec.batch_size,
             "scene_threshold": spec.scene_threshold,
+            "consistency": spec.consistency,
             "version": __version__,
         }

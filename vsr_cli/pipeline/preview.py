@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
@@ -165,14 +165,17 @@ class _Comparison:
     def row(self, frames: list[Frame], middle: int) -> NDArray[np.uint8]:
         """Bicubic beside the model, for one of some frames that follow each other."""
         shots = [*mark_shots(frames, self.info.pixel_format, self.scene_threshold)]
+        plain = replace(self.settings, kernel="bicubic", consistency=0)
         pair = (
-            self._shown(shots[middle : middle + 1], 0, self.bicubic),
-            self._shown(shots, middle, self.chain),
+            self._shown(shots[middle : middle + 1], 0, self.bicubic, plain),
+            self._shown(shots, middle, self.chain, self.settings),
         )
         return _stack(pair, axis=1)
 
-    def _shown(self, frames: list[Frame], middle: int, chain: LoadedChain) -> NDArray[np.uint8]:
-        finished = run_stages(frames, chain, self.settings, self.info, self.size)
+    def _shown(
+        self, frames: list[Frame], middle: int, chain: LoadedChain, settings: StageSettings
+    ) -> NDArray[np.uint8]:
+        finished = run_stages(frames, chain, settings, self.info, self.size)
         frame = next(islice(finished, middle, None))
         return shown_rgb(frame, output_info(self.info, self.size))
 

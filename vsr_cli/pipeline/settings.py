@@ -10,8 +10,11 @@ import torch
 from torch import Tensor
 
 from vsr_cli.errors import NumericalError
-from vsr_cli.frames import ClipInfo, PixelFormat
+from vsr_cli.frames import UNSPECIFIED, ClipInfo, PixelFormat
+from vsr_cli.imaging.kernels import KernelName, kernel_name
+from vsr_cli.imaging.ranges import is_full_range
 from vsr_cli.imaging.siting import CENTERED, Siting, chroma_siting
+from vsr_cli.media.pixels.tags import conversion_matrix
 from vsr_cli.pipeline.device import choose_device, choose_precision
 from vsr_cli.specs import Chroma, UpscaleSpec
 
@@ -25,6 +28,10 @@ class StageSettings:
     pixel_format: PixelFormat
     siting: Siting = CENTERED  # of the chroma planes
     chroma: Chroma = "bicubic"
+    kernel: KernelName = "bicubic"  # of what no network enlarges
+    consistency: int = 0  # rounds of back-projection at the end
+    matrix: int = UNSPECIFIED  # between YUV and RGB, for networks that see RGB
+    is_full: bool = False  # the range of the code values
     batch_size: int | None = None
     tile: int | None = None
 
@@ -43,6 +50,10 @@ class StageSettings:
             pixel_format=info.pixel_format,
             siting=chroma_siting(info.pixel_format, info.color.chroma_location),
             chroma=spec.chroma,
+            kernel=chain_kernel(spec.model),
+            consistency=spec.consistency,
+            matrix=conversion_matrix(info),
+            is_full=is_full_range(info),
             batch_size=spec.batch_size,
             tile=spec.tile,
         )
@@ -63,6 +74,12 @@ class StageSettings:
         if self.pixel_format.family == "yuv" and self.chroma == "bicubic":
             return (0,)
         return tuple(range(colors))
+
+
+def chain_kernel(model: str) -> KernelName:
+    """The kernel of the interpolation that a ``--model`` names, else bicubic."""
+    names = (kernel_name(name.strip()) for name in model.split("+"))
+    return next(filter(None, names), "bicubic")
 
 
 def batched(network: Callable[[Tensor], Tensor], planes: list[Tensor]) -> Tensor:

@@ -17,7 +17,7 @@ DEFAULT_SCALE = 2
 
 @dataclass(frozen=True, slots=True)
 class OutputSize:
-    """The networks enlarge by ``scale``; bicubic interpolation does the rest."""
+    """The networks enlarge by ``scale``; interpolation does the rest."""
 
     scale: int
     width: int
@@ -74,7 +74,8 @@ def fit_frames(
 ) -> Iterator[Frame]:
     """Bring float frames of ``scale`` times the clip's size to the output's, each plane in place.
 
-    Where that shrinks them, the kernel is antialiased.
+    The kernel is that of the model, if it is an interpolation, else bicubic; where frames shrink,
+    it is antialiased (but for ``nearest``).
     """
     enlarged = (info.height * size.scale, info.width * size.scale)
     if enlarged == (size.height, size.width):
@@ -90,7 +91,12 @@ def fit_frames(
             siting = settings.plane_siting(number)
             resized = batched(
                 lambda image, height=height, width=width, siting=siting: resize(  # type: ignore[misc]
-                    image, height=height, width=width, siting=siting, factors=factors
+                    image,
+                    height=height,
+                    width=width,
+                    siting=siting,
+                    factors=factors,
+                    kernel=settings.kernel,
                 ),
                 [plane],
             )

@@ -16,7 +16,9 @@ from torch import Tensor
 from vsr_cli.frames import ClipInfo, Frame, PixelFormat
 from vsr_cli.models.load import LoadedChain, LoadedModel
 from vsr_cli.models.rewrite import channels_last, rewrite
+from vsr_cli.pipeline.consistency import Consistency
 from vsr_cli.pipeline.refine import refine_frames
+from vsr_cli.pipeline.rgb import upscale_rgb
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.size import OutputSize, fit_frames
 from vsr_cli.pipeline.tiling import TiledModel
@@ -55,10 +57,12 @@ def run_stages(
 
     ``info`` is that of the frames that come in; what comes out are code values again.
     """
-    frames = to_planes(frames, settings)
+    consistency = Consistency(settings, (size.height / info.height, size.width / info.width))
+    frames = consistency.remember(to_planes(frames, settings))
     for model in chain.stages:
         frames = run_stage(frames, model, settings)
-    return to_codes(fit_frames(frames, info, size, settings), settings.pixel_format)
+    frames = consistency.restore(fit_frames(frames, info, size, settings))
+    return to_codes(frames, settings.pixel_format)
 
 
 def run_stage(
@@ -68,7 +72,8 @@ def run_stage(
     network = _network(model, settings)
     if model.spec.kind == "clip":
         return refine_frames(frames, network, model.spec.window, settings)
-    return upscale_frames(frames, network, model.scale, settings)
+    upscale = upscale_rgb if model.spec.color == "rgb" else upscale_frames
+    return upscale(frames, network, model.scale, settings)
 
 
 def _network(model: LoadedModel, settings: StageSettings) -> TiledModel:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vsr_cli.errors import DeviceError
-from vsr_cli.imaging.resample import mirror_pad
+from vsr_cli.imaging.borders import mirror_pad
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ class TiledModel:
     The frame is continued by its mirror image as far as the network sees, since a network that
     learned from patches does not know the zeros that it would pad a border with. Tiles overlap by
     the receptive radius, so the result equals the whole to rounding. Once halved, the tile stays
-    small.
+    small. A network that ``pads_itself`` gets the frame as it is, and tiles that end with it.
     """
 
     def __init__(
@@ -69,24 +69,41 @@ class TiledModel:
 
     def _tiled(self, frames: Tensor) -> Tensor:
         height, width = frames.shape[-2:]
-        s, margin = self.scale, 2 * self.radius
+        s = self.scale
         is_whole = not self.tile or max(height, width) <= self.tile
         if is_whole and self.pads_itself:
             return self.run(frames)
-        padded = mirror_pad(frames, self.radius)
-        inside = slice(s * self.radius, -s * self.radius or None)
+        border = 0 if self.pads_itself else self.radius
+        padded = mirror_pad(frames, border) if border else frames
         if is_whole:
-            return self.run(padded)[..., inside, inside]
+            return self.run(padded)[..., _inside(border, height, s), _inside(border, width, s)]
         result: Tensor | None = None
         for top, bottom in _spans(height, self.tile):
+            above, below = self._reach(top, bottom, height)
             for left, right in _spans(width, self.tile):
-                sr = self.run(padded[..., top : bottom + margin, left : right + margin])
+                before, after = self._reach(left, right, width)
+                rows = slice(top - above + border, bottom + below + border)
+                columns = slice(left - before + border, right + after + border)
+                sr = self.run(padded[..., rows, columns])
                 if result is None:
                     result = sr.new_empty((*sr.shape[:-2], s * height, s * width))
-                result[..., s * top : s * bottom, s * left : s * right] = sr[..., inside, inside]
+                result[..., s * top : s * bottom, s * left : s * right] = sr[
+                    ..., _inside(above, bottom - top, s), _inside(before, right - left, s)
+                ]
         if result is None:
             raise ValueError(f"frames must not be empty, got {tuple(frames.shape)}")
         return result
+
+    def _reach(self, start: int, stop: int, length: int) -> tuple[int, int]:
+        """Pixels on both sides of a tile that its result depends on, as far as there are any."""
+        if not self.pads_itself:
+            return self.radius, self.radius
+        return min(self.radius, start), min(self.radius, length - stop)
+
+
+def _inside(margin: int, length: int, scale: int) -> slice:
+    """The enlarged ``length`` pixels that follow a margin."""
+    return slice(scale * margin, scale * (margin + length))
 
 
 def _spans(length: int, tile: int) -> list[tuple[int, int]]:

@@ -151,6 +151,17 @@ def scored_luma(frame: Frame, pixel_format: PixelFormat, white: float | None = N
     return (values * pixel_format.max_code).round() / pixel_format.max_code
 
 
+def luma_plane(frame: Frame, pixel_format: PixelFormat, white: float, to: torch.device) -> Frame:
+    """A frame of code values as its luma alone, float in [0, 1] on a device."""
+    return replace(frame, planes=(luma(frame, pixel_format, white).float().to(to),))
+
+
+def rgb_planes(frame: Frame, pixel_format: PixelFormat, white: float, to: torch.device) -> Frame:
+    """As ``luma_plane``, but all of G, B and R."""
+    planes = tuple((plane.to(torch.float64) / white).float().to(to) for plane in frame.planes[:3])
+    return replace(frame, planes=planes)
+
+
 def needed_planes(frame: Frame, pixel_format: PixelFormat) -> Frame:
     """A frame without the planes that luma does not depend on."""
     return replace(frame, planes=frame.planes[: 3 if pixel_format.family == "gbr" else 1])

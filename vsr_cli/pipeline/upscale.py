@@ -26,7 +26,7 @@ def upscale_frames(
     scale: int,
     settings: StageSettings,
 ) -> Iterator[Frame]:
-    """Enlarge each frame, several in one call; planes that no network sees bicubically."""
+    """Enlarge each frame, several in one call; planes that no network sees by interpolation."""
     frames = iter(frames)
     for first in frames:
         size = settings.batch(first.planes[0].numel(), FRAME_PIXELS)
@@ -47,10 +47,10 @@ def upscale_frames(
 def _enlarger(
     plane: int, network: Callable[[Tensor], Tensor], scale: int, settings: StageSettings
 ) -> Callable[[Tensor], Tensor]:
-    """What enlarges a plane: the network or bicubic interpolation, the samples in their place."""
+    """What enlarges a plane: the network or interpolation, the samples in their place."""
     siting = settings.plane_siting(plane)
     if plane not in settings.model_planes:
-        return partial(enlarge, scale=scale, siting=siting)
+        return partial(enlarge, scale=scale, siting=siting, kernel=settings.kernel)
     return lambda frames: keep_siting(network(frames), scale, siting)
 
 

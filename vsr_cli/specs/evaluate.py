@@ -9,7 +9,16 @@ from vsr_cli.specs.upscale import UpscaleSpec
 
 # What only a model uses when files are scored; scale may say what the files were made with.
 OF_MODEL = frozenset(
-    {"domain", "weights", "device", "precision", "batch_size", "tile", "scene_threshold"}
+    {
+        "domain",
+        "weights",
+        "device",
+        "precision",
+        "batch_size",
+        "tile",
+        "scene_threshold",
+        "consistency",
+    }
 )
 
 
@@ -19,13 +28,14 @@ class EvaluateSpec:
 
     model: str | None = None
     scale: int = 2
-    domain: str | None = None  # as in UpscaleSpec, and so are the next six
+    domain: str | None = None  # as in UpscaleSpec, and so are the next seven
     weights: tuple[Path, ...] = ()
     device: str = "auto"
     precision: str = "auto"
     batch_size: int | None = None
     tile: int | None = None
     scene_threshold: float = 50.0
+    consistency: int = 0
     lr: Path | None = None  # given low-resolution input: a file or a folder; None: degrade
     against: Path | None = None  # a file or a folder to compare with, in the place of a model
     border: int | None = None  # pixels cut on each side; None: scale with a model, else 0
@@ -64,4 +74,5 @@ class EvaluateSpec:
             batch_size=self.batch_size,
             tile=self.tile,
             scene_threshold=self.scene_threshold,
+            consistency=self.consistency,
         )

@@ -25,6 +25,7 @@ class UpscaleSpec:
     tile: int | None = None  # pixels of a stage's input; 0: whole frames; None: by device
     chroma: Chroma = "bicubic"
     scene_threshold: float = 50.0  # per cent; see pipeline.shots; 0: off
+    consistency: int = 0  # rounds of back-projection after the networks
 
     def __post_init__(self) -> None:
         for name in ("scale", "width", "height"):
@@ -37,5 +38,7 @@ class UpscaleSpec:
             raise ValueError(f"tile must be 0 (whole frames) or at least 16, got {self.tile}")
         if not 0 <= self.scene_threshold <= 100:
             raise ValueError(f"scene threshold must be 0 to 100, got {self.scene_threshold}")
+        if self.consistency < 0:
+            raise ValueError(f"consistency must be at least 0 rounds, got {self.consistency}")
         if self.chroma not in get_args(Chroma):
             raise ValueError(f"chroma must be {get_args(Chroma)}, got {self.chroma!r}")

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vsr_cli.frames import ClipInfo, Frame, PixelFormat
 from vsr_cli.imaging.color import rgb_to_yuv, yuv_to_rgb
+from vsr_cli.imaging.ranges import chroma_range, is_full_range, luma_range
 from vsr_cli.imaging.resample import resample_chroma
 from vsr_cli.imaging.siting import chroma_siting
 from vsr_cli.media.pictures.deep import Samples
@@ -19,7 +20,6 @@ from vsr_cli.media.pixels.planes import convert_gray, sample_dtype
 from vsr_cli.media.pixels.tags import conversion_matrix, written_color
 
 _FULL_CHROMA = PixelFormat("", "yuv", 8)
-_BLACK, _WHITE, _CHROMA_SPAN = 16, 235, 224  # of limited range, at 8 bits
 
 
 def to_rgb(frame: Frame, info: ClipInfo, *, bits: int) -> Samples:
@@ -29,7 +29,7 @@ def to_rgb(frame: Frame, info: ClipInfo, *, bits: int) -> Samples:
         ValueError: the clip's matrix is one that is not known.
     """
     if info.pixel_format.family == "gray":
-        channels = [_unit(frame.planes[0], *_luma_range(info.pixel_format, _is_full(info)))]
+        channels = [_unit(frame.planes[0], *luma_range(info.pixel_format, is_full_range(info)))]
     else:
         channels = list(_rgb_units(frame, info))
     if info.pixel_format.has_alpha:
@@ -70,10 +70,10 @@ def _to_yuv(frame: Frame, info: ClipInfo, layout: PixelFormat) -> list[Tensor]:
         grid = _FULL_CHROMA
     else:
         units, grid = _yuv_units(frame, info), info.pixel_format
-    luma = _codes(units[0], layout, *_luma_range(layout, is_full))
+    luma = _codes(units[0], layout, *luma_range(layout, is_full))
     if layout.family == "gray":
         return [luma]
-    low, high = _chroma_range(layout, is_full)
+    low, high = chroma_range(layout, is_full)
     return [luma, *(_codes(_regrid(p, info, grid, layout), layout, low, high) for p in units[1:])]
 
 
@@ -83,7 +83,7 @@ def _rgb_units(frame: Frame, info: ClipInfo) -> tuple[Tensor, ...]:
     if source.family == "gbr":
         return tuple(_unit(frame.planes[index], 0, source.max_code) for index in (2, 0, 1))
     if source.family == "gray":
-        return (_unit(frame.planes[0], *_luma_range(source, _is_full(info))),) * 3
+        return (_unit(frame.planes[0], *luma_range(source, is_full_range(info))),) * 3
     luma, *chroma = _yuv_units(frame, info)
     chroma = [_regrid(plane, info, source, _FULL_CHROMA) for plane in chroma]
     return yuv_to_rgb(luma, *chroma, matrix=conversion_matrix(info))
@@ -91,10 +91,10 @@ def _rgb_units(frame: Frame, info: ClipInfo) -> tuple[Tensor, ...]:
 
 def _yuv_units(frame: Frame, info: ClipInfo) -> tuple[Tensor, ...]:
     """Luma from 0 to 1 and chroma from -0.5 to 0.5, each on its own grid."""
-    source, is_full = info.pixel_format, _is_full(info)
-    low, high = _chroma_range(source, is_full)
+    source, is_full = info.pixel_format, is_full_range(info)
+    low, high = chroma_range(source, is_full)
     return (
-        _unit(frame.planes[0], *_luma_range(source, is_full)),
+        _unit(frame.planes[0], *luma_range(source, is_full)),
         *(_unit(plane, low, high) for plane in frame.planes[1:3]),
     )
 
@@ -122,25 +122,6 @@ def _alpha(frame: Frame, source: PixelFormat, layout: PixelFormat) -> Tensor:
     if not source.has_alpha:
         return torch.full_like(frame.planes[0], layout.max_code, dtype=sample_dtype(layout))
     return _codes(_unit(frame.planes[-1], 0, source.max_code), layout, 0, layout.max_code)
-
-
-def _is_full(info: ClipInfo) -> bool:
-    """YUV without a tag is of limited range, gray of full range."""
-    if info.pixel_format.family == "gray" and info.color.range == "unspecified":
-        return True
-    return info.color.range == "full"
-
-
-def _luma_range(layout: PixelFormat, is_full: bool) -> tuple[int, int]:
-    """The codes of black and white."""
-    step = 1 << (layout.bits - 8)
-    return (0, layout.max_code) if is_full else (_BLACK * step, _WHITE * step)
-
-
-def _chroma_range(layout: PixelFormat, is_full: bool) -> tuple[int, int]:
-    """The code of no colour, and one that is a whole unit above it."""
-    middle = 1 << (layout.bits - 1)
-    return middle, middle + (layout.max_code if is_full else _CHROMA_SPAN << (layout.bits - 8))
 
 
 def _unit(plane: Tensor, low: int, high: int) -> Tensor:
