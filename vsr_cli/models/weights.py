@@ -51,6 +51,7 @@ class ReleasedWeights:
     scale: int
     domain: str
     sha256: str
+    scores: Mapping[str, Any] = field(default_factory=dict)  # by clip: psnr, ssim, mse
 
 
 def weights_folder() -> Path:
@@ -73,9 +74,19 @@ def released_weights(folder: Path | None = None) -> tuple[ReleasedWeights, ...]:
             scale=entry["scale"],
             domain=entry["domain"],
             sha256=entry["sha256"],
+            scores=entry.get("scores", {}),
         )
         for entry in entries
     )
+
+
+def find_fault(entry: ReleasedWeights) -> str:
+    """What is wrong with a released file, in words; empty if it is the one of the manifest."""
+    try:
+        check_sha256(entry.path, entry.sha256)
+    except (WeightsError, OSError) as error:
+        return str(error)
+    return ""
 
 
 def choose_domain(names: tuple[str, ...], scale: int, domain: str | None) -> str:
@@ -135,8 +146,8 @@ def read_weights(
     """
     if not path.is_file():
         raise WeightsError(f"weight file {path} does not exist")
-    if sha256 is not None and (found := file_sha256(path)) != sha256:
-        raise WeightsError(f"{path} is damaged: SHA-256 is {found}, the manifest says {sha256}")
+    if sha256 is not None:
+        check_sha256(path, sha256)
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -187,3 +198,9 @@ def file_sha256(path: Path) -> str:
         raise WeightsError(f"weight file {path} does not exist")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_sha256(path: Path, sha256: str) -> None:
+    """Raises: ``WeightsError`` if the file is missing or another one."""
+    if (found := file_sha256(path)) != sha256:
+        raise WeightsError(f"{path} is damaged: SHA-256 is {found}, the manifest says {sha256}")
