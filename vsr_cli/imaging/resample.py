@@ -20,6 +20,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from vsr_cli.imaging.graph import enlarge_as_graph
 from vsr_cli.imaging.siting import CENTERED, Siting
 
 SUPPORT = 2  # Keys' kernel is zero beyond two pixels
@@ -75,6 +76,9 @@ def enlarge(image: Tensor, scale: int, siting: Siting = CENTERED) -> Tensor:
     """
     if scale == 1:
         return image
+    if torch.compiler.is_compiling():
+        across, down = (_phase_taps(scale, place) for place in (siting.across, siting.down))
+        return enlarge_as_graph(image, across, down)
     batch, channels, height, width = image.shape
     padded = mirror_pad(image.reshape(batch * channels, height, width), RADIUS)
     columns = padded.new_empty((*padded.shape[:2], width, scale))  # (B*C, H+4, W, s)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vsr_cli.errors import WeightsError
 from vsr_cli.models import parse_chain
-from vsr_cli.models.assign import assign_weights
+from vsr_cli.models.assign import OwnWeights, assign_weights
 from vsr_cli.models.foreign import open_weights
 from vsr_cli.models.spandrel import OutsideModel
 from vsr_cli.models.spec import ModelSpec
@@ -68,9 +68,35 @@ def load_chain(
         MissingExtraError: the chain needs spandrel, which is not there.
     """
     own = assign_weights(parse_chain(model), weights)
-    specs = own.specs
-    _check_scale(specs, scale)
-    files = own.by_network(scale)
+    _check_scale(own.specs, scale)
+    stages, chosen, warnings = _load_stages(own, scale, domain)
+    return LoadedChain(
+        stages=stages,
+        scale=scale,
+        domain=chosen,
+        warnings=warnings + _partner_warnings(stages),
+    )
+
+
+def load_network(
+    name: str, scale: int, *, domain: str | None = None, weights: tuple[Path, ...] = ()
+) -> LoadedChain:
+    """Load one network alone, also one that does not enlarge; as ``load_chain`` does."""
+    names = parse_chain(name)
+    if len(names) != 1:
+        raise ValueError(f"{name} is {len(names)} networks: take one, {' or '.join(names)}")
+    own = assign_weights(names, weights)
+    if own.specs[0].scales != (1,):
+        _check_scale(own.specs, scale)
+    stages, chosen, warnings = _load_stages(own, scale, domain)
+    return LoadedChain(stages=stages, scale=scale, domain=chosen, warnings=warnings)
+
+
+def _load_stages(
+    own: OwnWeights, scale: int, domain: str | None
+) -> tuple[tuple[LoadedModel, ...], str | None, tuple[str, ...]]:
+    """The networks, the domain of those that are released, and what is to be warned of."""
+    specs, files = own.specs, own.by_network(scale)
     given = files.keys() | own.outside.keys()
     released = tuple(s.name for s in specs if s.has_weights and s.name not in given)
     chosen = choose_domain(released, scale, domain) if released else None
@@ -92,10 +118,9 @@ def load_chain(
         for name, file in files.items()
         if file.record is None
     )
-    warnings += _partner_warnings(stages)
     if domain is not None and not released:
         warnings += (f"--domain {domain} picks nothing: no released weights are used",)
-    return LoadedChain(stages=stages, scale=scale, domain=chosen, warnings=warnings)
+    return stages, chosen, warnings
 
 
 def available_scales(
