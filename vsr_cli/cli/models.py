@@ -100,7 +100,7 @@ def overview(entries: tuple[CatalogEntry, ...]) -> Table:
             entry.name,
             entry.kind,
             entry.color,
-            " ".join(map(str, entry.scales)),
+            _scales(entry.scales),
             str(entry.window),
             str(entry.radius),
             " ".join(dict.fromkeys(f"{n:,}" for n in entry.parameters.values())),
@@ -132,6 +132,14 @@ def layer_table(layers: tuple[LayerCost, ...], scale: int) -> Table:
             f"{layer.macs:,.1f}",
         )
     return rows
+
+
+def _scales(scales: tuple[int, ...]) -> str:
+    """One by one, or from the first to the last of many."""
+    is_run = scales == tuple(range(scales[0], scales[-1] + 1))
+    return (
+        f"{scales[0]} to {scales[-1]}" if is_run and len(scales) > 4 else " ".join(map(str, scales))
+    )
 
 
 def _weights(entry: ReleasedWeights) -> str:
