@@ -10,7 +10,7 @@ import pytest
 
 import vsr_cli
 
-COMMAND_MODULES = ("upscale", "evaluate", "train", "simulate", "info")
+COMMAND_MODULES = ("upscale", "evaluate", "train", "simulate", "info", "models", "export")
 HEAVY = ("torch", "av", "jax", "dinosaur", "numpy", "imageio", "xarray", "matplotlib")
 
 

@@ -35,6 +35,8 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
     {
         "upscale": CommandEntry("vsr_cli.cli.upscale", "Upscale one clip."),
         "info": CommandEntry("vsr_cli.cli.info", "Show what is in a file."),
+        "models": CommandEntry("vsr_cli.cli.models", "List the networks, or check their weights."),
+        "export": CommandEntry("vsr_cli.cli.export", "Write a network for other programs."),
         "eval": CommandEntry("vsr_cli.cli.evaluate", "Score models against ground truth."),
         "train": CommandEntry("vsr_cli.cli.train", "Train a model."),
         "simulate": CommandEntry("vsr_cli.cli.simulate", "Make ground truth of known physics."),

@@ -95,7 +95,7 @@ def model_options(spec: type[UpscaleSpec | EvaluateSpec]) -> Callable[[Command],
         ),
         option(
             "weights",
-            "A weight file of your own. Repeatable, one for each network.",
+            "A weight file of your own, or MODEL=FILE. Repeatable, one for each network.",
             multiple=True,
             type=FILE,
         ),

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from vsr_cli.imaging.borders import replicate_pad
+from vsr_cli.imaging.graph import enlarge_as_graph
 from vsr_cli.imaging.kernels import KERNELS, KernelName
 from vsr_cli.imaging.siting import CENTERED, Siting
 
@@ -97,6 +98,10 @@ def enlarge(
     """
     if scale == 1:
         return image
+    if torch.compiler.is_compiling():
+        places = siting.across, siting.down
+        across, down = (_phase_taps(scale, place, kernel) for place in places)
+        return enlarge_as_graph(image, across, down)
     batch, channels, height, width = image.shape
     padded = replicate_pad(image.reshape(batch * channels, height, width), KERNELS[kernel].reach)
     columns = padded.new_empty((*padded.shape[:2], width, scale))  # (B*C, H+2r, W, s)

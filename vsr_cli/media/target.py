@@ -76,7 +76,7 @@ def check_output(
         _check_pictures(path, source, overwrite=overwrite)
         _check_writable(path)
     else:
-        _check_place(path, overwrite=overwrite, input_path=source)
+        check_place(path, overwrite=overwrite, input_path=source)
 
 
 def check_png(
@@ -91,10 +91,16 @@ def check_png(
     path = Path(path)
     if path.suffix.lower() != ".png" or path.is_dir():
         raise ValueError(f"a preview is one PNG file, got {path}; give a name that ends in .png")
-    _check_place(path, overwrite=overwrite, input_path=input_path)
+    check_place(path, overwrite=overwrite, input_path=input_path)
 
 
-def _check_place(path: Path, *, overwrite: bool, input_path: str | Path | None) -> None:
+def check_place(path: Path, *, overwrite: bool, input_path: str | Path | None = None) -> None:
+    """Refuse a file of any kind that could not be written in the end.
+
+    Raises:
+        ValueError: the output is the input.
+        OutputError: the folder is missing or not writable, or the file exists.
+    """
     _check_writable(path)
     if input_path is not None and _same_file(path, Path(input_path)):
         raise ValueError(f"output {path} is the input; give another name")

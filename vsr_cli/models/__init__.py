@@ -39,11 +39,15 @@ MODELS: Mapping[str, str] = MappingProxyType(
         "srnet3d": "vsr_cli.models.srnet3d",
     }
 )
+# Names whose network is in the file that is given with --weights.
+OUTSIDE = ("spandrel",)
 ALIASES: Mapping[str, str] = MappingProxyType({"2d3d": "fsrcnn+srnet3d"})
 
 
 def get_spec(name: str) -> ModelSpec:
     """The ``SPEC`` of one network; a ``ValueError`` names the known ones."""
+    if name in OUTSIDE:
+        raise ValueError(f"{name} is known by its file alone: give --weights FILE to vsr upscale")
     if name not in MODELS:
         raise ValueError(f"unknown model {name!r}: known are {', '.join([*MODELS, *ALIASES])}")
     module, _, form = MODELS[name].partition(":")
@@ -59,7 +63,7 @@ def parse_chain(text: str) -> tuple[str, ...]:
         for name in ALIASES.get(part.strip(), part.strip()).split("+")
     )
     for name in names:
-        if name not in MODELS:
+        if name not in MODELS and name not in OUTSIDE:
             raise ValueError(
                 f"unknown model {name!r}: known are {', '.join([*MODELS, *ALIASES])}, "
                 "and chains of them such as bicubic+srnet3d"
@@ -67,4 +71,4 @@ def parse_chain(text: str) -> tuple[str, ...]:
     return names
 
 
-__all__ = ["ALIASES", "MODELS", "get_spec", "parse_chain"]
+__all__ = ["ALIASES", "MODELS", "OUTSIDE", "get_spec", "parse_chain"]

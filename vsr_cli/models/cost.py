@@ -1,11 +1,105 @@
-"""What a network costs."""
+"""What a network costs: its parameters, and its multiplications for one pixel of the output.
+
+A multiply-accumulate (MAC) is one product that is added to a sum. Counted are those of
+convolutions, transposed convolutions and linear layers, as papers do: padding is multiplied too,
+biases, slopes, normalisations and interpolation are left out.
+"""
 
 from __future__ import annotations
 
-from torch import nn
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from vsr_cli.models.spec import ModelSpec
+
+Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
+Transposed = nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
+SIDE = 12  # pixels of the input that the count is made on; the result does not depend on it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerCost:
+    """One layer, with what it adds to the cost of its network."""
+
+    name: str  # as in the weight file
+    type: str
+    kernel: tuple[int, ...]  # (T, H, W), (H, W), or empty
+    channels: tuple[int, ...]  # in and out
+    parameters: int  # slopes too
+    macs: float  # per pixel of the output
 
 
 def parameter_count(model: nn.Module) -> int:
     """Weights and biases, PReLU slopes apart, as the paper counts."""
     slopes = {id(p) for m in model.modules() if isinstance(m, nn.PReLU) for p in m.parameters()}
     return sum(p.numel() for p in model.parameters() if id(p) not in slopes)
+
+
+def macs_per_pixel(spec: ModelSpec, scale: int) -> float:
+    """MACs of the paper's form of a network for one pixel of its output."""
+    return math.fsum(layer.macs for layer in layer_costs(spec, scale))
+
+
+def layer_costs(spec: ModelSpec, scale: int) -> tuple[LayerCost, ...]:
+    """Every layer that holds parameters, in the order of the weight file, in the paper's form."""
+    model = spec.build(scale, False).eval()
+    macs = _count(model, spec)
+    pixels = (SIDE * scale) ** 2
+    return tuple(
+        LayerCost(
+            name=name,
+            type=type(layer).__name__,
+            kernel=tuple(getattr(layer, "kernel_size", ())),
+            channels=_channels(layer),
+            parameters=parameters,
+            macs=macs[name] / pixels,
+        )
+        for name, layer in model.named_modules()
+        if (parameters := sum(p.numel() for p in layer.parameters(recurse=False)))
+    )
+
+
+def _count(model: nn.Module, spec: ModelSpec) -> Counter[str]:
+    """MACs of each layer by name for ``SIDE`` x ``SIDE`` pixels, layers used often as often."""
+    found: Counter[str] = Counter()
+
+    def listen(name: str, layer: nn.Module) -> None:
+        def add(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            found[name] += _layer_macs(layer, inputs[0], output)
+
+        layer.register_forward_hook(add)
+
+    for name, layer in model.named_modules():
+        if isinstance(layer, Convolution | Transposed | nn.Linear):
+            listen(name, layer)
+    time = (spec.window,) if spec.kind == "clip" else ()
+    channels = 3 if spec.color == "rgb" else 1
+    with torch.inference_mode():
+        model(torch.zeros(1, channels, *time, SIDE, SIDE))
+    return found
+
+
+def _layer_macs(layer: nn.Module, given: Tensor, output: Tensor) -> int:
+    if isinstance(layer, nn.Linear):
+        return output.numel() * layer.in_features
+    if isinstance(layer, Convolution):
+        return output.numel() * math.prod(layer.kernel_size) * layer.in_channels // layer.groups
+    if isinstance(layer, Transposed):
+        return given.numel() * math.prod(layer.kernel_size) * layer.out_channels // layer.groups
+    raise TypeError(f"no count is known for {type(layer).__name__}")
+
+
+def _channels(layer: nn.Module) -> tuple[int, ...]:
+    for given, out in (
+        ("in_channels", "out_channels"),
+        ("in_features", "out_features"),
+        ("num_features", "num_features"),
+        ("num_parameters", "num_parameters"),
+    ):
+        if hasattr(layer, given):
+            return int(getattr(layer, given)), int(getattr(layer, out))
+    return ()

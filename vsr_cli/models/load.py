@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from vsr_cli.errors import WeightsError
-from vsr_cli.models import get_spec, parse_chain
+from vsr_cli.models import parse_chain
+from vsr_cli.models.assign import OwnWeights, assign_weights
+from vsr_cli.models.foreign import open_weights
+from vsr_cli.models.spandrel import OutsideModel
 from vsr_cli.models.spec import ModelSpec
 from vsr_cli.models.weights import (
     WeightRecord,
@@ -55,31 +59,68 @@ def load_chain(
         model: names joined by a plus, or an alias.
         scale: enlargement of the whole chain.
         domain: which released weights; see ``weights.choose_domain``.
-        weights: files that take the place of released ones; each says itself for which network.
+        weights: files that take the place of released ones, each ``FILE`` or ``NAME=FILE``; one
+            without a name says itself for which network, or it is found by its layers.
 
     Raises:
         ValueError: unknown name, or a scale that the chain cannot give.
         WeightsError: weights are missing, damaged or do not fit.
+        MissingExtraError: the chain needs spandrel, which is not there.
     """
-    names = parse_chain(model)
-    specs = [get_spec(name) for name in names]
-    _check_scale(specs, scale)
-    files = _own_files(names, weights, scale)
-    released = tuple(s.name for s in specs if s.has_weights and s.name not in files)
+    own = assign_weights(parse_chain(model), weights)
+    _check_scale(own.specs, scale)
+    stages, chosen, warnings = _load_stages(own, scale, domain)
+    return LoadedChain(
+        stages=stages,
+        scale=scale,
+        domain=chosen,
+        warnings=warnings + _partner_warnings(stages),
+    )
+
+
+def load_network(
+    name: str, scale: int, *, domain: str | None = None, weights: tuple[Path, ...] = ()
+) -> LoadedChain:
+    """Load one network alone, also one that does not enlarge; as ``load_chain`` does."""
+    names = parse_chain(name)
+    if len(names) != 1:
+        raise ValueError(f"{name} is {len(names)} networks: take one, {' or '.join(names)}")
+    own = assign_weights(names, weights)
+    if own.specs[0].scales != (1,):
+        _check_scale(own.specs, scale)
+    stages, chosen, warnings = _load_stages(own, scale, domain)
+    return LoadedChain(stages=stages, scale=scale, domain=chosen, warnings=warnings)
+
+
+def _load_stages(
+    own: OwnWeights, scale: int, domain: str | None
+) -> tuple[tuple[LoadedModel, ...], str | None, tuple[str, ...]]:
+    """The networks, the domain of those that are released, and what is to be warned of."""
+    specs, files = own.specs, own.by_network(scale)
+    given = files.keys() | own.outside.keys()
+    released = tuple(s.name for s in specs if s.has_weights and s.name not in given)
     chosen = choose_domain(released, scale, domain) if released else None
     stages = tuple(
-        load_model(
+        _outside_stage(own.outside[spec.name])
+        if spec.name in own.outside
+        else load_model(
             spec,
             scale,
-            path=files.get(spec.name),
+            path=files[spec.name].path if spec.name in files else None,
             domain=chosen,
         )
         for spec in specs
     )
-    warnings = _partner_warnings(stages)
+    warnings = tuple(w for model in own.outside.values() for w in model.warnings)
+    warnings += tuple(
+        f"nothing is known of how {file.path} was trained; it runs as {name} x{scale} in the "
+        "paper's form"
+        for name, file in files.items()
+        if file.record is None
+    )
     if domain is not None and not released:
         warnings += (f"--domain {domain} picks nothing: no released weights are used",)
-    return LoadedChain(stages=stages, scale=scale, domain=chosen, warnings=warnings)
+    return stages, chosen, warnings
 
 
 def available_scales(
@@ -91,21 +132,21 @@ def available_scales(
         ValueError: unknown name.
         WeightsError: there are none.
     """
-    specs = [get_spec(name) for name in parse_chain(model)]
-    own = [read_weights(path)[1] for path in weights]
-    if not any(spec.has_weights for spec in specs):
-        common = set.intersection(*({*spec.scales} for spec in specs if spec.scales != (1,)))
+    own = assign_weights(parse_chain(model), weights)
+    if not any(spec.has_weights for spec in own.specs):
+        common = set.intersection(*({*s.scales} for s in own.specs if s.scales != (1,)))
         return (1,) if 1 in common else tuple(sorted(common))
-    needed = {s.name for s in specs if s.has_weights} - {record.arch for record in own}
-    scales = {scale for spec in specs for scale in spec.scales if spec.scales != (1,)}
-    for name in needed:
-        scales &= {
-            entry.scale
-            for entry in released_weights()
-            if entry.model == name and domain in (None, entry.domain)
-        }
-    for record in own:
-        scales &= {record.scale}
+    scales = {scale for spec in own.specs for scale in spec.scales if spec.scales != (1,)}
+    given = own.scales()
+    for spec in own.specs:
+        if spec.name in given:
+            scales &= given[spec.name] or scales
+        elif spec.has_weights and spec.name not in own.outside:
+            scales &= {
+                entry.scale
+                for entry in released_weights()
+                if entry.model == spec.name and domain in (None, entry.domain)
+            }
     if not scales:
         raise WeightsError(f"no scale of {model} has weights: try --model bicubic, or --weights")
     return tuple(sorted(scales))
@@ -118,16 +159,20 @@ def load_model(
     own_scale = scale if scale in spec.scales else 1
     if not spec.has_weights:
         return LoadedModel(spec=spec, module=spec.build(own_scale, False).eval(), scale=own_scale)
-    expected = None
     if path is None:
         entry = find_released(spec.name, scale, domain or "")
-        path, expected = entry.path, entry.sha256
-    tensors, record = read_weights(path, sha256=expected)
-    if record.arch != spec.name:
+        path = entry.path
+        tensors: Mapping[str, Tensor]
+        record: WeightRecord | None
+        tensors, record = read_weights(path, sha256=entry.sha256)
+    else:
+        file = open_weights(path)
+        path, tensors, record = file.path, file.tensors, file.record
+    if record is not None and record.arch != spec.name:
         raise WeightsError(f"{path} holds weights of {record.arch}, not of {spec.name}")
-    if record.scale != scale:
+    if record is not None and record.scale != scale:
         raise WeightsError(f"{path} was trained for scale {record.scale}, not for {scale}")
-    module = spec.build(own_scale, record.residual)
+    module = spec.build(own_scale, record is not None and record.residual)
     fill(module, tensors, path)
     return LoadedModel(
         spec=spec,
@@ -138,7 +183,13 @@ def load_model(
     )
 
 
-def _check_scale(specs: list[ModelSpec], scale: int) -> None:
+def _outside_stage(model: OutsideModel) -> LoadedModel:
+    return LoadedModel(
+        spec=model.spec, module=model.module, scale=model.spec.scales[0], sha256=model.sha256
+    )
+
+
+def _check_scale(specs: Sequence[ModelSpec], scale: int) -> None:
     """A chain has exactly one stage that enlarges, and that one knows the scale."""
     enlarging = [spec for spec in specs if spec.scales != (1,)]
     if len(enlarging) != 1:
@@ -147,22 +198,6 @@ def _check_scale(specs: list[ModelSpec], scale: int) -> None:
     if scale not in enlarging[0].scales:
         known = ", ".join(map(str, enlarging[0].scales))
         raise ValueError(f"{enlarging[0].name} has no scale {scale}: known are {known}")
-
-
-def _own_files(names: tuple[str, ...], weights: tuple[Path, ...], scale: int) -> dict[str, Path]:
-    files: dict[str, Path] = {}
-    for path in weights:
-        _, record = read_weights(path)
-        if record.arch not in names:
-            raise WeightsError(
-                f"{path} holds weights of {record.arch}, which is not in {'+'.join(names)}"
-            )
-        if record.arch in files:
-            raise WeightsError(f"two weight files for {record.arch}: {files[record.arch]}, {path}")
-        if record.scale != scale:
-            raise WeightsError(f"{path} was trained for scale {record.scale}, not for {scale}")
-        files[record.arch] = path
-    return files
 
 
 def _partner_warnings(stages: tuple[LoadedModel, ...]) -> tuple[str, ...]:

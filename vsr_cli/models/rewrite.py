@@ -10,18 +10,41 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vsr_cli.models.folding import fold_norms
+
+DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
+
 
 def rewrite(model: nn.Module, *, stack_time: bool = True) -> nn.Module:
     """Replace, in place, every layer that has a faster form; returns the (possibly new) model.
 
-    ``stack_time`` is whether 3D convolutions become 2D ones over stacked frames.
+    By rule, whatever the network: batch normalisation goes into the convolution before it (see
+    ``folding``), a transposed convolution becomes a sub-pixel convolution, a 3D convolution a 2D
+    one over stacked frames if ``stack_time``, and what does nothing in evaluation goes. A layer
+    that has no exact other form stays as it is.
     """
+    return _replace_layers(fold_norms(model), stack_time=stack_time)
+
+
+def _replace_layers(model: nn.Module, *, stack_time: bool) -> nn.Module:
     for name, child in list(model.named_children()):
-        setattr(model, name, rewrite(child, stack_time=stack_time))
-    if isinstance(model, nn.ConvTranspose2d) and _keeps_multiple(model):
+        setattr(model, name, _replace_layers(child, stack_time=stack_time))
+    if isinstance(model, DROPOUTS) and not model.training:
+        return nn.Identity()
+    if type(model) is nn.Sequential:
+        return _without_identities(model)
+    if type(model) is nn.ConvTranspose2d and _keeps_multiple(model):
         return subpixel_form(model)
-    if stack_time and isinstance(model, nn.Conv3d) and _is_plain(model):
+    if stack_time and type(model) is nn.Conv3d and _is_plain(model):
         return StackedConv3d(model)
+    return model
+
+
+def _without_identities(model: nn.Sequential) -> nn.Sequential:
+    """The same layers under their names, less those that return what they are given."""
+    for name, child in list(model.named_children()):
+        if type(child) is nn.Identity and len(model) > 1:
+            delattr(model, name)
     return model
 
 
@@ -103,10 +126,11 @@ class StackedConv3d(nn.Module):
 
 
 def _is_plain(layer: nn.Conv3d) -> bool:
-    """No stride, groups, dilation, or other padding than zeros."""
+    """No stride, groups, dilation, or other padding than so many zeros."""
     ones = (1, 1, 1)
     return (
-        layer.stride == layer.dilation == ones
+        not isinstance(layer.padding, str)
+        and layer.stride == layer.dilation == ones
         and layer.groups == 1
         and layer.padding_mode == "zeros"
     )

@@ -23,6 +23,8 @@ from torch import Tensor, nn
 from vsr_cli.errors import WeightsError
 
 FORMAT_VERSION = 1
+LISTED = 8  # names of tensors in a message
+BATCH_COUNTER = "num_batches_tracked"
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -51,6 +53,7 @@ class ReleasedWeights:
     scale: int
     domain: str
     sha256: str
+    scores: Mapping[str, Any] = field(default_factory=dict)  # by clip: psnr, ssim, mse
 
 
 def weights_folder() -> Path:
@@ -73,9 +76,19 @@ def released_weights(folder: Path | None = None) -> tuple[ReleasedWeights, ...]:
             scale=entry["scale"],
             domain=entry["domain"],
             sha256=entry["sha256"],
+            scores=entry.get("scores", {}),
         )
         for entry in entries
     )
+
+
+def find_fault(entry: ReleasedWeights) -> str:
+    """What is wrong with a released file, in words; empty if it is the one of the manifest."""
+    try:
+        check_sha256(entry.path, entry.sha256)
+    except (WeightsError, OSError) as error:
+        return str(error)
+    return ""
 
 
 def choose_domain(names: tuple[str, ...], scale: int, domain: str | None) -> str:
@@ -133,24 +146,35 @@ def read_weights(
     Raises:
         WeightsError: it is missing, damaged, not ours, or not the file with that SHA-256.
     """
+    if sha256 is not None:
+        check_sha256(path, sha256)
+    tensors, text = read_tensors(path)
+    if not text:
+        raise WeightsError(f"{path} has no vsr record: only files written by vsr train are known")
+    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+        raise WeightsError(f"{path} holds values that are not finite: train it again")
+    return tensors, parse_record(text, path)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], str]:
+    """The tensors of any safetensors file, and the text of our record or "".
+
+    Raises:
+        WeightsError: it is missing, damaged, or of another kind.
+    """
     if not path.is_file():
         raise WeightsError(f"weight file {path} does not exist")
-    if sha256 is not None and (found := file_sha256(path)) != sha256:
-        raise WeightsError(f"{path} is damaged: SHA-256 is {found}, the manifest says {sha256}")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path} is not a safetensors file: {error}") from error
-    if "vsr" not in metadata:
-        raise WeightsError(f"{path} has no vsr record: only files written by vsr train are known")
-    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-        raise WeightsError(f"{path} holds values that are not finite: train it again")
-    return tensors, _parse_record(metadata["vsr"], path)
+    return tensors, metadata.get("vsr", "")
 
 
-def _parse_record(text: str, path: Path) -> WeightRecord:
+def parse_record(text: str, path: Path) -> WeightRecord:
+    """A record from its JSON; ``WeightsError`` if it is not one of this version."""
     try:
         fields = json.loads(text)
         version = fields["version"]
@@ -164,21 +188,34 @@ def _parse_record(text: str, path: Path) -> WeightRecord:
 def fill(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     """Copy tensors into a network of the same layout; missing and unexpected keys are errors."""
     own = model.state_dict()
-    missing, unexpected = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
+    if misfits := find_misfits(own, tensors):
+        raise WeightsError(f"{path} does not fit {type(model).__name__}: {misfits}")
+    with torch.no_grad():
+        for name, tensor in own.items():
+            if name in tensors:
+                tensor.copy_(tensors[name])
+
+
+def find_misfits(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> str:
+    """What keeps ``tensors`` from being those of a network, in words; empty if nothing does.
+
+    The counter of batch normalisation may be missing, evaluation has no use for it.
+    """
+    missing = sorted(n for n in own.keys() - tensors.keys() if not n.endswith(BATCH_COUNTER))
+    unexpected = sorted(tensors.keys() - own.keys())
     shapes = [
         f"{name} is {tuple(tensors[name].shape)}, must be {tuple(own[name].shape)}"
         for name in sorted(own.keys() & tensors.keys())
         if own[name].shape != tensors[name].shape
     ]
-    if missing or unexpected or shapes:
-        lines = [f"missing: {', '.join(missing)}"] if missing else []
-        lines += [f"unexpected: {', '.join(unexpected)}"] if unexpected else []
-        raise WeightsError(
-            f"{path} does not fit {type(model).__name__}: " + "; ".join(lines + shapes)
-        )
-    with torch.no_grad():
-        for name, tensor in own.items():
-            tensor.copy_(tensors[name])
+    lines = [f"missing: {_shorten(missing)}"] if missing else []
+    lines += [f"unexpected: {_shorten(unexpected)}"] if unexpected else []
+    return "; ".join([*lines, *([_shorten(shapes)] if shapes else [])])
+
+
+def _shorten(names: list[str]) -> str:
+    shown = ", ".join(names[:LISTED])
+    return shown if len(names) <= LISTED else f"{shown}, and {len(names) - LISTED} more"
 
 
 def file_sha256(path: Path) -> str:
@@ -187,3 +224,9 @@ def file_sha256(path: Path) -> str:
         raise WeightsError(f"weight file {path} does not exist")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_sha256(path: Path, sha256: str) -> None:
+    """Raises: ``WeightsError`` if the file is missing or another one."""
+    if (found := file_sha256(path)) != sha256:
+        raise WeightsError(f"{path} is damaged: SHA-256 is {found}, the manifest says {sha256}")

@@ -1,0 +1,105 @@
+"""vsr models: the list, one network, and whether the released weights are whole."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from vsr_cli.cli import main
+from vsr_cli.models import ALIASES, MODELS, weights
+from vsr_cli.models.weights import weights_folder
+
+
+def _run(*args: str) -> Result:
+    return CliRunner().invoke(main, ["models", *args])
+
+
+def test_json_lists_every_network_and_alias() -> None:
+    result = _run("--json")
+    assert result.exit_code == 0, result.stderr
+    models = {model["name"]: model for model in json.loads(result.stdout)["models"]}
+    assert list(models) == [*MODELS, *ALIASES]
+    main_model = models["2d3d"]
+    assert (main_model["kind"], main_model["parameters"]) == ("chain", 75_766)
+    assert models["fsrcnn"]["macs_per_output_pixel"]["2"] == 3116
+    (file,) = models["fsrcnn"]["weights"]
+    assert (file["scale"], file["domain"], file["present"]) == (2, "climate", True)
+    assert file["scores"]["mean"]["psnr"] == pytest.approx(53.113)
+
+
+def test_table_has_a_line_for_every_name() -> None:
+    result = _run()
+    assert result.exit_code == 0, result.stderr
+    first = {line.split()[0] for line in result.stdout.splitlines() if line.strip()}
+    assert first >= {*MODELS, *ALIASES}
+    assert "x2 climate (53.11)" in result.stdout
+
+
+def test_one_network_shows_its_layers() -> None:
+    result = _run("fsrcnn", "--scale", "4")
+    assert result.exit_code == 0, result.stderr
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert "feature Conv2d 5x5 1 to 56 1,456 87.5" in lines
+    assert "upsample ConvTranspose2d 9x9 56 to 1 4,537 283.5" in lines
+    document = json.loads(_run("fsrcnn", "--scale", "4", "--json").stdout)
+    assert (document["scale"], document["layers"][0]["kernel"]) == (4, [5, 5])
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["fsrcn"], "unknown model 'fsrcn'"),
+        (["fsrcnn", "--scale", "9"], "fsrcnn has no scale 9: known are 2, 3, 4"),
+        (["--scale", "2"], "vsr models NAME"),
+        (["verify", "--scale", "2"], "vsr models NAME"),
+    ],
+)
+def test_bad_arguments_are_named(args: list[str], words: str) -> None:
+    result = _run(*args)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert words in result.stderr
+
+
+def test_released_weights_are_whole() -> None:
+    result = _run("verify")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert len(result.stdout.splitlines()) == len(weights.released_weights())
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of released weights, as a copy that may be damaged."""
+    folder = tmp_path / "weights"
+    shutil.copytree(weights_folder(), folder)
+    monkeypatch.setattr(weights, "weights_folder", lambda: folder)
+    return folder
+
+
+def test_damaged_and_missing_files_are_named(copied: Path) -> None:
+    damaged, missing = sorted(copied.glob("*x2_climate.safetensors"))[:2]
+    data = bytearray(damaged.read_bytes())
+    data[len(data) // 2] ^= 1
+    damaged.write_bytes(data)
+    missing.unlink()
+    result = _run("verify")
+    assert result.exit_code == 1
+    errors = result.stderr.splitlines()
+    assert len(errors) == 2
+    assert any(f"{damaged} is damaged: SHA-256 is" in line for line in errors)
+    assert any(f"{missing} does not exist" in line for line in errors)
+    document = json.loads(_run("verify", "--json").stdout)
+    assert sorted(file["file"] for file in document["weights"] if not file["ok"]) == sorted(
+        [damaged.name, missing.name]
+    )
+    assert ", missing" in _run().stdout
+
+
+def test_folder_without_a_manifest_has_nothing_to_verify(copied: Path) -> None:
+    (copied / "manifest.toml").unlink()
+    result = _run("verify")
+    assert result.exit_code == 1
+    assert "no weights are listed in" in result.stderr

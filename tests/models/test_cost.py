@@ -1,0 +1,99 @@
+"""The cost of networks: by hand, and by PyTorch's own counter of operations."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from vsr_cli.models import MODELS, get_spec
+from vsr_cli.models.catalog import describe_layers, find_entry
+from vsr_cli.models.cost import layer_costs, macs_per_pixel
+from vsr_cli.models.spec import ModelSpec
+
+CASES = [(name, scale) for name in MODELS for scale in get_spec(name).scales]
+# Kernel x channels in x channels out of feature, shrink, four maps, expand and upsample.
+FSRCNN = 25 * 56 + 56 * 12 + 4 * 9 * 12 * 12 + 12 * 56 + 81 * 56
+# The same for srnet3d, times the frames that come out: five, then three, then one.
+SRNET3D = [75 * 32 * 5, 3 * 256 * 5, 27 * 64 * 5, 27 * 64 * 5, 3 * 256 * 5]
+SRNET3D += [27 * 1024 * 3, 27 * 1024, 9 * 32]
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_fsrcnn_costs_what_its_layers_say(scale: int) -> None:
+    """A transposed convolution multiplies each pixel of its input with each tap, none twice."""
+    assert macs_per_pixel(get_spec("fsrcnn"), scale) == pytest.approx(FSRCNN / scale**2)
+
+
+def test_srnet3d_spends_most_on_its_two_last_3d_layers() -> None:
+    costs = [layer.macs for layer in layer_costs(get_spec("srnet3d"), 1)]
+    assert costs == SRNET3D
+    assert round(sum(costs) / 1000) == 148
+    assert round(sum(costs[5:7]) / 1000) in (110, 111)
+
+
+@pytest.mark.parametrize(("name", "scale"), CASES)
+def test_macs_are_half_the_operations_that_pytorch_counts(name: str, scale: int) -> None:
+    """Of networks; interpolation is no layer, and costs nothing in the papers' way of counting."""
+    spec = get_spec(name)
+    if not spec.has_weights:
+        assert macs_per_pixel(spec, scale) == 0
+        return
+    time = (spec.window,) if spec.kind == "clip" else ()
+    channels = 3 if spec.color == "rgb" else 1
+    model = spec.build(scale, False).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(torch.zeros(1, channels, *time, 9, 9))
+    expected = counter.get_total_flops() / 2 / (9 * scale) ** 2
+    assert macs_per_pixel(spec, scale) == pytest.approx(expected)
+
+
+def test_groups_reuse_and_linear_layers_are_counted() -> None:
+    class Odd(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(4, 4, 3, padding=1, groups=2)
+            self.widen = nn.Conv2d(1, 4, 1)
+            self.mix = nn.Linear(4, 1)
+
+        def forward(self, frames: torch.Tensor) -> torch.Tensor:
+            x = self.conv(self.conv(self.widen(frames)))
+            return self.mix(x.movedim(1, -1)).movedim(-1, 1)
+
+    spec = ModelSpec(
+        name="odd",
+        kind="frame",
+        color="luma",
+        scales=(1,),
+        window=1,
+        radius=2,
+        paper="",
+        build=lambda scale, residual: Odd(),
+    )
+    assert macs_per_pixel(spec, 1) == 2 * (9 * 2 * 4) + 4 + 4
+
+
+def test_chain_is_the_sum_of_its_stages_at_their_sizes() -> None:
+    entry = find_entry("2d3d")
+    assert (entry.kind, entry.stages, entry.window) == ("chain", ("fsrcnn", "srnet3d"), 5)
+    assert set(entry.parameters.values()) == {75_766}
+    assert entry.macs[2] == pytest.approx(FSRCNN / 4 + sum(SRNET3D))
+    turned = find_entry("srnet3d+fsrcnn")
+    assert turned.macs[3] == pytest.approx((FSRCNN + sum(SRNET3D)) / 9)
+    assert (entry.radius, turned.radius) == (8 + 4, 7 + 8)  # 7 large pixels are 3.5 small ones
+
+
+def test_layers_of_a_chain_carry_the_name_of_their_stage() -> None:
+    scale, layers = describe_layers("srnet3d+fsrcnn", 4)
+    assert scale == 4
+    assert [layers[0].name, layers[-1].name] == ["srnet3d.feature", "fsrcnn.upsample"]
+    assert layers[0].macs == pytest.approx(SRNET3D[0] / 16)
+    assert sum(layer.parameters for layer in layers) == 75_766 + 56 + 12 * 5 + 56  # and slopes
+
+
+def test_chain_without_one_enlarging_stage_is_refused() -> None:
+    with pytest.raises(ValueError, match="2 stages that enlarge"):
+        find_entry("fsrcnn+bicubic")
+    with pytest.raises(ValueError, match="no scale 7: known are 2, 3, 4"):
+        describe_layers("fsrcnn", 7)

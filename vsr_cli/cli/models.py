@@ -1,0 +1,153 @@
+"""vsr models"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from vsr_cli.cli.options import json_option
+
+if TYPE_CHECKING:
+    from vsr_cli.models.catalog import CatalogEntry
+    from vsr_cli.models.cost import LayerCost
+    from vsr_cli.models.weights import ReleasedWeights
+
+VERIFY = "verify"
+FILE_WIDTH = 160  # characters of a line where stdout is no terminal
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--scale", type=int, help="Scale at which layers are counted.  [default: least]")
+@json_option
+@click.pass_context
+def models(ctx: click.Context, name: str | None, scale: int | None, as_json: bool) -> None:
+    """List the networks: what they take, what they cost, and which weights are here.
+
+    With NAME (fsrcnn, 2d3d, bicubic+srnet3d) show its layers. With "verify" check the SHA-256 of
+    every released weight file; the exit code is 1 if one is damaged or missing.
+    """
+    if scale is not None and name in (None, VERIFY):
+        raise click.UsageError("--scale is for the layers of one network: vsr models NAME")
+    if name == VERIFY:
+        ctx.exit(_verify(as_json))
+    if name is None:
+        _list(as_json)
+    else:
+        _show(name, scale, as_json)
+
+
+def _list(as_json: bool) -> None:
+    from vsr_cli.models.catalog import list_entries
+
+    entries = tuple(list_entries())
+    if as_json:
+        click.echo(json.dumps({"models": [entry.to_json() for entry in entries]}))
+    else:
+        _console().print(overview(entries))
+
+
+def _show(name: str, scale: int | None, as_json: bool) -> None:
+    from vsr_cli.models.catalog import describe_layers, find_entry
+
+    entry = find_entry(name)
+    scale, layers = describe_layers(name, scale)
+    if as_json:
+        rows = [asdict(layer) for layer in layers]
+        click.echo(json.dumps(entry.to_json() | {"scale": scale, "layers": rows}))
+        return
+    console = _console()
+    console.print(overview((entry,)))
+    console.print(layer_table(layers, scale))
+
+
+def _verify(as_json: bool) -> int:
+    """Check every released file and say so; returns the exit code."""
+    from vsr_cli.models.weights import find_fault, released_weights, weights_folder
+
+    faults = [(entry, find_fault(entry)) for entry in released_weights()]
+    if as_json:
+        files = [{"file": e.path.name, "ok": not fault, "fault": fault} for e, fault in faults]
+        click.echo(json.dumps({"weights": files}))
+    for entry, fault in faults:
+        if fault:
+            click.echo(f"Error: {fault}", err=True)
+        elif not as_json:
+            click.echo(f"{entry.path.name}: as in the manifest")
+    if not faults:
+        click.echo(f"Error: no weights are listed in {weights_folder()}/manifest.toml", err=True)
+    return 1 if not faults or any(fault for _, fault in faults) else 0
+
+
+def overview(entries: tuple[CatalogEntry, ...]) -> Table:
+    """One row for each network; where scales differ, their figures in the order of the scales."""
+    rows = Table(box=box.SIMPLE)
+    for title in ("name", "kind", "colour", "scales"):
+        rows.add_column(title, no_wrap=title == "name")
+    for title in ("window", "radius", "parameters", "kMAC per pixel"):
+        rows.add_column(title, justify="right")
+    for title in ("weights (PSNR, dB)", "paper"):
+        rows.add_column(title)
+    for entry in entries:
+        rows.add_row(
+            entry.name,
+            entry.kind,
+            entry.color,
+            _scales(entry.scales),
+            str(entry.window),
+            str(entry.radius),
+            " ".join(dict.fromkeys(f"{n:,}" for n in entry.parameters.values())),
+            " ".join(dict.fromkeys(f"{n / 1000:,.2f}" for n in entry.macs.values())),
+            ", ".join(map(_weights, entry.weights))
+            or ("none" if any(entry.parameters.values()) else "needs none"),
+            entry.paper,
+        )
+    return rows
+
+
+def layer_table(layers: tuple[LayerCost, ...], scale: int) -> Table:
+    """One row for each layer, and the sum."""
+    rows = Table(box=box.SIMPLE, show_footer=True)
+    rows.add_column("layer", f"all, x{scale}", no_wrap=True)
+    for title in ("type", "kernel", "channels"):
+        rows.add_column(title)
+    total = sum(layer.parameters for layer in layers)
+    rows.add_column("parameters", f"{total:,}", justify="right")
+    macs = sum(layer.macs for layer in layers)
+    rows.add_column("MAC per output pixel", f"{macs:,.1f}", justify="right")
+    for layer in layers:
+        rows.add_row(
+            layer.name,
+            layer.type,
+            "x".join(map(str, layer.kernel)),
+            " to ".join(map(str, layer.channels)),
+            f"{layer.parameters:,}",
+            f"{layer.macs:,.1f}",
+        )
+    return rows
+
+
+def _scales(scales: tuple[int, ...]) -> str:
+    """One by one, or from the first to the last of many."""
+    is_run = scales == tuple(range(scales[0], scales[-1] + 1))
+    return (
+        f"{scales[0]} to {scales[-1]}" if is_run and len(scales) > 4 else " ".join(map(str, scales))
+    )
+
+
+def _weights(entry: ReleasedWeights) -> str:
+    missing = "" if entry.path.is_file() else ", missing"
+    mean = entry.scores.get("mean", {}).get("psnr")
+    score = "" if mean is None else f" ({mean:.2f})"
+    return f"x{entry.scale} {entry.domain}{score}{missing}"
+
+
+def _console() -> Console:
+    return Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)

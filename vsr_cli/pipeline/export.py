@@ -1,0 +1,89 @@
+"""A network out of the house: loaded with its weights, written in another program's form."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from vsr_cli.media.pending import PendingFile
+from vsr_cli.media.target import check_place
+from vsr_cli.models.export import INPUT, OPSET, OUTPUT, write_onnx, write_pth
+from vsr_cli.models.foreign import split_name
+from vsr_cli.models.load import load_network
+
+ExportFormat = Literal["onnx", "pth"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportReport:
+    """One exported network."""
+
+    output: str
+    format: str
+    model: str
+    scale: int
+    domain: str | None
+    window: int
+    color: str
+    opset: int | None  # of ONNX, and so are the next two
+    input: str | None
+    result: str | None
+    bytes: int
+    warnings: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of ``--json``."""
+        return asdict(self)
+
+
+def export_model(
+    name: str,
+    target: Path,
+    *,
+    scale: int,
+    form: str | None = None,
+    domain: str | None = None,
+    weights: tuple[Path, ...] = (),
+    overwrite: bool = False,
+) -> ExportReport:
+    """Write one network with its weights; the target appears when it is complete, or not at all.
+
+    Without a ``form`` the target's ending says it.
+
+    Raises:
+        ValueError: unknown network, scale or form.
+        VsrError: the weights, an optional package or the disk does not play along.
+    """
+    form = form or target.suffix.lower().removeprefix(".")
+    if form not in get_args(ExportFormat):
+        raise ValueError(f"a format is {' or '.join(get_args(ExportFormat))}, got {form!r}")
+    if target.is_dir():
+        raise ValueError(f"output {target} is a folder; give a file name")
+    for path in (split_name(argument)[1] for argument in weights):
+        check_place(target, overwrite=overwrite, input_path=path)
+    check_place(target, overwrite=overwrite)
+    loaded = load_network(name, scale, domain=domain, weights=weights)
+    (model,) = loaded.stages
+    pending = PendingFile(target, overwrite=overwrite)
+    try:
+        (write_onnx if form == "onnx" else write_pth)(model, pending.path)
+        size = pending.path.stat().st_size
+        pending.commit()
+    finally:
+        pending.discard()
+    is_onnx = form == "onnx"
+    return ExportReport(
+        output=str(target),
+        format=form,
+        model=model.spec.name,
+        scale=scale,
+        domain=loaded.domain,
+        window=model.spec.window,
+        color=model.spec.color,
+        opset=OPSET if is_onnx else None,
+        input=INPUT if is_onnx else None,
+        result=OUTPUT if is_onnx else None,
+        bytes=size,
+        warnings=list(loaded.warnings),
+    )
