@@ -44,7 +44,7 @@ from vsr_cli.pipeline.truth import (
 )
 from vsr_cli.specs import EvaluateSpec
 
-DEGRADATION = "antialiased bicubic (MATLAB imresize), rounded to the truth's bits; truth cropped"
+DEGRADATION = "bicubic (imresize, antialiased), rounded to the truth's bits, stills per axis"
 COLORS: Mapping[PixelFamily, str] = {
     "gray": "gray / (2^bits - 1)",
     "yuv": "Y / (2^bits - 1)",

@@ -20,7 +20,7 @@ from torch import Tensor
 from vsr_cli.errors import InputError
 from vsr_cli.frames import ClipInfo, Frame, PixelFormat
 from vsr_cli.imaging.color import rgb_to_luma
-from vsr_cli.imaging.degradation import degrade_bicubic
+from vsr_cli.imaging.degradation import degrade_frame
 from vsr_cli.media import list_stills, open_reader, read_still
 from vsr_cli.media.pictures.sequence import STILL_EXTENSIONS
 from vsr_cli.media.target import CONTAINERS
@@ -167,19 +167,6 @@ def needed_planes(frame: Frame, pixel_format: PixelFormat) -> Frame:
     return replace(frame, planes=frame.planes[: 3 if pixel_format.family == "gbr" else 1])
 
 
-def degrade_frame(frame: Frame, pixel_format: PixelFormat, scale: int) -> Frame:
-    """A frame of code values, shrunk and rounded to the depth it had; see ``degrade_bicubic``."""
-    top, bits = pixel_format.max_code, pixel_format.bits
-    planes = tuple(
-        (degrade_bicubic(plane.to(torch.float32) / top, scale, bits=bits) * top)
-        .round()
-        .to(torch.int32)
-        .to(plane.dtype)
-        for plane in frame.planes
-    )
-    return replace(frame, planes=planes)
-
-
 def check_given(truth: OpenClip, given: OpenClip, scale: int) -> tuple[str, ...]:
     """Refuse a given clip that cannot be the truth's, ``scale`` times smaller; returns warnings.
 
@@ -219,7 +206,9 @@ def counterparts(
     if given is None:
         for hr in truth.frames:
             waiting.append(needed_planes(hr, pixel_format))
-            yield degrade_frame(waiting[-1], pixel_format, scale)
+            # Stills are compared with published figures, whose inputs MATLAB made.
+            is_still = truth.path.suffix.lower() in STILL_EXTENSIONS
+            yield degrade_frame(waiting[-1], pixel_format, scale, each_axis=is_still)
         return
     counts = [0, 0]
     for pair in zip_longest(truth.frames, given.frames):
