@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vsr_cli.models.weights import ReleasedWeights
 
 VERIFY = "verify"
-FILE_WIDTH = 160  # characters of a line where stdout is no terminal
+FILE_WIDTH = 200  # columns, where the output is a file or a pipe
 
 
 @click.command()
