@@ -173,6 +173,8 @@ def _check_pictures(path: Path, source: Path | None, *, overwrite: bool) -> None
         inputs = {os.path.realpath(file) for file in sequence.files}
         if any(os.path.realpath(target) in inputs for target in taken):
             raise ValueError(f"output {path} is the input; give another name or folder")
+    elif source is not None and any(_same_file(target, source) for target in taken):
+        raise ValueError(f"output {path} is the input; give another name or folder")
     if taken and not overwrite:
         raise OutputError(f"output {taken[0]} exists; give --overwrite, or another name or folder")
 

@@ -39,6 +39,14 @@ def load(path: Path) -> np.ndarray:
         return np.array(image)
 
 
+def test_pattern_that_hits_the_input_picture_is_refused(tmp_path: Path) -> None:
+    save(tmp_path / "p_1.png")
+    before = (tmp_path / "p_1.png").read_bytes()
+    with pytest.raises(ValueError, match="is the input"):
+        copy(tmp_path / "p_1.png", tmp_path / "p_%d.png", overwrite=True)
+    assert (tmp_path / "p_1.png").read_bytes() == before
+
+
 def copy(
     source: Path,
     target: Path,

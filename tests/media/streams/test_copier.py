@@ -162,3 +162,27 @@ def test_broadcast_stream_starts_at_zero(
     before, after = audio_packets(clip), audio_packets(tmp_path / "out.mp4")
     assert len(before) == len(after)
     assert abs(after[5][0] - (before[5][0] - zero)) <= ROUNDING_S
+
+
+@pytest.mark.parametrize(("cut", "until"), [({"start_s": 1.0}, 3.0), ({"end_s": 3.0}, 3.0)])
+def test_sound_that_is_longer_than_the_video_is_cut_where_it_was_asked(
+    make_clip: Callable[..., Path],
+    audio_packets: Packets,
+    tmp_path: Path,
+    cut: dict[str, float],
+    until: float,
+) -> None:
+    """Two seconds of video in a file of four: a cut ends at --end, or with the file."""
+    clip, longer = make_clip("a.mp4", pts=PTS, audio_start=0.0), tmp_path / "longer.mp4"
+    long = make_clip("b.mp4", pts=[3600 * n for n in range(100)], audio_start=0.0)
+    with av.open(str(clip)) as video, av.open(str(long)) as sound, av.open(str(longer), "w") as out:
+        sources = [(video, video.streams.video[0]), (sound, sound.streams.audio[0])]
+        targets = [out.add_stream_from_template(stream) for _, stream in sources]
+        for (container, stream), target in zip(sources, targets, strict=True):
+            for packet in container.demux(stream):
+                if packet.size:
+                    packet.stream = target
+                    out.mux(packet)
+    copy_clip(longer, tmp_path / "cut.mp4", **cut)
+    last = audio_packets(tmp_path / "cut.mp4")[-1][0]
+    assert until - 0.05 < last < until + 0.05

@@ -240,6 +240,14 @@ def test_chroma_location_that_cannot_be_stored_is_named(
     assert any(f"chroma lies {location}" in line for line in warnings) != is_kept
 
 
+@pytest.mark.parametrize("codec", ["prores", "mpeg4"])
+def test_full_range_that_no_player_would_see_is_refused(codec: str) -> None:
+    info = replace(make_info(), color=ColorInfo("full"))
+    with pytest.raises(ValueError, match="cannot say that the clip is of full range"):
+        check_encoding("a.mkv", EncodingSpec(codec=codec), info)
+    assert check_encoding("a.mkv", EncodingSpec(), info).warnings == ()
+
+
 def test_holding_is_about_depth_chroma_and_alpha() -> None:
     def fits(target: str, source: str) -> bool:
         return holds(require_planar(target), require_planar(source))

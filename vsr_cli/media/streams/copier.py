@@ -72,9 +72,13 @@ class StreamCopier:
         self._write_texts(time_s)
 
     def finish(self, time_s: Fraction) -> None:
-        """Write what remains; of a cut, only what begins before its end at ``time_s``."""
-        if self._placer.is_cut:
-            self.advance(time_s)
+        """Write what remains: all of it, or what begins before the end of a cut.
+
+        A cut ends where it was asked to, or with its last frame at ``time_s`` if that is later.
+        """
+        _, last_s = self._placer.span
+        if last_s is not None:
+            self.advance(max(time_s, last_s))
         else:
             while (packet := self._take()) is not None:
                 self._pending = None

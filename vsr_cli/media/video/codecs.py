@@ -39,6 +39,8 @@ _DEFAULT_CODECS: Mapping[str, str] = MappingProxyType(
     {"mp4": "libx264", "mov": "libx264", "matroska": "libx264", "webm": "libvpx-vp9"}
 )
 MILLISECOND_CONTAINERS = frozenset({"matroska", "webm"})  # FFmpeg's muxer has no other clock
+# Encoders whose bits have no place for the range; their decoders take it for limited.
+_LIMITED_CODECS = frozenset({"dnxhd", "mpeg2video", "mpeg4", "prores", "prores_aw", "prores_ks"})
 _MATROSKA_RATE = 500  # frames per second; from 1000 on, frames would fall on one tick of 1 ms
 # Encoders that take no odd size where chroma is halved.
 _EVEN_CODECS = frozenset({"libx264", "libx265", "libsvtav1"})
@@ -87,6 +89,7 @@ def check_encoding(path: str | Path, encoding: EncodingSpec, info: ClipInfo) -> 
         raise OutputError(f"--strict-streams: {'; '.join(untold)}")
     warnings += untold
     _check_times(path, container, info)
+    _check_range(codec.name, pix_fmt, info)
     width, height = _encoded_size(codec.name, pix_fmt, info)
     if (width, height) != (info.width, info.height):
         warnings.append(
@@ -137,6 +140,18 @@ def _untold(codec: str, container: str, info: ClipInfo) -> list[str]:
             "it up to half a pixel off; try --codec x265, or an .mkv file"
         )
     return warnings
+
+
+def _check_range(codec: str, pix_fmt: str, info: ClipInfo) -> None:
+    """Refuse full range where no decoder would hear of it, and show the wrong contrast."""
+    layout = planar_cousin(pix_fmt)
+    if layout is None or layout.family == "gbr" or info.pixel_format.family == "gbr":
+        return
+    if info.color.range == "full" and codec in _LIMITED_CODECS:
+        raise ValueError(
+            f"{codec} cannot say that the clip is of full range: players would show the wrong "
+            "contrast; try --codec x264, or --codec ffv1 and an .mkv file"
+        )
 
 
 def _check_times(path: Path, container: str, info: ClipInfo) -> None:

@@ -29,6 +29,7 @@ from vsr_cli.media.video.source import PictureSource
 from vsr_cli.specs import DecodingSpec
 
 _log = logging.getLogger(__name__)
+_MATROSKA = "matroska,webm"
 _MICROSECONDS = 1_000_000
 _ANIMATIONS = frozenset({"gif", "apng", "webp_pipe", "png_pipe"})  # FFmpeg's names
 
@@ -155,6 +156,9 @@ class VideoReader:
             duration_s = float(stream.duration * stream.time_base)
         elif container.duration is not None:
             duration_s = container.duration / _MICROSECONDS
+            if container.format.name == _MATROSKA and stream.start_time and stream.time_base:
+                # It states where the clip ends, not how long it is.
+                duration_s -= float(stream.start_time * stream.time_base)
         pixel_format = require_planar(picture.format.name)
         color = replace(
             read_color(picture, stream.codec_context),
