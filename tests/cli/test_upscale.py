@@ -146,6 +146,12 @@ def test_truncated_file_is_taken_where_that_is_tolerated(make_clip: Clip, tmp_pa
     assert f"Warning: {warning}" in taken.stderr
 
 
+def test_empty_name_is_refused() -> None:
+    result = CliRunner().invoke(main, ["upscale", "", "o.mp4"])
+    assert result.exit_code == 2
+    assert "must not be empty" in result.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_killed_run_leaves_no_target(make_clip: Clip, tmp_path: Path, number: int) -> None:
     source = make_clip("in.mp4", pts=[900 * t for t in range(4000)])

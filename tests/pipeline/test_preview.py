@@ -343,6 +343,8 @@ def test_failing_run_leaves_nothing(tmp_path: Path) -> None:
         preview_video(source, tmp_path / "p.png", 1, BICUBIC)
     with pytest.raises(ValueError, match="at least 1 frame, got 0"):
         preview_video(source, tmp_path / "q.png", 0, BICUBIC)
+    with pytest.raises(ValueError, match="at most 100 frames, got 101"):
+        preview_video(source, tmp_path / "q.png", 101, BICUBIC)
     assert (tmp_path / "p.png").read_bytes() == b"mine"
     assert {path.name for path in tmp_path.iterdir()} == {"in.mp4", "p.png"}
 

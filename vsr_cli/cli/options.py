@@ -55,6 +55,8 @@ class ClipPath(click.ParamType):  # type: ignore[type-arg]  # generic from click
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """As a path, in which ``-`` stands for the pipe alone."""
+        if not str(value):
+            self.fail("a path must not be empty", param, ctx)
         path = Path(value)
         # A Path forgets the "./" by which a file is told from the pipe.
         return path.absolute() if path == Path("-") and str(value) != "-" else path

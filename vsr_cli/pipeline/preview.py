@@ -29,6 +29,9 @@ from vsr_cli.specs import DecodingSpec, UpscaleSpec
 GAP = 4  # pixels of white between two pictures
 
 
+MOST_FRAMES = 100  # of one picture; each is sought and decoded by itself
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewReport:
     """One preview: what it shows, and how it was made."""
@@ -103,6 +106,8 @@ def preview_video(
     """
     if num_frames < 1:
         raise ValueError(f"a preview has at least 1 frame, got {num_frames}")
+    if num_frames > MOST_FRAMES:
+        raise ValueError(f"a preview has at most {MOST_FRAMES} frames, got {num_frames}")
     spec, decoding = spec or UpscaleSpec(), decoding or DecodingSpec()
     listener, started = listener or Listener(), time.perf_counter()
     check_png(target, overwrite=overwrite, input_path=source)
