@@ -24,9 +24,10 @@ SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 @pytest.fixture(scope="session", autouse=True)
 def heard_signals() -> None:
     """A run in the background ignores these, and so would every command that a test starts."""
-    for number in (signal.SIGINT, signal.SIGHUP):
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    for number, handler in usual.items():
         if signal.getsignal(number) is signal.SIG_IGN:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")
