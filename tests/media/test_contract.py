@@ -141,8 +141,12 @@ def test_cut_is_the_same_part_of_the_whole(source: Path) -> None:
 def test_reader_may_be_left_early_and_closed_twice(source: Path) -> None:
     reader = open_reader(source)
     with reader:
-        next(iter(reader))
+        first = next(iter(reader))
     reader.__exit__(None, None, None)
+    assert reader.frames_read <= 1  # a frame counts when the next one is asked for, or sooner
+    with open_reader(source) as again:
+        found = next(iter(again))
+    assert all(torch.equal(a, b) for a, b in zip(found.planes, first.planes, strict=True))
 
 
 @pytest.mark.parametrize("name", ["there_is_none.mp4", "none_%04d.png", "none.png", "nothing"])

@@ -68,7 +68,7 @@ ENCODING = tuple(field.name for field in fields(EncodingSpec))
     "--preview",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Only show N frames beside bicubic: OUT is one PNG.",
+    help="Only show N frames (100 at most) beside bicubic: OUT is one PNG.",
 )
 @click.option("--rate", type=RateType(), help="Frames per second of stills.  [default: 25]")
 @click.option(
