@@ -86,7 +86,10 @@ def write_onnx(model: LoadedModel, path: Path) -> None:
             )
         except torch.onnx.errors.OnnxExporterError as error:
             reason = str(error.__cause__ or error).strip().splitlines()[0]
-            raise VsrError(f"{spec.name} cannot be exported to ONNX: {reason}") from error
+            raise VsrError(
+                f"{spec.name} cannot be exported to ONNX with open sizes ({reason}); "
+                "try another network, or --format pth"
+            ) from error
         if program is None:
             raise VsrError(f"{spec.name} cannot be exported to ONNX: the exporter gave nothing")
         facts = {"model": spec.name, "scale": model.scale, "radius": spec.radius}
