@@ -1,0 +1,49 @@
+"""Networks that enlarge the middle of a window, in steps whose results neighbouring windows share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from vsr_cli.models.layers import centred
+
+
+class TemporalUpscaler(nn.Module):
+    """Enlarge the middle frame of a window. frames: (B, 1, T, H, W); returns (B, 1, s*H, s*W).
+
+    The work is cut into steps. Step k sees ``taps[k]`` neighbouring results of the step before it,
+    (B, C, taps[k], H, W), and makes one, (B, C', H', W'); the first step sees frames. What a step
+    makes at a place in time is the same for all windows that hold that place, so a stream computes
+    it once. The windows need ``window`` = 1 + sum(taps - 1) frames.
+    """
+
+    taps: tuple[int, ...]
+
+    def __init__(self, scale: int, residual: bool) -> None:
+        super().__init__()
+        self.scale = scale
+        self.residual = residual
+
+    @abstractmethod
+    def step(self, number: int, codes: Tensor) -> Tensor:
+        """(B, C, taps, H, W), what the step before made, to (B, C', H', W')."""
+
+    @abstractmethod
+    def finish(self, code: Tensor, middle: Tensor) -> Tensor:
+        """What the last step made, and the middle frame (B, 1, H, W), to (B, 1, s*H, s*W)."""
+
+    @property
+    def window(self) -> int:
+        return 1 + sum(taps - 1 for taps in self.taps)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        codes = centred(frames, self.residual)  # (B, 1, T, H, W)
+        for number, taps in enumerate(self.taps):
+            batch, _, time, _, _ = codes.shape
+            starts = range(time - taps + 1)
+            around = torch.cat([codes[:, :, start : start + taps] for start in starts])
+            made = self.step(number, around)  # (T'*B, C', H', W')
+            codes = made.unflatten(0, (len(starts), batch)).permute(1, 2, 0, 3, 4)
+        return self.finish(codes[:, :, 0], frames[:, :, self.window // 2])
