@@ -37,11 +37,12 @@ MODELS: Mapping[str, str] = MappingProxyType(
         "srgan": "vsr_cli.models.srresnet:SPEC_GAN",
         "emtcm": "vsr_cli.models.emtcm",
         "srnet3d": "vsr_cli.models.srnet3d",
+        "2d3d-joint": "vsr_cli.models.joint",
     }
 )
 # Names whose network is in the file that is given with --weights.
 OUTSIDE = ("spandrel",)
-ALIASES: Mapping[str, str] = MappingProxyType({"2d3d": "fsrcnn+srnet3d"})
+ALIASES: Mapping[str, str] = MappingProxyType({"2d3d": "fsrcnn+srnet3d", "3d2d": "srnet3d+fsrcnn"})
 
 
 def get_spec(name: str) -> ModelSpec:

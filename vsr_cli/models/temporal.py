@@ -1,4 +1,4 @@
-"""Networks that enlarge the middle of a window, in steps whose results neighbouring windows share."""
+"""Networks that enlarge a window's middle frame, in steps that neighbouring windows share."""
 
 from __future__ import annotations
 
@@ -16,15 +16,26 @@ class TemporalUpscaler(nn.Module):
     The work is cut into steps. Step k sees ``taps[k]`` neighbouring results of the step before it,
     (B, C, taps[k], H, W), and makes one, (B, C', H', W'); the first step sees frames. What a step
     makes at a place in time is the same for all windows that hold that place, so a stream computes
-    it once. The windows need ``window`` = 1 + sum(taps - 1) frames.
+    it once. A window has 1 + sum(taps - 1) frames.
+
+    Attributes:
+        taps: neighbouring results that each step sees.
+        radii: pixels on each side of its input that a pixel of each step's result depends on.
+        scales: by how much each step enlarges.
     """
 
     taps: tuple[int, ...]
+    radii: tuple[int, ...]
+    scales: tuple[int, ...]
 
     def __init__(self, scale: int, residual: bool) -> None:
         super().__init__()
         self.scale = scale
         self.residual = residual
+
+    def prepare(self, frames: Tensor) -> Tensor:
+        """Frames of any number of axes as the first step wants them."""
+        return centred(frames, self.residual)
 
     @abstractmethod
     def step(self, number: int, codes: Tensor) -> Tensor:
@@ -39,7 +50,7 @@ class TemporalUpscaler(nn.Module):
         return 1 + sum(taps - 1 for taps in self.taps)
 
     def forward(self, frames: Tensor) -> Tensor:
-        codes = centred(frames, self.residual)  # (B, 1, T, H, W)
+        codes = self.prepare(frames)  # (B, 1, T, H, W)
         for number, taps in enumerate(self.taps):
             batch, _, time, _, _ = codes.shape
             starts = range(time - taps + 1)

@@ -87,10 +87,18 @@ def batched(network: Callable[[Tensor], Tensor], planes: list[Tensor]) -> Tensor
     with torch.inference_mode():
         stacked = torch.stack(planes) if len(planes) > 1 else planes[0][None]
         stacked = stacked[:, None]  # (B, 1, [T,] H, W)
-        result = network(stacked)[:, 0]
-        # One value that is not finite makes the sum so; looking at each takes 40 times as long.
-        if not result.sum().isfinite():
-            raise NumericalError(
-                "the network gave values that are not finite: try --precision fp32 or other weights"
-            )
-        return result.clamp_(0, 1)
+        return checked(network(stacked)[:, 0])
+
+
+def checked(result: Tensor) -> Tensor:
+    """What a network gave, held in [0, 1] in place.
+
+    Raises:
+        NumericalError: a value is not finite.
+    """
+    # One value that is not finite makes the sum so; looking at each takes 40 times as long.
+    if not result.sum().isfinite():
+        raise NumericalError(
+            "the network gave values that are not finite: try --precision fp32 or other weights"
+        )
+    return result.clamp_(0, 1)

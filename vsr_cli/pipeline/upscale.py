@@ -38,7 +38,7 @@ def upscale_frames(
         ]
         for number, frame in enumerate(batch):
             planes = tuple(
-                _cut_plane(upscaled[k][number], k, info[number], scale, settings.pixel_format)
+                cut_plane(upscaled[k][number], k, info[number], scale, settings.pixel_format)
                 for k in range(len(frame.planes))
             )
             yield replace(frame, planes=planes)
@@ -50,11 +50,17 @@ def _enlarger(
     """What enlarges a plane: the network or interpolation, the samples in their place."""
     siting = settings.plane_siting(plane)
     if plane not in settings.model_planes:
-        return partial(enlarge, scale=scale, siting=siting, kernel=settings.kernel)
+        return interpolation(plane, scale, settings)
     return lambda frames: keep_siting(network(frames), scale, siting)
 
 
-def _cut_plane(
+def interpolation(plane: int, scale: int, settings: StageSettings) -> Callable[[Tensor], Tensor]:
+    """What enlarges a plane that no network sees, (B, 1, H, W) to (B, 1, s*H, s*W)."""
+    siting = settings.plane_siting(plane)
+    return partial(enlarge, scale=scale, siting=siting, kernel=settings.kernel)
+
+
+def cut_plane(
     plane: Tensor, number: int, size: torch.Size, scale: int, pixel_format: PixelFormat
 ) -> Tensor:
     """Cut the chroma of an odd-sized frame, whose enlarged last sample lies half outside."""
