@@ -75,9 +75,7 @@ def _keep_quiet(progress: Progress) -> None:
 
 def test_frame_model_learns(spec: TrainSpec) -> None:
     losses: list[float] = []
-    (path,) = train(
-        replace(spec, recipe=replace(SMALL, steps=120)), lambda p: losses.append(p.loss)
-    )
+    path = train(replace(spec, recipe=replace(SMALL, steps=120)), lambda p: losses.append(p.loss))
     assert np.mean(losses[-20:]) < 0.8 * np.mean(losses[:10])
     _, record = read_weights(path)
     assert (record.arch, record.scale, record.residual) == ("fsrcnn", 2, True)
@@ -98,7 +96,7 @@ def test_log_has_a_line_for_each_validation(spec: TrainSpec) -> None:
 
 def test_resumed_run_ends_with_the_same_weights(spec: TrainSpec, tmp_path: Path) -> None:
     """Stopped after the first checkpoint, as by a kill, and taken up again."""
-    (whole,) = train(spec, _keep_quiet)
+    whole = train(spec, _keep_quiet)
 
     class KilledError(Exception):
         pass
@@ -112,19 +110,19 @@ def test_resumed_run_ends_with_the_same_weights(spec: TrainSpec, tmp_path: Path)
         train(broken, kill)
     assert not broken.output.exists()
     seen: list[int] = []
-    (resumed,) = train(replace(broken, resume=True), lambda p: seen.append(p.step))
+    resumed = train(replace(broken, resume=True), lambda p: seen.append(p.step))
     assert seen[0] == 21
     for name, tensor in read_weights(whole)[0].items():
         assert torch.equal(tensor, read_weights(resumed)[0][name]), name
 
 
 def test_clip_model_records_its_partner(spec: TrainSpec, tmp_path: Path) -> None:
-    (frame,) = train(spec, _keep_quiet)
+    frame = train(spec, _keep_quiet)
     recipe = replace(SMALL, steps=6)
     clip_spec = replace(
         spec, model="srnet3d", behind=frame, recipe=recipe, output=tmp_path / "c.safetensors"
     )
-    (path,) = train(clip_spec, _keep_quiet)
+    path = train(clip_spec, _keep_quiet)
     _, record = read_weights(path)
     assert (record.arch, record.window) == ("srnet3d", 5)
     assert record.partner_sha256 == file_sha256(frame)
@@ -132,17 +130,28 @@ def test_clip_model_records_its_partner(spec: TrainSpec, tmp_path: Path) -> None
         train(replace(clip_spec, behind=None, overwrite=True), _keep_quiet)
 
 
-def test_joint_run_writes_both_stages(spec: TrainSpec, tmp_path: Path) -> None:
+def test_joint_run_starts_from_both_stages(
+    spec: TrainSpec, random_weights: tuple[Path, Path], tmp_path: Path
+) -> None:
     recipe = replace(SMALL, steps=4, batch_size=2)
-    joint = replace(spec, model="2d3d", recipe=recipe, output=tmp_path / "joint.safetensors")
-    frame, clip_path = train(joint, _keep_quiet)
-    assert frame.name == "joint_fsrcnn.safetensors"
-    assert read_weights(clip_path)[1].partner_sha256 == file_sha256(frame)
-    again = replace(joint, start=(frame, clip_path), output=tmp_path / "again.safetensors")
-    started = read_weights(train(again, _keep_quiet)[0])[0]
+    joint = replace(
+        spec,
+        model="2d3d-joint",
+        recipe=recipe,
+        output=tmp_path / "j.safetensors",
+        start=random_weights,
+    )
+    path = train(joint, _keep_quiet)
+    tensors, record = read_weights(path)
+    assert (record.arch, record.window, record.scale) == ("2d3d-joint", 5, 2)
+    assert record.training["start"] == [file_sha256(file) for file in random_weights]
     # A short run from given weights stays near them; a fresh one would not.
-    for name, tensor in read_weights(frame)[0].items():
-        assert (tensor - started[name]).abs().max() < 0.02, name
+    for part, file in zip(("frame", "clip"), random_weights, strict=True):
+        for name, tensor in read_weights(file)[0].items():
+            assert (tensor - tensors[f"{part}.{name}"]).abs().max() < 0.02, name
+    again = replace(joint, start=(path,), output=tmp_path / "again.safetensors")
+    for name, tensor in read_weights(train(again, _keep_quiet))[0].items():
+        assert (tensor - tensors[name]).abs().max() < 0.02, name
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -169,9 +178,9 @@ def test_learning_rate_warms_up_and_decays() -> None:
     assert all(later <= earlier for earlier, later in pairwise(rates[10:]))
 
 
-def test_recipes_are_found_by_name_and_chain() -> None:
-    assert find_recipe("fsrcnn+srnet3d") is RECIPES["2d3d"]
-    with pytest.raises(ValueError, match="there are fsrcnn, srnet3d, 2d3d"):
+def test_recipes_are_found_by_name() -> None:
+    assert find_recipe("2d3d-joint") is RECIPES["2d3d-joint"]
+    with pytest.raises(ValueError, match="there are fsrcnn, srnet3d, 2d3d-joint"):
         find_recipe("bicubic")
 
 
@@ -230,8 +239,7 @@ def test_command_trains(clip: Callable[[str, int], Path], tmp_path: Path) -> Non
         (["nope", "w.safetensors"], 2, "unknown model"),
         (["bicubic", "w.safetensors"], 2, "no recipe for 'bicubic'"),
         (["fsrcnn", "w.pth"], 2, "must end in .safetensors"),
-        (["2d3d", "w.safetensors"], 2, "give --joint"),
-        (["fsrcnn", "w.safetensors", "--joint"], 2, "--joint is for"),
+        (["2d3d", "w.safetensors"], 2, "train fsrcnn and then srnet3d, or 2d3d-joint"),
         (["srnet3d", "w.safetensors"], 2, "give --behind"),
         (["fsrcnn", "no/w.safetensors"], 1, "folder no does not exist"),
         (["fsrcnn", "w.safetensors", "--scale", "9"], 2, "no scale 9"),

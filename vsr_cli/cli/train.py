@@ -34,7 +34,6 @@ TUNED = ("steps", "batch_size", "patch", "learning_rate", "loss", "residual")
 @click.option("--domain", default="custom", show_default=True, help="Recorded in the weights.")
 @click.option("--behind", type=FILE, help="Weights of the 2D stage that a clip model refines.")
 @click.option("--start", multiple=True, type=FILE, help="Weights to start from. Repeatable.")
-@click.option("--joint", is_flag=True, help="Train the stages of 2d3d in one graph.")
 @click.option("--steps", type=click.IntRange(min=1), help="Steps of the optimiser.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Patches in a step.")
 @click.option("--patch", type=click.IntRange(min=8), help="Pixels of a patch of the input.")
@@ -48,38 +47,31 @@ TUNED = ("steps", "batch_size", "patch", "learning_rate", "loss", "residual")
 @click.option("--resume", is_flag=True, help="Go on from OUTPUT's checkpoint.")
 @overwrite_option
 @quiet_option
-def train(model: str, output: Path, joint: bool, quiet: bool, **options: Any) -> None:
-    """Train MODEL (fsrcnn, srnet3d or 2d3d) on clips, and write its weights to OUTPUT.
+def train(model: str, output: Path, quiet: bool, **options: Any) -> None:
+    """Train MODEL (fsrcnn, srnet3d, 2d3d-joint) on clips, and write its weights to OUTPUT.
 
     The clips are the truth; what the network sees is degraded from them (antialiased bicubic, 8
     bits). First the 2D stage: vsr train fsrcnn 2d.safetensors --data runs. Then the 3D stage on its
-    output: vsr train srnet3d 3d.safetensors --behind 2d.safetensors --data runs. The checkpoint and
-    a log in JSON lines lie beside OUTPUT.
+    output: vsr train srnet3d 3d.safetensors --behind 2d.safetensors --data runs. Then, if wanted,
+    both in one graph: vsr train 2d3d-joint both.safetensors --start 2d.safetensors --start
+    3d.safetensors --data runs. The checkpoint and a log in JSON lines lie beside OUTPUT.
     """
-    spec = _spec(model, output, joint, options)
+    spec = _spec(model, output, options)
     from vsr_cli.pipeline.memory import keep_freed_memory
     from vsr_cli.training.train import train as run
 
     keep_freed_memory()
     with ExitStack() as stack:
         show = stack.enter_context(training_bar(f"train {model}", spec.recipe.steps, quiet))
-        written = run(spec, lambda progress: show(progress.step, progress.loss, progress.psnr))
-    for path in written:
-        click.echo(f"{path}: trained for {spec.recipe.steps} steps")
+        path = run(spec, lambda progress: show(progress.step, progress.loss, progress.psnr))
+    click.echo(f"{path}: trained for {spec.recipe.steps} steps")
 
 
-def _spec(model: str, output: Path, joint: bool, options: dict[str, Any]) -> TrainSpec:
+def _spec(model: str, output: Path, options: dict[str, Any]) -> TrainSpec:
     """The settings of a run: the model's recipe, with what the user wants otherwise."""
-    from vsr_cli.models import parse_chain
     from vsr_cli.pipeline.truth import find_clips
     from vsr_cli.training.recipes import find_recipe
 
-    if joint != (len(parse_chain(model)) > 1):
-        raise click.UsageError(
-            f"{model} has several stages: give --joint to train them in one graph"
-            if not joint
-            else f"--joint is for a model of several stages such as 2d3d, got {model}"
-        )
     tuned = {name: options.pop(name) for name in TUNED}
     recipe: Recipe = replace(
         find_recipe(model), **{name: value for name, value in tuned.items() if value is not None}

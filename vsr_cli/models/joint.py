@@ -12,6 +12,7 @@ from vsr_cli.models.srnet3d import SRNet3D
 from vsr_cli.models.temporal import TemporalUpscaler
 
 SCALES = FRAME_SPEC.scales
+PARTS = {FRAME_SPEC.name: "frame", CLIP_SPEC.name: "clip"}  # network and attribute
 
 SPEC = ModelSpec(
     name="2d3d-joint",

@@ -13,7 +13,7 @@ LossName = Literal["mse", "charbonnier", "psnr"]
 class TrainSpec:
     """One training run. ``recipe`` holds what is tuned, the rest says what is trained on what."""
 
-    model: str  # fsrcnn, srnet3d, or 2d3d: both jointly
+    model: str  # fsrcnn, srnet3d, or 2d3d-joint: both in one graph
     data: tuple[Path, ...]
     output: Path
     recipe: Recipe

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from vsr_cli.models import ALIASES
+from vsr_cli.models import parse_chain
 from vsr_cli.specs import Recipe
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
@@ -19,7 +19,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             steps=100_000, batch_size=8, patch=44, margin=4, learning_rate=6e-4, warmup_steps=1000
         ),
         # Both at once, from weights that were trained one after the other.
-        "2d3d": Recipe(
+        "2d3d-joint": Recipe(
             steps=20_000, batch_size=8, patch=24, margin=3, learning_rate=1e-4, warmup_steps=500
         ),
     }
@@ -27,14 +27,16 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
 
 
 def find_recipe(model: str) -> Recipe:
-    """The recipe of a model or chain.
+    """The recipe of a network.
 
     Raises:
-        ValueError: there is none for it.
+        ValueError: unknown name, several networks, or there is none for it.
     """
+    if len(names := parse_chain(model)) > 1:
+        raise ValueError(
+            f"{model} has several stages: train {' and then '.join(names)}, or 2d3d-joint, which "
+            "is fsrcnn and srnet3d in one graph"
+        )
     if model in RECIPES:
         return RECIPES[model]
-    for name, chain in ALIASES.items():
-        if chain == model and name in RECIPES:
-            return RECIPES[name]
     raise ValueError(f"there is no recipe for {model!r}: there are {', '.join(RECIPES)}")

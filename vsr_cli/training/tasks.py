@@ -1,4 +1,4 @@
-"""What is trained on what: a 2D stage, a 3D stage behind a fixed 2D stage, or both jointly."""
+"""What is trained on what: single frames, or windows of them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,11 @@ class FrameTask:
 
 
 class ClipTask:
-    """(B, 1, 5, p, p) to (B, 1, p, p): a 3D stage on frames that a 2D stage has upscaled."""
+    """(B, 1, 5, p, p) to (B, 1, s*p, s*p).
+
+    A 3D stage on frames that a 2D stage has upscaled (s is 1), or a network that does both, on
+    degraded frames.
+    """
 
     window = 2 * CONTEXT + 1
 
@@ -54,25 +58,6 @@ class ClipTask:
 
     def forward(self, lr: Tensor) -> Tensor:
         result: Tensor = self.module(lr)
-        return result
-
-
-class JointTask:
-    """(B, 1, 5, p, p) to (B, 1, s*p, s*p): both stages in one graph, on degraded frames."""
-
-    window = 2 * CONTEXT + 1
-
-    def __init__(self, frame_model: nn.Module, clip_model: nn.Module) -> None:
-        stages = {"frame": channels_last(frame_model), "clip": channels_last(clip_model)}
-        self.module: nn.Module = nn.ModuleDict(stages)
-
-    def forward(self, lr: Tensor) -> Tensor:
-        batch, _, time, _, _ = lr.shape
-        frames = lr.transpose(1, 2).flatten(0, 1)  # (B*T, 1, p, p)
-        sr = self.module.get_submodule("frame")(frames).unflatten(
-            0, (batch, time)
-        )  # (B, T, 1, s*p, s*p)
-        result: Tensor = self.module.get_submodule("clip")(sr.transpose(1, 2))
         return result
 
 

@@ -10,38 +10,38 @@ import torch
 from torch import nn
 
 from vsr_cli.errors import OutputError
-from vsr_cli.models import get_spec, parse_chain
+from vsr_cli.models import get_spec
+from vsr_cli.models.joint import PARTS, Joint2D3D
 from vsr_cli.models.load import load_model
 from vsr_cli.models.rewrite import channels_last, rewrite
+from vsr_cli.models.spec import ModelSpec
 from vsr_cli.models.weights import WeightRecord, file_sha256, fill, read_weights, save_weights
 from vsr_cli.pipeline.device import choose_device, choose_precision
 from vsr_cli.pipeline.tiling import TiledModel
 from vsr_cli.specs import TrainSpec
 from vsr_cli.training.loop import LoopSettings, Progress, fit
 from vsr_cli.training.pairs import ClipPair, load_clip, upscale_pair
-from vsr_cli.training.tasks import ClipTask, FrameTask, JointTask, Task
+from vsr_cli.training.tasks import ClipTask, FrameTask, Task
 
 
-def train(spec: TrainSpec, on_step: Callable[[Progress], None]) -> list[Path]:
+def train(spec: TrainSpec, on_step: Callable[[Progress], None]) -> Path:
     """Train a network and write its weight file, with the record of the run inside.
 
-    A 2D network learns from degraded frames; a clip network from windows of what the weights
-    ``spec.behind`` make of them; ``2d3d`` trains both in one graph and writes two files.
-    ``OUT.ckpt`` and ``OUT.jsonl`` lie beside the output.
+    A network that enlarges learns from degraded frames, or windows of them; one that refines from
+    windows of what the weights ``spec.behind`` make of them. ``OUT.ckpt`` and ``OUT.jsonl`` lie
+    beside the output, which is returned.
 
     Raises:
         ValueError: settings that do not fit each other.
         VsrError: data or weights that cannot be read, output that exists.
     """
-    outputs = output_paths(spec)
-    for path in outputs:
-        if path.exists() and not (spec.overwrite or spec.resume):
-            raise OutputError(f"{path} exists: give --overwrite to replace it")
-        if not path.parent.is_dir():
-            raise OutputError(f"folder {path.parent} does not exist")
+    if spec.output.exists() and not (spec.overwrite or spec.resume):
+        raise OutputError(f"{spec.output} exists: give --overwrite to replace it")
+    if not spec.output.parent.is_dir():
+        raise OutputError(f"folder {spec.output.parent} does not exist")
     device = choose_device(spec.device)
     torch.manual_seed(spec.seed)
-    task, models, partner = _build(spec)
+    model_spec, task, partner = _build(spec)
     clips, validation = _load(spec, spec.data), _load(spec, spec.validation)
     settings = LoopSettings(
         checkpoint=spec.output.with_suffix(".ckpt"),
@@ -55,49 +55,37 @@ def train(spec: TrainSpec, on_step: Callable[[Progress], None]) -> list[Path]:
         resume=spec.resume,
     )
     result = fit(task, clips, validation, spec.recipe, settings, on_step)
-    for path, (name, model) in zip(outputs, models, strict=True):
-        record = _record(spec, name, partner, result)
-        digest = save_weights(path, model, record)
-        partner = partner or digest  # the clip model of a joint run stands behind its 2D model
-    return outputs
+    save_weights(spec.output, task.module, _record(spec, model_spec, partner, result))
+    return spec.output
 
 
-def output_paths(spec: TrainSpec) -> list[Path]:
-    """The weight files of a run: one, or for a joint run one per stage."""
-    names = parse_chain(spec.model)
-    if len(names) == 1:
-        return [spec.output]
-    return [spec.output.with_name(f"{spec.output.stem}_{name}.safetensors") for name in names]
-
-
-def _build(spec: TrainSpec) -> tuple[Task, list[tuple[str, nn.Module]], str]:
-    """The task, its networks by name, and the SHA-256 of the 2D weights it stands behind."""
-    names = parse_chain(spec.model)
-    for path in spec.start:
-        if (arch := read_weights(path)[1].arch) not in names:
-            raise ValueError(f"{path} holds weights of {arch}, which {spec.model} has no use for")
-    models = [(name, _start(spec, name)) for name in names]
-    kinds = [get_spec(name).kind for name in names]
-    if spec.behind is not None and kinds != ["clip"]:
+def _build(spec: TrainSpec) -> tuple[ModelSpec, Task, str]:
+    """The network, its task, and the SHA-256 of the 2D weights that it stands behind."""
+    model_spec = get_spec(spec.model)
+    model = _start(spec, model_spec)
+    refines = model_spec.scales == (1,)
+    if spec.behind is not None and not refines:
         raise ValueError(f"--behind is for a clip model such as srnet3d, got {spec.model}")
-    if kinds == ["frame"]:
-        return FrameTask(models[0][1]), models, ""
-    if kinds == ["clip"]:
-        if spec.behind is None:
-            raise ValueError(f"{spec.model} refines what a 2D stage upscaled: give --behind FILE")
-        if get_spec(arch := read_weights(spec.behind)[1].arch).kind != "frame":
-            raise ValueError(f"--behind takes weights of a 2D model, {spec.behind} is of {arch}")
-        if spec.behind.resolve() in (path.resolve() for path in output_paths(spec)):
-            raise ValueError(f"the output {spec.behind} is the file given with --behind")
-        return ClipTask(models[0][1]), models, file_sha256(spec.behind)
-    if kinds == ["frame", "clip"]:
-        return JointTask(models[0][1], models[1][1]), models, ""
-    raise ValueError(f"{spec.model} cannot be trained: give a 2D model, a clip model or 2D+clip")
+    if model_spec.kind == "frame":
+        return model_spec, FrameTask(model), ""
+    if not refines:
+        return model_spec, ClipTask(model), ""
+    if spec.behind is None:
+        raise ValueError(f"{spec.model} refines what a 2D stage upscaled: give --behind FILE")
+    if get_spec(arch := read_weights(spec.behind)[1].arch).kind != "frame":
+        raise ValueError(f"--behind takes weights of a 2D model, {spec.behind} is of {arch}")
+    if spec.behind.resolve() == spec.output.resolve():
+        raise ValueError(f"the output {spec.behind} is the file given with --behind")
+    return model_spec, ClipTask(model), file_sha256(spec.behind)
 
 
-def _start(spec: TrainSpec, name: str) -> nn.Module:
-    """A fresh network, or one with the weights of that file of ``spec.start`` which is for it."""
-    model_spec = get_spec(name)
+def _start(spec: TrainSpec, model_spec: ModelSpec) -> nn.Module:
+    """A fresh network, or one with the weights of ``spec.start``: its own, or those of its parts.
+
+    Raises:
+        ValueError: it cannot be trained so, or a file is not for it.
+    """
+    name = model_spec.name
     if not model_spec.has_weights:
         raise ValueError(f"{name} has no weights to train")
     scale = spec.scale if model_spec.scales != (1,) else 1
@@ -105,11 +93,15 @@ def _start(spec: TrainSpec, name: str) -> nn.Module:
         known = ", ".join(map(str, model_spec.scales))
         raise ValueError(f"{name} has no scale {scale}: known are {known}")
     model = model_spec.build(scale, spec.recipe.residual)
+    parts = {name: model}
+    if isinstance(model, Joint2D3D):
+        parts |= {arch: model.get_submodule(part) for arch, part in PARTS.items()}
     for path in spec.start:
         tensors, record = read_weights(path)
-        if record.arch == name:
-            _check_start(path, record, spec)
-            fill(model, tensors, path)
+        if record.arch not in parts:
+            raise ValueError(f"{path} holds weights of {record.arch}, which {name} has no use for")
+        _check_start(path, record, spec)
+        fill(parts[record.arch], tensors, path)
     return model
 
 
@@ -135,9 +127,11 @@ def _load(spec: TrainSpec, paths: Sequence[Path]) -> list[ClipPair]:
 
 
 def _record(
-    spec: TrainSpec, name: str, partner: str, result: dict[str, float | int | list[list[float]]]
+    spec: TrainSpec,
+    model_spec: ModelSpec,
+    partner: str,
+    result: dict[str, float | int | list[list[float]]],
 ) -> WeightRecord:
-    model_spec = get_spec(name)
     training = {
         **result,
         "recipe": asdict(spec.recipe),
@@ -146,16 +140,15 @@ def _record(
         "start": [file_sha256(path) for path in spec.start],
         "degradation": "bicubic, antialiased, 8 bits",
         "seed": spec.seed,
-        "joint": "+" in spec.model or len(parse_chain(spec.model)) > 1,
         "torch": torch.__version__,
     }
     return WeightRecord(
-        arch=name,
+        arch=model_spec.name,
         scale=spec.scale,
         window=model_spec.window,
         residual=spec.recipe.residual,
         domain=spec.domain,
-        partner_sha256=partner if model_spec.kind == "clip" else "",
+        partner_sha256=partner,
         training=training,
     )
 
