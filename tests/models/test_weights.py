@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from vsr_cli.errors import WeightsError
 from vsr_cli.models import get_spec, weights
-from vsr_cli.models.load import load_chain
+from vsr_cli.models.load import available_scales, load_chain
 from vsr_cli.models.weights import (
     ReleasedWeights,
     WeightRecord,
@@ -180,3 +180,19 @@ def test_released_files_are_those_of_the_manifest() -> None:
             entry.domain,
         )
         assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
+
+
+def test_one_file_serves_all_scales_that_it_was_trained_for(tmp_path: Path) -> None:
+    """VDSR sees the enlarged frame, so its weights do not depend on the scale."""
+    path = tmp_path / "vdsr.safetensors"
+    model = get_spec("vdsr").build(2, True)
+    record = WeightRecord(arch="vdsr", scale=2, scales=(2, 3))
+    save_weights(path, model, record)
+    assert read_weights(path)[1] == record
+    for scale in (2, 3):
+        stage = load_chain("vdsr", scale, weights=(path,)).stages[0]
+        assert stage.module.scale == scale
+        assert torch.equal(stage.module.reconstruct.weight, model.reconstruct.weight)
+    assert available_scales("vdsr", weights=(path,)) == (2, 3)
+    with pytest.raises(WeightsError, match="was trained for scale 2, 3, not for 4"):
+        load_chain("vdsr", 4, weights=(path,))

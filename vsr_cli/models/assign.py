@@ -44,7 +44,7 @@ class OwnWeights:
         found: dict[str, set[int]] = {}
         for file in self.files:
             if file.record is not None:
-                found[file.record.arch] = {file.record.scale}
+                found[file.record.arch] = {*file.record.trained_scales}
                 continue
             for spec in self.specs:
                 if file.name in ("", spec.name) and (scales := fitting_scales(file, spec)):
@@ -62,8 +62,7 @@ class OwnWeights:
             )
         if file.name not in ("", record.arch):
             raise WeightsError(f"{file.path} holds weights of {record.arch}, not of {file.name}")
-        if record.scale != scale:
-            raise WeightsError(f"{file.path} was trained for scale {record.scale}, not for {scale}")
+        record.check_scale(scale, file.path)
         return record.arch
 
 

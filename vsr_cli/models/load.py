@@ -170,8 +170,8 @@ def load_model(
         path, tensors, record = file.path, file.tensors, file.record
     if record is not None and record.arch != spec.name:
         raise WeightsError(f"{path} holds weights of {record.arch}, not of {spec.name}")
-    if record is not None and record.scale != scale:
-        raise WeightsError(f"{path} was trained for scale {record.scale}, not for {scale}")
+    if record is not None:
+        record.check_scale(scale, path)
     module = spec.build(own_scale, record is not None and record.residual)
     fill(module, tensors, path)
     return LoadedModel(

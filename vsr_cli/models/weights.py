@@ -34,6 +34,7 @@ class WeightRecord:
 
     arch: str
     scale: int  # of the chain that the file belongs to, also for a clip model that keeps the size
+    scales: tuple[int, ...] = ()  # of a network that was trained for several, as VDSR's is
     color: str = "luma"
     range: tuple[float, float] = (0.0, 1.0)
     window: int = 1
@@ -42,6 +43,17 @@ class WeightRecord:
     partner_sha256: str = ""  # of the 2D weights that a clip model was trained behind
     version: int = FORMAT_VERSION
     training: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def trained_scales(self) -> tuple[int, ...]:
+        """All scales that the file is for."""
+        return self.scales or (self.scale,)
+
+    def check_scale(self, scale: int, path: Path) -> None:
+        """Raises: ``WeightsError`` if the file is not for that scale."""
+        if scale not in self.trained_scales:
+            known = ", ".join(map(str, self.trained_scales))
+            raise WeightsError(f"{path} was trained for scale {known}, not for {scale}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +191,8 @@ def parse_record(text: str, path: Path) -> WeightRecord:
         fields = json.loads(text)
         version = fields["version"]
         if version == FORMAT_VERSION:
-            return WeightRecord(**fields | {"range": tuple(fields["range"])})
+            tuples = {name: tuple(fields.get(name, ())) for name in ("range", "scales")}
+            return WeightRecord(**fields | tuples)
     except (ValueError, TypeError, KeyError) as error:
         raise WeightsError(f"the record of {path} cannot be read: {error}") from error
     raise WeightsError(f"{path} is of version {version}, this vsr reads {FORMAT_VERSION}")
