@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from vsr_cli.cli import main
 from vsr_cli.errors import WeightsError
 from vsr_cli.frames import ClipInfo
 from vsr_cli.media import open_reader
@@ -30,7 +32,7 @@ PILLOW_KERNELS = {
 PILLOW = 1  # code by which Pillow's 8-bit rounding may differ
 
 
-def bicubic(**size: int | None) -> UpscaleSpec:
+def bicubic(**size: int | Fraction | None) -> UpscaleSpec:
     return UpscaleSpec(model="bicubic", device="cpu", **size)  # type: ignore[arg-type]
 
 
@@ -44,12 +46,33 @@ def bicubic(**size: int | None) -> UpscaleSpec:
         ({"width": 1920, "height": 1080}, (1, 1920, 1080)),
         ({"height": 1080, "scale": 2}, (2, 1350, 1080)),
         ({"height": 720}, (1, 900, 720)),
+        ({"scale": Fraction(3)}, (3, 2160, 1728)),
+        ({"scale": Fraction(3, 2)}, (1, 1080, 864)),
+        ({"scale": Fraction("1.001")}, (1, 721, 577)),
     ],
 )
 def test_size_follows_from_what_is_asked(
-    wanted: dict[str, int], expected: tuple[int, int, int]
+    wanted: dict[str, int | Fraction], expected: tuple[int, int, int]
 ) -> None:
     assert choose_size(bicubic(**wanted), INFO) == OutputSize(*expected)
+
+
+def test_scale_between_whole_numbers_takes_the_next_network(
+    random_weights: tuple[Path, Path], make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    spec = UpscaleSpec(model="2d3d", weights=random_weights, scale=Fraction(3, 2))
+    assert choose_size(spec, INFO) == OutputSize(2, 1080, 864)
+    with pytest.raises(ValueError, match="with a width or height the scale must be whole, got 3/2"):
+        bicubic(scale=Fraction(3, 2), height=800)
+    source, target = make_clip("in.mkv", size=(64, 48)), tmp_path / "o.mkv"
+    arguments = ["upscale", str(source), str(target), "--model", "lanczos", "--scale"]
+    result = CliRunner().invoke(main, [*arguments, "3/2"])
+    assert result.exit_code == 0, result.stderr
+    with open_reader(target) as reader:
+        assert (reader.info.width, reader.info.height) == (96, 72)
+    result = CliRunner().invoke(main, [*arguments, "much", "--overwrite"])
+    assert result.exit_code == 2
+    assert "a scale is a number or a fraction (3/2), got 'much'" in result.stderr
 
 
 def test_odd_shape_is_rounded_to_even_and_pixels_stay_square() -> None:

@@ -14,7 +14,7 @@ import click
 from vsr_cli.specs import EvaluateSpec, UpscaleSpec
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-BY_SIZE = "  [default: 2, or the least that reaches --width and --height]"
+SCALE = "Enlargement, 1.5 too.  [default: 2, or what reaches --width and --height]"
 FILE = click.Path(path_type=Path)
 
 
@@ -62,10 +62,12 @@ class ClipPath(click.ParamType):  # type: ignore[type-arg]  # generic from click
         return path.absolute() if path == Path("-") and str(value) != "-" else path
 
 
-class RateType(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.5 on
-    """Frames per second: "25", "29.97" or "30000/1001"."""
+class FractionType(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.5 on
+    """A number such as "25" or "29.97", or a fraction such as "30000/1001"."""
 
-    name = "RATE"
+    def __init__(self, name: str, example: str) -> None:
+        self.name = name
+        self.example = example
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -74,7 +76,8 @@ class RateType(click.ParamType):  # type: ignore[type-arg]  # generic from click
         try:
             return Fraction(value)
         except (ValueError, ZeroDivisionError):
-            self.fail(f"a rate is a number or a fraction (30000/1001), got {value!r}", param, ctx)
+            what = f"a {self.name.lower()} is a number or a fraction ({self.example})"
+            self.fail(f"{what}, got {value!r}", param, ctx)
 
 
 def model_options(spec: type[UpscaleSpec | EvaluateSpec]) -> Callable[[Command], Command]:
@@ -89,8 +92,8 @@ def model_options(spec: type[UpscaleSpec | EvaluateSpec]) -> Callable[[Command],
         option("model", "A name, or names joined by +."),
         option(
             "scale",
-            "Enlargement by the networks." + ("" if defaults["scale"] else BY_SIZE),
-            type=int,
+            "Enlargement by the networks." if defaults["scale"] else SCALE,
+            type=int if defaults["scale"] else FractionType("SCALE", "3/2"),
         ),
         option(
             "domain", "Which released weights: natural, climate, ...  [default: natural, if any]"

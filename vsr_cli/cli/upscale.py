@@ -11,8 +11,8 @@ import click
 
 from vsr_cli.cli.options import (
     ClipPath,
+    FractionType,
     NameValueType,
-    RateType,
     json_option,
     model_options,
     overwrite_option,
@@ -70,7 +70,11 @@ ENCODING = tuple(field.name for field in fields(EncodingSpec))
     type=click.IntRange(min=1),
     help="Only show N frames (100 at most) beside bicubic: OUT is one PNG.",
 )
-@click.option("--rate", type=RateType(), help="Frames per second of stills.  [default: 25]")
+@click.option(
+    "--rate",
+    type=FractionType("RATE", "30000/1001"),
+    help="Frames per second of stills.  [default: 25]",
+)
 @click.option(
     "--tolerate",
     default=DecodingSpec().tolerate,

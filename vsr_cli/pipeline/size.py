@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import floor
 
 from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.imaging.resample import resize
@@ -13,6 +14,7 @@ from vsr_cli.pipeline.settings import StageSettings, batched
 from vsr_cli.specs import UpscaleSpec
 
 DEFAULT_SCALE = 2
+_HALF = Fraction(1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class OutputSize:
 def choose_size(spec: UpscaleSpec, info: ClipInfo) -> OutputSize:
     """The output's size, and the smallest scale of the model that reaches it.
 
+    A scale between two whole numbers gives sides rounded to whole pixels, halves up.
     Where only a height or a width is asked for, the other side keeps the picture's shape, rounded
     to an even number. Where both are, the shape of a pixel changes, so that what is shown keeps
     its own.
@@ -35,8 +38,12 @@ def choose_size(spec: UpscaleSpec, info: ClipInfo) -> OutputSize:
         ValueError: the size is smaller than that of the clip.
     """
     if spec.width is None and spec.height is None:
-        scale = spec.scale or DEFAULT_SCALE
-        return OutputSize(scale, info.width * scale, info.height * scale)
+        ratio = Fraction(spec.scale or DEFAULT_SCALE)
+        if ratio.denominator == 1:
+            scale = ratio.numerator
+            return OutputSize(scale, info.width * scale, info.height * scale)
+        width, height = (floor(side * ratio + _HALF) for side in (info.width, info.height))
+        return OutputSize(_scale_for(spec, ratio), width, height)
     width = spec.width or _even(Fraction(info.width * (spec.height or 1), info.height))
     height = spec.height or _even(Fraction(info.height * width, info.width))
     if width < info.width or height < info.height:
@@ -45,7 +52,7 @@ def choose_size(spec: UpscaleSpec, info: ClipInfo) -> OutputSize:
             f"got {width}x{height}"
         )
     ratio = max(Fraction(width, info.width), Fraction(height, info.height))
-    return OutputSize(spec.scale or _scale_for(spec, ratio), width, height)
+    return OutputSize(int(spec.scale or _scale_for(spec, ratio)), width, height)
 
 
 def output_info(info: ClipInfo, size: OutputSize) -> ClipInfo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -14,7 +15,8 @@ class UpscaleSpec:
     """How one file becomes a sharper one."""
 
     model: str = "2d3d"
-    scale: int | None = None  # of the networks; None: 2, or what width and height ask for
+    # Enlargement; None: 2, or what width and height ask for. Beside these that of the networks.
+    scale: int | Fraction | None = None
     width: int | None = None  # of the output, as stored; None: by height, or by scale
     height: int | None = None
     domain: str | None = None  # None: natural if there is such, else the only one there is
@@ -32,6 +34,9 @@ class UpscaleSpec:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
+        has_size = self.width is not None or self.height is not None
+        if self.scale is not None and self.scale % 1 and has_size:
+            raise ValueError(f"with a width or height the scale must be whole, got {self.scale}")
         if self.batch_size is not None and self.batch_size < 1:
             raise ValueError(f"batch size must be at least 1, got {self.batch_size}")
         if self.tile and self.tile < 16:
