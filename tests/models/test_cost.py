@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from vsr_cli.models import MODELS, get_spec
 from vsr_cli.models.catalog import describe_layers, find_entry
-from vsr_cli.models.cost import layer_costs, macs_per_pixel
+from vsr_cli.models.cost import largest_layer, layer_costs, macs_per_pixel
 from vsr_cli.models.spec import ModelSpec
 
 CASES = [(name, scale) for name in MODELS for scale in get_spec(name).scales]
@@ -90,6 +90,23 @@ def test_layers_of_a_chain_carry_the_name_of_their_stage() -> None:
     assert [layers[0].name, layers[-1].name] == ["srnet3d.feature", "fsrcnn.upsample"]
     assert layers[0].macs == pytest.approx(SRNET3D[0] / 16)
     assert sum(layer.parameters for layer in layers) == 75_766 + 56 + 12 * 5 + 56  # and slopes
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("bicubic", 4),  # what comes out, at x2
+        ("fsrcnn", 56),  # feature channels
+        ("vdsr", 4 * 64),  # at the size of the output
+        ("drcn", 4 * 256),
+        ("msrn", 9 * 64),  # the blocks side by side
+    ],
+)
+def test_largest_layer_is_that_with_most_values_for_a_pixel(name: str, values: int) -> None:
+    side = 5
+    model = get_spec(name).build(2, True).eval()
+    assert largest_layer(model, torch.zeros(1, 1, side, side)) == values * side**2
+    assert not any(module._forward_hooks for module in model.modules())
 
 
 def test_chain_without_one_enlarging_stage_is_refused() -> None:

@@ -7,7 +7,14 @@ import torch
 from torch import Tensor
 
 from vsr_cli.errors import DeviceError
+from vsr_cli.frames import Frame
 from vsr_cli.imaging.resample import enlarge
+from vsr_cli.media.pixels.formats import require_planar
+from vsr_cli.models import get_spec
+from vsr_cli.models.load import LoadedModel
+from vsr_cli.pipeline import stages
+from vsr_cli.pipeline.settings import StageSettings
+from vsr_cli.pipeline.stages import run_stage
 from vsr_cli.pipeline.tiling import TiledModel
 
 FLOAT32 = 1e-5  # sums in another order
@@ -71,3 +78,26 @@ def test_other_errors_pass() -> None:
 
     with pytest.raises(RuntimeError, match="shape"):
         TiledModel(broken, scale=1, radius=0)(torch.rand(1, 1, 4, 4))
+
+
+@pytest.mark.parametrize(("name", "tile"), [("drcn", 256), ("vdsr", 512), ("fsrcnn", 1094)])
+def test_wide_networks_get_tiles_on_a_cpu(
+    name: str, tile: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The largest layer stays below 256 MiB."""
+    spec = get_spec(name)
+    module = spec.build(2, True).eval()
+    settings = StageSettings(
+        device=torch.device("cpu"), precision=torch.float32, pixel_format=require_planar("gray")
+    )
+    made: list[TiledModel] = []
+
+    class Recorded(TiledModel):
+        def __call__(self, frames: Tensor) -> Tensor:
+            made.append(self)
+            return enlarge(frames, self.scale)
+
+    monkeypatch.setattr(stages, "TiledModel", Recorded)
+    frames = [Frame((torch.rand(20, 30),), pts=0)]
+    list(run_stage(frames, LoadedModel(spec=spec, module=module, scale=2), settings))
+    assert [network.tile for network in made] == [tile]

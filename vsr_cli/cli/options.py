@@ -107,7 +107,7 @@ def model_options(spec: type[UpscaleSpec | EvaluateSpec]) -> Callable[[Command],
         option("device", "auto, cpu, cuda or cuda:N."),
         option("precision", "auto, fp32, bf16 or fp16."),
         option("batch-size", "Frames at once.  [default: by frame size]", type=int),
-        option("tile", "Pixels of a tile; 0: whole frames.  [default: by device]", type=int),
+        option("tile", "Pixels of a tile; 0: whole frames.  [default: by network]", type=int),
         option("scene-threshold", "Per cent of dissimilarity that is a cut; 0: off."),
         option(
             "consistency", "Rounds of back-projection at the end, so that the input comes back."

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -81,6 +82,24 @@ def _count(model: nn.Module, spec: ModelSpec) -> Counter[str]:
     with torch.inference_mode():
         model(torch.zeros(1, channels, *time, SIDE, SIDE))
     return found
+
+
+def largest_layer(model: nn.Module, frames: Tensor) -> int:
+    """Values that the layer with the most of them takes in or gives out for such frames."""
+    sizes = [frames.numel()]
+
+    def look(_: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        tensors = [value for value in (*inputs, output) if isinstance(value, Tensor)]
+        sizes.extend(tensor.numel() for tensor in tensors)
+
+    hooks = [module.register_forward_hook(look) for module in model.modules()]
+    try:
+        with torch.inference_mode():
+            model(frames)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return max(sizes)
 
 
 def _layer_macs(layer: nn.Module, given: Tensor, output: Tensor) -> int:

@@ -6,6 +6,7 @@ values again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from vsr_cli.frames import ClipInfo, Frame, PixelFormat
+from vsr_cli.models.cost import largest_layer
 from vsr_cli.models.load import LoadedChain, LoadedModel
 from vsr_cli.models.rewrite import channels_last, rewrite
 from vsr_cli.models.temporal import TemporalUpscaler
@@ -29,6 +31,10 @@ from vsr_cli.pipeline.upscale import upscale_frames
 # Side of a tile of the 3D stage that keeps its working set in a CPU's cache: 320x640 takes 1.1 s in
 # such tiles, 2.7 s whole (fp32, one core of an EPYC with AVX-512, measured in one run).
 CPU_WINDOW_TILE = 112
+# Values of the largest layer of a 2D stage on a CPU: 256 MiB in fp32, and a few times that in all.
+# Of the released networks none comes to it below 1000x1000; drcn does at 256x256.
+LAYER_VALUES = 1 << 26
+PROBE_SIDE = 16  # pixels of the frame on which the largest layer is found
 STRIP_ROWS = 64
 
 
@@ -95,12 +101,21 @@ def _window_tile(settings: StageSettings) -> int:
     return CPU_WINDOW_TILE if settings.device.type == "cpu" else 0
 
 
+def _frame_tile(module: nn.Module, color: str) -> int:
+    """The tile of a 2D stage whose largest layer holds ``LAYER_VALUES``."""
+    channels = 3 if color == "rgb" else 1
+    values = largest_layer(module, torch.zeros(1, channels, PROBE_SIDE, PROBE_SIDE))
+    return math.isqrt(LAYER_VALUES * PROBE_SIDE**2 // values)
+
+
 def _network(module: nn.Module, model: LoadedModel, settings: StageSettings) -> TiledModel:
     """The network, taking whole frames or tiles of them."""
     device, precision = settings.device.type, settings.precision
     tile = settings.tile
-    if tile is None:
-        tile = _window_tile(settings) if model.spec.kind == "clip" else 0
+    if tile is None and model.spec.kind == "clip":
+        tile = _window_tile(settings)
+    elif tile is None:
+        tile = _frame_tile(module, model.spec.color) if device == "cpu" else 0
 
     def run(frames: Tensor) -> Tensor:
         half = precision != torch.float32

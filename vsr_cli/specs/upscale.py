@@ -24,7 +24,7 @@ class UpscaleSpec:
     device: str = "auto"
     precision: str = "auto"
     batch_size: int | None = None  # frames at once; None: by frame size and device
-    tile: int | None = None  # pixels of a stage's input; 0: whole frames; None: by device
+    tile: int | None = None  # pixels of a stage's input; 0: whole frames; None: by network
     chroma: Chroma = "bicubic"
     scene_threshold: float = 50.0  # per cent; see pipeline.shots; 0: off
     consistency: int = 0  # rounds of back-projection after the networks
