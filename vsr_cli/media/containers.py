@@ -19,6 +19,10 @@ from vsr_cli.errors import InputError, OutputError
 from vsr_cli.media.pipes import StdinBytes, is_pipe
 
 _HINT = "try opening it in a player, or give another file"
+NEEDS_SEEKING = (
+    "standard input is an MP4 with its index behind the pictures, which needs seeking; give it as "
+    "a file, or pipe what ffmpeg -movflags frag_keyframe+empty_moov writes"
+)
 _FINE_TIMESCALE = 90_000  # ticks per second; that of MPEG
 _WRITE_HINTS = MappingProxyType(
     {
@@ -38,7 +42,7 @@ def open_container(path: Path) -> InputContainer:
         InputError: the file is missing, a folder, empty, not readable, or not a media file.
     """
     if is_pipe(path):
-        return _open_stdin()
+        return open_stdin(StdinBytes())
     if not path.exists():
         raise InputError(f"{path} does not exist; check the name")
     if path.is_dir():
@@ -54,13 +58,24 @@ def open_container(path: Path) -> InputContainer:
         raise InputError(f"{path} is not a video file that can be read; {_HINT}") from error
 
 
-def _open_stdin() -> InputContainer:
-    stdin = StdinBytes()
+def open_stdin(stdin: StdinBytes) -> InputContainer:
+    """Open standard input, of which nothing was read so far.
+
+    Raises:
+        InputError: it is not a media file, or none that can be read without seeking.
+    """
     try:
         return av.open(stdin, "r", metadata_errors="replace")
     except (av.error.FFmpegError, ValueError) as error:
         if stdin.interrupt is not None:
             raise stdin.interrupt from None
+        if stdin.is_index_last:
+            raise InputError(NEEDS_SEEKING) from error
+        if (truncation := stdin.truncation()) is not None:
+            raise InputError(
+                f"standard input is truncated: {truncation}, and nothing can be read without it; "
+                "see why what writes to the pipe has stopped"
+            ) from error
         raise InputError(
             "standard input is not a video that can be read; try piping y4m, Matroska or MPEG-TS, "
             "which need no seeking"

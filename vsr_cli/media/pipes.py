@@ -11,8 +11,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from vsr_cli.errors import InputError, OutputError
+from vsr_cli.media.faults.boxes import pictures_end
+from vsr_cli.media.faults.truncation import walk_structure
+from vsr_cli.media.faults.walk import PipeWalk, Truncation
 
 STDIO = Path("-")
+_HEAD = 1 << 16  # bytes in which an MP4 says where its index is
+_SOUGHT = 1 << 15  # bytes within which FFmpeg seeks in a pipe
+_DRAINED = 1 << 16  # bytes at a time
 
 
 def is_pipe(path: str | Path | None) -> bool:
@@ -22,6 +28,10 @@ def is_pipe(path: str | Path | None) -> bool:
 
 class StdinBytes:
     """Standard input as a file that can be read, but not sought: it may be a pipe.
+
+    Attributes:
+        structure: what the bytes that have passed tell of gaps.
+        interrupt: the one that came while it was read.
 
     Raises:
         InputError: standard input is closed, or a terminal.
@@ -37,11 +47,15 @@ class StdinBytes:
             )
         # What is there, not all that was asked for: a slow pipe shows its first frame at once.
         self._read = getattr(sys.stdin.buffer, "read1", sys.stdin.buffer.read)
-        self.interrupt: KeyboardInterrupt | None = None  # that came while it was read
+        self.interrupt: KeyboardInterrupt | None = None
+        self.structure = PipeWalk(walk_structure(deep=True))
+        self._head = b""
+        self._truncation: Truncation | None = None
+        self._is_over = False
 
     def read(self, size: int = -1) -> bytes:
-        """Up to ``size`` bytes; none at the end, or when the user wanted it to end."""
-        if self.interrupt is not None:
+        """Up to ``size`` bytes; none at the end, when the user wanted it to end, or in vain."""
+        if self.interrupt is not None or self._pictures_end() > _SOUGHT:
             return b""
         try:
             data: bytes = self._read(size)
@@ -49,7 +63,32 @@ class StdinBytes:
             # FFmpeg, which calls this, would take it for a fault of the file and ask again.
             self.interrupt = interrupt
             return b""
+        if data:
+            self._head += data[: _HEAD - len(self._head)]
+            self.structure.feed(data)
+        elif not self._is_over:
+            self._is_over = True
+            self._truncation = self.structure.finish()
         return data
+
+    @property
+    def is_index_last(self) -> bool:
+        """True for an MP4 that can be read only by seeking: its index is behind the pictures."""
+        return self._pictures_end() > 0
+
+    def truncation(self) -> Truncation | None:
+        """What is missing at its end; None: nothing, or the end has not come."""
+        return self._truncation
+
+    def drain(self) -> None:
+        """Read what nobody asked for, to the end."""
+        while self.read(_DRAINED):
+            pass
+        if self.interrupt is not None:
+            raise self.interrupt
+
+    def _pictures_end(self) -> int:
+        return pictures_end(self._head)
 
 
 def open_stdout() -> BinaryIO:

@@ -69,7 +69,7 @@ def decoder_threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
         stream.codec_context.thread_count = request.param
         return stream
 
-    monkeypatch.setattr("vsr_cli.media.video.source.main_video", find)
+    monkeypatch.setattr("vsr_cli.media.video.packets.main_video", find)
     return int(request.param)
 
 

@@ -6,9 +6,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from vsr_cli.errors import InputError
-from vsr_cli.media.faults.truncation import Truncation
+from vsr_cli.media.faults.walk import Truncation
+from vsr_cli.media.pipes import is_pipe
 
 _AGAIN = "try copying or downloading it again"
+_PIPE_AGAIN = "see what writes to the pipe"
 
 
 class Damage:
@@ -28,22 +30,36 @@ class Damage:
             InputError: the file cannot be read as it is, or one damaged packet is too many.
         """
         self.num_packets = 0
-        self._path = path
+        self._name = "standard input" if is_pipe(path) else str(path)
+        self._again = _PIPE_AGAIN if is_pipe(path) else _AGAIN
         self._tolerate = tolerate
-        self._truncation = truncation
+        self._truncation: Truncation | None = None
+        self._num_checksums = 0  # that do not fit
         self._seen: set[int] = set()  # pts of damaged packets; hardly more than are tolerated
         self._is_pending = False  # the packet before is damaged, and may be the last one
-        if truncation is None:
+        if truncation is not None:
+            self.note_truncation(truncation)
+
+    def note_truncation(self, truncation: Truncation) -> None:
+        """The file ends early; to be said before the damage of its last packet.
+
+        Raises:
+            InputError: it cannot be read as it is, or that is one damaged packet too many.
+        """
+        if self._truncation is not None:
             return
+        self._truncation = truncation
         if not truncation.is_readable:
             raise InputError(
-                f"{path} is truncated: {truncation}, and nothing can be read without it; {_AGAIN}"
+                f"{self._name} is truncated: {truncation}, and nothing can be read without it; "
+                f"{self._again}"
             )
-        self.num_packets = 1
-        if not tolerate:
+        if not self._tolerate:
             raise InputError(
-                f"{path} is truncated: {truncation}; {_AGAIN}, or --tolerate 1 for what is there"
+                f"{self._name} is truncated: {truncation}; {self._again}, or --tolerate 1 for what "
+                "is there"
             )
+        self._count(f"is truncated: {truncation}")
 
     def next_packet(self) -> None:
         """Say that there is one more packet: the one before is not where the file ends."""
@@ -65,8 +81,26 @@ class Damage:
             self.next_packet()
             self._is_pending = True
             return
-        place = "" if time_s is None else f" near {float(time_s):.2f} s"
-        self._count(f"is damaged{place}")
+        self._count_near(time_s)
+
+    def note_checksum(self, time_s: Fraction | None) -> None:
+        """A checksum does not fit: something is damaged, which the decoder may not see.
+
+        Raises:
+            InputError: nothing is tolerated.
+        """
+        self._num_checksums += 1
+        if not self._tolerate:
+            self._count_near(time_s)
+
+    def settle(self) -> None:
+        """There is nothing more to come: count the checksums for which no packet was found.
+
+        Raises:
+            InputError: they are too many.
+        """
+        for _ in range(self._num_checksums - self.num_packets):
+            self._count("has checksums that do not fit")
 
     def note_early_end(self, num_packets: int) -> None:
         """The file ended before its time, after so many packets.
@@ -90,6 +124,10 @@ class Damage:
             )
         return notes
 
+    def _count_near(self, time_s: Fraction | None) -> None:
+        place = "" if time_s is None else f" near {float(time_s):.2f} s"
+        self._count(f"is damaged{place}")
+
     def _count(self, what: str) -> None:
         self.num_packets += 1
         count, limit = self.num_packets, self._tolerate
@@ -97,9 +135,9 @@ class Damage:
             return
         if limit:
             raise InputError(
-                f"{self._path} {what}: {count} damaged packets, and --tolerate {limit} allows no "
-                f"more; {_AGAIN}, or a larger number"
+                f"{self._name} {what}: {count} damaged packets, and --tolerate {limit} allows no "
+                f"more; {self._again}, or a larger number"
             )
         raise InputError(
-            f"{self._path} {what}; {_AGAIN}, or --tolerate N to put up with N damaged packets"
+            f"{self._name} {what}; {self._again}, or --tolerate N to put up with N damaged packets"
         )

@@ -1,9 +1,6 @@
-"""Where a file says that it ends, by the headers of its parts: Matroska, GIF and YUV4MPEG2.
-
-Each function gets a file of ``size`` bytes, and returns a position beyond that if it is cut off.
+"""GIF and YUV4MPEG2: where a file ends.
 
 References:
-    RFC 8794, "Extensible Binary Meta Language" (2020); RFC 9559, "Matroska" (2024).
     CompuServe, "Graphics Interchange Format, version 89a" (1990).
 """
 
@@ -11,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from io import BufferedReader
 from types import MappingProxyType
 
-_EBML, _SEGMENT, _CLUSTER, _VOID = 0x1A45DFA3, 0x18538067, 0x1F43B675, 0xEC
-_LONGEST_HEADER = 12  # bytes: an ID of up to 4 and a size of up to 8
+from vsr_cli.media.faults.walk import Ending, Gap, Walk
+
 _GIF_HEADER, _GIF_DESCRIPTOR = 13, 9  # bytes: before the first block, and behind a comma
 _Y4M_LINE = 256  # bytes; FFmpeg writes 80 at most
 _Y4M_COLORS = re.compile(rb"(?P<layout>mono|4[0-4][0-4])(?P<kind>[a-z]*)(?P<bits>\d*)")
@@ -25,79 +21,40 @@ _Y4M_SHIFTS: Mapping[bytes, tuple[int, int]] = MappingProxyType(
 )
 
 
-def matroska_end(file: BufferedReader, size: int) -> int:
-    """Where the last element ends.
+def walk_gif(*, deep: bool) -> Walk:
+    """The walk through the blocks of a GIF, up to its trailer.
 
-    Elements of known size are stepped over. The segment and its clusters may have an unknown one,
-    in files that were written without seeking; then their children are walked.
+    ``deep``, what is no block before the trailer is a gap; it is where a reader ends.
     """
-    at, is_inside = 0, False  # inside of a segment of unknown size, to the end of the file
-    while at < size:
-        file.seek(at)
-        header = file.read(_LONGEST_HEADER)
-        id_length = _width(header[0], longest=4)
-        if id_length is None:
-            return at  # no element: something was put behind the file
-        if len(header) <= id_length:
-            return at + id_length + 1
-        size_length = _width(header[id_length], longest=8)
-        if size_length is None:
-            return at
-        start = at + id_length + size_length
-        if len(header) < start - at:
-            return start
-        length = _value(header[id_length : start - at])
-        name = int.from_bytes(header[:id_length], "big")
-        if not is_inside and name not in (_EBML, _SEGMENT, _VOID):
-            return at
-        if length is not None:
-            at = start + length
-        elif name in (_SEGMENT, _CLUSTER):
-            at, is_inside = start, True
-        else:
-            return at
-    return at
-
-
-def _width(first: int, *, longest: int) -> int | None:
-    """Bytes of a number of variable length, told by the leading zeros of its first byte."""
-    width = 9 - first.bit_length()
-    return width if width <= longest else None
-
-
-def _value(coded: bytes) -> int | None:
-    """The size that is coded; None for the one that means unknown (all bits set)."""
-    bits = 7 * len(coded)
-    value = int.from_bytes(coded, "big") & ((1 << bits) - 1)
-    return None if value == (1 << bits) - 1 else value
-
-
-def gif_end(file: BufferedReader, size: int) -> int:
-    """Where the trailer ends; one byte beyond the file if there is none."""
-    file.seek(0)
-    header = file.read(_GIF_HEADER)
+    header = yield 0, _GIF_HEADER
     if len(header) < _GIF_HEADER:
-        return size + 1
-    file.seek(_color_table(header[10]), 1)
+        return Ending(_GIF_HEADER)
+    at = _GIF_HEADER + _color_table(header[10])
     while True:
-        match file.read(1):
+        match (yield at, 1):
             case b"":
-                return size + 1
+                return Ending(at + 1)
             case b";":
-                return file.tell()
+                return Ending(at + 1)
             case b",":
-                descriptor = file.read(_GIF_DESCRIPTOR)
+                descriptor = yield at + 1, _GIF_DESCRIPTOR
                 if len(descriptor) < _GIF_DESCRIPTOR:
-                    return size + 1
-                file.seek(_color_table(descriptor[8]) + 1, 1)  # and the size of the codes
+                    return Ending(at + 1 + _GIF_DESCRIPTOR)
+                # And the size of the codes.
+                at += 1 + _GIF_DESCRIPTOR + _color_table(descriptor[8]) + 1
             case b"!":
-                file.seek(1, 1)  # its label
+                at += 2  # and its label
+            case b"\0" if deep:  # some writers put a terminator too much
+                at += 1
+                continue
             case _:
-                return size  # not what the standard says: no statement
-        while length := file.read(1):
-            if length == b"\0":
+                if deep:
+                    yield Gap(at)
+                return None  # not what the standard says: no statement
+        while length := (yield at, 1):
+            at += 1 + length[0]
+            if not length[0]:
                 break
-            file.seek(length[0], 1)
 
 
 def _color_table(flags: int) -> int:
@@ -105,19 +62,22 @@ def _color_table(flags: int) -> int:
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
-def y4m_end(file: BufferedReader, size: int) -> int:
-    """Where the last frame ends."""
-    file.seek(0)
-    header = file.readline(_Y4M_LINE)
+def walk_y4m() -> Walk:
+    """The walk through the frames of YUV4MPEG2.
+
+    A file that ends exactly between two frames is as good as a shorter one.
+    """
+    header = (yield 0, _Y4M_LINE).partition(b"\n")[0]
     length = _y4m_frame(header)
-    at = len(header)
-    while length is not None and at < size:
-        file.seek(at)
-        line = file.readline(_Y4M_LINE)
-        if not line.endswith(b"\n"):
-            return max(at + len(line), size) + length
-        at += len(line) + length
-    return at
+    if length is None:
+        return None
+    at = len(header) + 1
+    while head := (yield at, _Y4M_LINE):
+        line, end, _ = head.partition(b"\n")
+        if not end:
+            return Ending(at + len(line) + 1 + length)
+        at += len(line) + 1 + length
+    return Ending(at)
 
 
 def _y4m_frame(header: bytes) -> int | None:

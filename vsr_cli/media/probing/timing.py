@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from vsr_cli.media.containers import main_video, open_container
-from vsr_cli.media.video.source import num_indexed
+from vsr_cli.media.video.packets import num_indexed
 
 FIRST_PACKETS = 500  # that are looked at if not all are to be counted
 _REORDERED = 32  # packets at the end of a part whose neighbours may still come

@@ -9,30 +9,21 @@ from pathlib import Path
 
 import av
 from av.codec.codec import Capabilities
-from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from vsr_cli.media.containers import main_video, open_container
 from vsr_cli.media.faults.damage import Damage
 from vsr_cli.media.faults.ledger import PictureLedger
 from vsr_cli.media.faults.replay import replay_end
 from vsr_cli.media.faults.truncation import find_truncation
 from vsr_cli.media.pipes import is_pipe
 from vsr_cli.media.video.alpha import alpha_decoder
+from vsr_cli.media.video.packets import PacketSource
 
 _WITHOUT_PTS = frozenset({"avi"})  # FFmpeg 8.1 makes them up: that of decoding plus one
 _BROADCAST = frozenset({"mpegts", "mpeg"})  # may begin in the middle of a group of pictures
-_INDEXED = frozenset({"mov,mp4,m4a,3gp,3g2,mj2"})  # say beforehand which packets they have
 _SEEK_MARGIN_S = 2  # a broadcast file has no index: seeking in it may end behind its goal
 _MAX_THREADS = 64  # more than FFmpeg starts by itself
-
-
-def num_indexed(container: InputContainer, stream: VideoStream) -> int:
-    """Packets that a container's index promises; 0 where it promises nothing."""
-    if container.format.name not in _INDEXED or not stream.frames:
-        return 0
-    return len(stream.index_entries)
 
 
 class PictureSource:
@@ -50,21 +41,21 @@ class PictureSource:
     def __init__(self, path: Path, *, tolerate: int = 0) -> None:
         self.path = path
         self.tolerate = tolerate
-        self.truncation = None if is_pipe(path) else find_truncation(path)
-        self.damage = Damage(path, tolerate, self.truncation)
-        self.container = open_container(path)
+        truncation = None if is_pipe(path) else find_truncation(path)
+        self.damage = Damage(path, tolerate, truncation)
+        self._source = PacketSource(path, truncation)
+        self.container, self.stream = self._source.container, self._source.stream
         try:
-            self.stream = main_video(self.container, path)
             self._decoder = alpha_decoder(self.stream) or self.stream.codec_context
+            self._restart()
         except BaseException:
-            self.container.close()
+            self.close()
             raise
         # Where damage is known of, it is worth the time to see exactly which packets have it.
-        self._is_exact = self.truncation is not None or is_pipe(path) or not path.is_file()
+        self._is_exact = truncation is not None or is_pipe(path) or not path.is_file()
         self.stream.thread_type = "SLICE" if self._is_exact else "AUTO"
         self._is_whole = True
         self.has_pts = self.container.format.name not in _WITHOUT_PTS
-        self._restart()
 
     def seek(self, tick: int) -> bool:
         """Go to the last key frame at or before a tick; False if the file cannot do that."""
@@ -101,12 +92,13 @@ class PictureSource:
         return [f"{skipped}; the file begins in the middle of a scene", *self.damage.notes()]
 
     def close(self) -> None:
-        self.container.close()
+        self._source.close()
 
     def _restart(self) -> None:
         self.packets_read = self.packets_skipped = 0
         self.end_tick: int | None = None
-        self.damage = Damage(self.path, self.tolerate, self.truncation)
+        self.damage = Damage(self.path, self.tolerate, self._source.truncation)
+        self._source.restart()
         self._num_pictures = self._num_failed = 0
         self._last_pts: int | None = None
         self._key_pts: deque[int] = deque()  # the last one that is shown, and those to come
@@ -116,7 +108,8 @@ class PictureSource:
         self._ledger = PictureLedger(self.container.format.name, codec)
 
     def _decode(self) -> Iterator[av.VideoFrame]:
-        for packet in self._demux():
+        for packet in self._source.read(is_whole=self._is_whole):
+            self._note_gaps()
             self._enter(packet)
             try:
                 pictures = self._decoder.decode(packet)
@@ -126,27 +119,25 @@ class PictureSource:
             if packet.is_corrupt and self._has_key:
                 self._note(packet.pts)
             yield from map(self._leave, pictures)
+        self._note_gaps()
+        self._note_truncation()
+        if self._source.ends_early:
+            self.damage.note_early_end(self._source.num_packets)
         yield from map(self._leave, self._flush())
         for pts in self._ledger.settle():
             self._note(pts)
+        self.damage.settle()
 
-    def _demux(self) -> Iterator[Packet[VideoStream]]:
-        """The packets that hold something, and a look at whether they are all there."""
-        packets = self.container.demux(self.stream)
-        num_packets = 0
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.error.FFmpegError:
-                self.damage.note_early_end(num_packets)
-                return
-            if packet is None:
-                break
-            num_packets += packet.dts is not None
-            if packet.size:  # decoding an empty one would end the decoder's work
-                yield packet
-        if self._is_whole and num_packets < num_indexed(self.container, self.stream):
-            self.damage.note_early_end(num_packets)
+    def _note_gaps(self) -> None:
+        for gap in self._source.take_gaps():
+            if gap.is_checksum:
+                self.damage.note_checksum(gap.time_s)
+            else:
+                self._note(self._latest[-1] if self._latest else None)
+
+    def _note_truncation(self) -> None:
+        if self._source.truncation is not None:
+            self.damage.note_truncation(self._source.truncation)
 
     def _enter(self, packet: Packet[VideoStream]) -> None:
         self.damage.next_packet()
@@ -180,6 +171,8 @@ class PictureSource:
             self.packets_skipped += 1
 
     def _note(self, pts: int | None) -> None:
+        self._source.look_at_end()
+        self._note_truncation()
         time_s = None
         if pts is not None and self.stream.time_base:
             time_s = (pts - (self.stream.start_time or 0)) * Fraction(self.stream.time_base)
