@@ -118,6 +118,8 @@ class MatroskaWalk:
                 return (yield from _find_next(at + 1, segment_end))
             if wanted is not None:
                 data = yield at, element.end - at
+                if len(data) < element.end - at:
+                    raise WalkEnd(max(element.end, furthest))
                 checksum = zlib.crc32(data, checksum)
             elif element.name == _CRC and at == cluster.start:
                 wanted = int.from_bytes((yield element.start, 4), "little")
@@ -145,7 +147,7 @@ class MatroskaWalk:
         elif element.name == _BLOCK_GROUP:
             at, has_block = element.start, False
             while at < element.end:
-                child = yield from read_element(at)
+                child = yield from read_element(at, end=element.end)
                 if child is None or child.length is None or child.end > element.end:
                     yield Gap(at, self._time)
                     return
