@@ -152,6 +152,7 @@ class FrameReader(Protocol):
     path: Path
     warnings: list[str]  # one line each; complete when the last frame was handed out
     frames_read: int  # frames handed out so far
+    lost: tuple[str, ...]  # what no writer can carry over from it, one line each
 
     @property
     def info(self) -> ClipInfo: ...

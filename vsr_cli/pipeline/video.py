@@ -45,6 +45,7 @@ def upscale_video(
     check_output(target, overwrite=overwrite, input_path=source)
     with ExitStack() as stack:
         reader = stack.enter_context(open_reader(source, decoding))
+        _check_kept(reader, encoding)
         size = choose_size(spec, reader.info)
         chain = load_chain(spec.model, size.scale, domain=spec.domain, weights=spec.weights)
         settings = StageSettings.of(spec, reader.info)
@@ -58,11 +59,10 @@ def upscale_video(
                 overwrite=overwrite,
             )
         )
-        start = Start.of(chain, settings, reader, writer, decoding)
-        listener.on_start(start)
+        listener.on_start(start := Start.of(chain, settings, reader, writer, decoding))
         decoded = stack.enter_context(prefetch(watch.each("decode", reader), PREFETCH_FRAMES))
-        frames = watch.each("wait", decoded)
-        frames = mark_shots(frames, settings.pixel_format, spec.scene_threshold)
+        waited = watch.each("wait", decoded)
+        frames = mark_shots(waited, settings.pixel_format, spec.scene_threshold)
         frames = run_stages(frames, chain, settings, reader.info, size)
         frames = watch.each("model", frames)
         finished = stack.enter_context(prefetch(frames, PREFETCH_FRAMES))
@@ -71,6 +71,12 @@ def upscale_video(
     return UpscaleReport.of(
         start, watch, frames=(written, expected), scene_cuts=scene_cuts, warnings=reader.warnings
     )
+
+
+def _check_kept(reader: FrameReader, encoding: EncodingSpec | None) -> None:
+    """Refuse a source of which something is lost, if nothing must be."""
+    if reader.lost and encoding is not None and encoding.strict_streams:
+        raise OutputError(f"--strict-streams: {'; '.join(reader.lost)}")
 
 
 def _write(

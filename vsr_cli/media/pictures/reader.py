@@ -30,6 +30,7 @@ class StillsReader:
 
     Attributes:
         frames_read: frames handed out so far.
+        lost: nothing; pictures hold nothing else.
         warnings: one line each; complete when the last frame was handed out.
     """
 
@@ -37,6 +38,7 @@ class StillsReader:
         self.path = sequence.path
         self.warnings: list[str] = []
         self.frames_read = 0
+        self.lost: tuple[str, ...] = ()
         self._files = sequence.files
         with PictureFile(self._files[0]) as first:
             is_paged = len(self._files) == 1

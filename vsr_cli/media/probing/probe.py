@@ -133,6 +133,9 @@ def _faults_of(path: Path, timing: Timing) -> list[str]:
     faults = []
     if timing.num_corrupt:
         faults.append(f"{path} has {timing.num_corrupt} packets that are damaged")
+    if timing.num_gaps:
+        places = "place" if timing.num_gaps == 1 else "places"
+        faults.append(f"{path} is damaged in {timing.num_gaps} {places}; packets may be lost there")
     if timing.ends_early:
         faults.append(f"{path} ends early, after {timing.num_packets} packets of video")
     return faults

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -13,6 +14,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from vsr_cli.media.containers import main_video, open_container
+from vsr_cli.media.faults.watch import StructureWatch
 from vsr_cli.media.video.packets import num_indexed
 
 FIRST_PACKETS = 500  # that are looked at if not all are to be counted
@@ -27,6 +29,7 @@ class Timing:
     is_complete: bool  # False: only the first ones were looked at
     ends_early: bool  # the file could not be read on
     num_corrupt: int  # that the demuxer flags
+    num_gaps: int  # places where the structure is broken, or does not fit to a checksum
     # Seconds between two pictures; None: there are no times, or there is one picture.
     min_s: float | None = None
     median_s: float | None = None
@@ -47,13 +50,18 @@ def read_timing(path: Path, *, count: bool) -> Timing:
     Raises:
         InputError: the file cannot be opened, or holds no video.
     """
-    with open_container(path) as container:
-        return _read(container, main_video(container, path), count=count)
+    with (
+        open_container(path) as container,
+        contextlib.closing(StructureWatch(path, None)) as structure,
+    ):
+        return _read(container, main_video(container, path), structure, count=count)
 
 
-def _read(container: InputContainer, stream: VideoStream, *, count: bool) -> Timing:
+def _read(
+    container: InputContainer, stream: VideoStream, structure: StructureWatch, *, count: bool
+) -> Timing:
     times: list[int] = []
-    num_packets = num_corrupt = 0
+    num_packets = num_corrupt = num_gaps = 0
     is_complete = ends_early = False
     packets = container.demux(stream)
     num_all = 0
@@ -65,12 +73,14 @@ def _read(container: InputContainer, stream: VideoStream, *, count: bool) -> Tim
             break
         if packet is None:
             is_complete = True
+            num_gaps += len(structure.finish())
             ends_early = num_all < num_indexed(container, stream)
             break
         num_all += packet.dts is not None
         if not packet.size or packet.is_discard:
             continue
         num_packets += 1
+        num_gaps += len(structure.look(packet.pos, is_start=True))
         num_corrupt += packet.is_corrupt
         if packet.pts is not None:
             times.append(packet.pts)
@@ -81,6 +91,7 @@ def _read(container: InputContainer, stream: VideoStream, *, count: bool) -> Tim
         is_complete=is_complete,
         ends_early=ends_early,
         num_corrupt=num_corrupt,
+        num_gaps=num_gaps,
     )
     if not steps or not stream.time_base:
         return found

@@ -36,10 +36,14 @@ def lost_streams(path: Path, target: Path) -> list[str]:
     return [f"not carried over: {others} ({kind} holds pictures alone)"] if others else []
 
 
-def lost_from_pipe(container: InputContainer, video: Stream) -> list[str]:
-    """A warning if standard input has other streams: they cannot be read a second time."""
-    others = list_other_streams(container, video)
-    return [f"not carried over from standard input: {others}; give a file"] if others else []
+def lost_from_pipe(path: Path, container: InputContainer, video: Stream) -> tuple[str, ...]:
+    """A warning if standard input has other streams or chapters: it cannot be read once more."""
+    if not is_pipe(path):
+        return ()
+    num_chapters = len(container.chapters())
+    chapters = f"{num_chapters} chapter{'s' if num_chapters > 1 else ''}" if num_chapters else ""
+    others = ", ".join(filter(None, [list_other_streams(container, video), chapters]))
+    return (f"not carried over from standard input: {others}; give a file",) if others else ()
 
 
 def read_loop(path: Path) -> int | None:

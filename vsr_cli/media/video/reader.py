@@ -48,6 +48,7 @@ class VideoReader:
         frames_read: frames handed out so far.
         packets_read: packets that were read and are not to be discarded. Some formats have packets
             that show nothing (VP8's alternate references) or half a picture (H.264 fields).
+        lost: what else a pipe holds, one line.
         warnings: one line each; complete when the last frame was handed out.
     """
 
@@ -55,6 +56,7 @@ class VideoReader:
         self.path = path
         self.warnings: list[str] = []
         self.frames_read = 0
+        self.lost: tuple[str, ...] = ()
         self._converter = PictureConverter()
         self._source = PictureSource(path, tolerate=decoding.tolerate)
         try:
@@ -64,8 +66,8 @@ class VideoReader:
             if first is None:
                 raise InputError(f"{path}: no frame could be decoded; try copying it again")
             self._info = self._describe(first)
-            if is_pipe(path):
-                self.warnings += lost_from_pipe(self._source.container, self._source.stream)
+            self.lost = lost_from_pipe(path, self._source.container, self._source.stream)
+            self.warnings += self.lost
             self._clock = self._make_clock()
             self._clock.has_pts = self._source.has_pts
             origin, _ = self._clock.stamp(first)
@@ -149,8 +151,7 @@ class VideoReader:
         return Frame(planes, pts=pts, duration=duration)
 
     def _describe(self, picture: av.VideoFrame) -> ClipInfo:
-        stream = self._source.stream
-        container = self._source.container
+        stream, container = self._source.stream, self._source.container
         duration_s = None
         if stream.duration is not None and stream.time_base:
             duration_s = float(stream.duration * stream.time_base)
