@@ -115,7 +115,7 @@ class Damage:
         """What was put up with, one line each."""
         notes = []
         if self._truncation is not None:
-            notes.append(f"the file is truncated: {self._truncation}; what is there was taken")
+            notes.append(f"{self._name} is truncated: {self._truncation}; what is there was taken")
         if num_packets := self.num_packets - len(notes):
             packets = "packet was" if num_packets == 1 else "packets were"
             notes.append(
