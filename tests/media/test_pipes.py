@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -17,12 +19,12 @@ import torch
 from click.testing import CliRunner
 
 from vsr_cli.cli import main
-from vsr_cli.errors import OutputError
+from vsr_cli.errors import InputError, OutputError
 from vsr_cli.frames import ClipInfo, ColorInfo, Frame
 from vsr_cli.media import open_reader, open_writer
 from vsr_cli.media.pixels.formats import require_planar
 from vsr_cli.media.pixels.tags import read_color
-from vsr_cli.specs import EncodingSpec
+from vsr_cli.specs import DecodingSpec, EncodingSpec
 
 Clip = Callable[..., Path]
 Tool = Callable[[str], str]
@@ -272,3 +274,174 @@ def test_file_called_dash_is_a_file(
     result = CliRunner().invoke(main, ["upscale", "./-", "o.mp4", *MODEL, "--quiet"])
     assert result.exit_code == 0, result.stderr
     assert len(frames_of(tmp_path / "o.mp4")) == 5
+
+
+# By what is written to a pipe, without seeking: name, codec, options of the muxer.
+PIPED: dict[str, tuple[str, str, dict[str, str]]] = {
+    "matroska": ("matroska", "libx264", {}),
+    "matroska live": ("matroska", "libx264", {"live": "1"}),
+    "webm": ("webm", "libvpx-vp9", {}),
+    "transport": ("mpegts", "libx264", {}),
+    "fragments": ("mp4", "libx264", {"movflags": "frag_keyframe+empty_moov"}),
+    "avi": ("avi", "mpeg4", {}),
+    "flv": ("flv", "flv", {}),
+    "ogg": ("ogg", "libtheora", {}),
+    "gif": ("gif", "gif", {}),
+    "y4m": ("yuv4mpegpipe", "rawvideo", {}),
+    "nut": ("nut", "ffv1", {}),
+}
+
+
+class WriteOnly(io.RawIOBase):
+    """What a muxer writes, and no way back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.data = bytearray()
+
+    def write(self, data: Any) -> int:
+        self.data += data
+        return len(data)
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return False
+
+
+def piped(name: str) -> bytes:
+    """About: ffmpeg -f lavfi -i nullsrc=size=64x48:rate=25,geq=random(1)*255 -t 1 -f NAME -"""
+    container, codec, options = PIPED[name]
+    if codec not in av.codecs_available:
+        pytest.skip(f"this build of PyAV cannot write {codec}")
+    file, noise = WriteOnly(), np.random.default_rng(0).integers(0, 255, (72, 64), dtype=np.uint8)
+    pix_fmt = "rgb8" if codec == "gif" else "yuv420p"
+    with av.open(file, "w", format=container, container_options=options) as output:
+        video = output.add_stream(codec, rate=25, options={"g": "5"})
+        assert isinstance(video, av.VideoStream)
+        video.width, video.height, video.pix_fmt = 64, 48, pix_fmt
+        for number in range(25):
+            picture = av.VideoFrame.from_ndarray(np.roll(noise, 3 * number, 1), "yuv420p")
+            output.mux(video.encode(picture.reformat(format=pix_fmt)))
+        output.mux(video.encode(None))
+    return bytes(file.data)
+
+
+def read_pipe(
+    data: bytes, monkeypatch: pytest.MonkeyPatch, tolerate: int = 0
+) -> tuple[int, list[str]]:
+    """Number of frames and warnings of what stands on standard input."""
+    buffered = io.BufferedReader(Unseekable(data))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(buffered))
+    with open_reader("-", DecodingSpec(tolerate=tolerate)) as reader:
+        return len(list(reader)), reader.warnings
+
+
+class Unseekable(io.RawIOBase):
+    """Bytes that can be read once, a few at a time."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self._file = io.BytesIO(data)
+
+    def readinto(self, buffer: Any) -> int:
+        part = self._file.read(min(len(buffer), 5000))
+        buffer[: len(part)] = part
+        return len(part)
+
+    def readable(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("name", PIPED)
+def test_pipe_that_ends_too_early_is_never_a_silent_success(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = piped(name)
+    assert read_pipe(data, monkeypatch) == (25, [])
+    random = np.random.default_rng(len(data))
+    cuts = {*random.integers(len(data) // 10, len(data), 20).tolist(), len(data) - 1}
+    for cut in sorted(cuts):
+        if name == "transport" and not cut % 188:
+            continue  # between two packets nobody can tell
+        with pytest.raises(InputError, match=r"standard input is (truncated|damaged)|that can be"):
+            read_pipe(data[:cut], monkeypatch)
+
+
+@pytest.mark.parametrize("name", ["matroska", "transport", "fragments", "avi", "y4m", "gif"])
+def test_truncated_pipe_counts_as_one_damaged_packet(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = piped(name)
+    num_frames, warnings = read_pipe(data[: len(data) * 3 // 5 | 1], monkeypatch, tolerate=1)
+    assert 10 <= num_frames <= 18
+    (warning,) = warnings
+    assert warning.startswith("standard input is truncated: at least")
+
+
+def test_cut_pipe_leaves_nothing_or_what_is_to_be_kept(tmp_path: Path) -> None:
+    data = piped("matroska")[:-2000]
+    done = run("-", tmp_path / "o.mkv", *MODEL, "--quiet", stdin=data)
+    assert done.returncode == 1
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith("Error: standard input is truncated: at least ")
+    assert list(tmp_path.iterdir()) == []
+    done = run("-", tmp_path / "o.mkv", *MODEL, "--keep-partial", "--quiet", stdin=data)
+    assert done.returncode == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["o.partial.mkv"]
+    assert 15 < len(frames_of(tmp_path / "o.partial.mkv")) < 25
+
+
+def test_end_of_a_pipe_behind_the_cut_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = piped("y4m")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Unseekable(data[:-9]))))
+    with open_reader("-", DecodingSpec(end_s=0.2)) as reader:
+        assert len(list(reader)) == 5
+
+
+def test_damage_in_a_pipe_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = piped("webm")
+    half = len(data) // 2
+    with pytest.raises(InputError, match="standard input is damaged near"):
+        read_pipe(data[:half] + bytes(6000) + data[half + 6000 :], monkeypatch)
+
+
+def test_mp4_with_its_index_last_is_said_to_need_a_file(make_clip: Clip, tmp_path: Path) -> None:
+    clip = make_clip("clip.mp4", size=(640, 480), options={"crf": "1"})
+    for data in (clip.read_bytes(), clip.read_bytes()[:60_000]):
+        assert len(data) > 50_000
+        done = run("-", tmp_path / "o.mkv", *MODEL, "--quiet", stdin=data)
+        assert done.returncode == 1
+        assert b"an MP4 with its index behind the pictures, which needs seeking" in done.stderr
+    assert not (tmp_path / "o.mkv").exists()
+
+
+def test_chapters_and_streams_of_a_pipe_are_named_or_refused(
+    tmp_path: Path, make_clip: Clip
+) -> None:
+    clip, source = make_clip(audio_start=0.0), tmp_path / "chapters.mkv"
+    with av.open(str(clip)) as before, av.open(str(source), "w") as after:
+        streams = [after.add_stream_from_template(stream) for stream in before.streams]
+        tick = Fraction(1, 1000)
+        after.set_chapters(
+            [{"id": 1, "start": 0, "end": 100, "time_base": tick, "metadata": {"title": "a"}}]
+        )
+        for packet in before.demux():
+            if packet.size:
+                packet.stream = streams[packet.stream_index]
+                after.mux(packet)
+    data, target = source.read_bytes(), tmp_path / "o.mkv"
+    lost = b"not carried over from standard input: 1 audio, 1 chapter; give a file\n"
+    done = run("-", target, *MODEL, "--quiet", "--strict-streams", stdin=data)
+    assert done.returncode == 1
+    assert done.stderr == b"Error: --strict-streams: " + lost
+    assert not target.exists()
+    done = run("-", target, *MODEL, "--quiet", stdin=data)
+    assert (done.returncode, done.stderr) == (0, b"Warning: " + lost)
+
+
+def test_pipe_of_nothing_but_video_passes_strictly(tmp_path: Path, make_clip: Clip) -> None:
+    data = make_clip().read_bytes()
+    done = run("-", tmp_path / "o.mkv", *MODEL, "--quiet", "--strict-streams", stdin=data)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -229,3 +229,17 @@ def test_what_ffmpeg_writes_has_no_gaps(
     else:
         subprocess.run([*command, *options, str(path)], check=True)
     assert walk_file(path) == ([], None)
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_no_damage_stops_the_walk_itself(tmp_path: Path, name: str) -> None:
+    path = make(tmp_path, name)
+    data = path.read_bytes()
+    for seed in range(40):
+        chance, damaged = random.Random(seed), bytearray(data)
+        for _ in range(chance.randrange(1, 60)):
+            damaged[chance.randrange(len(data) if seed % 2 else 2000)] = chance.randrange(256)
+        path.write_bytes(damaged)
+        found = walk_file(path)
+        assert found == walk_pipe(bytes(damaged), 5000)
+        assert all(0 <= gap.at < len(data) for gap in found[0])

@@ -26,6 +26,7 @@ _IN_CLUSTER = frozenset(
 _GLOBAL = frozenset({_VOID, _CRC})
 _BLOCK_HEADER = 12  # bytes: at most 8 for the track, then time and flags
 _SCANNED = 1 << 16  # bytes at a time, in search of the next element of the segment
+_HELD = 1 << 26  # bytes of one element that are read at once at most
 _NANOSECONDS = 10**9
 
 Part = Generator[tuple[int, int] | Gap, bytes, int]  # returns the position behind it
@@ -93,7 +94,7 @@ class MatroskaWalk:
         return at
 
     def _note_header(self, element: Element) -> Generator[tuple[int, int], bytes, None]:
-        data = yield element.start, element.length or 0
+        data = yield element.start, min(element.length or 0, _HELD)
         for name, value in children(data):
             if name == _SCALE:
                 self._scale = int.from_bytes(value, "big")
@@ -117,10 +118,13 @@ class MatroskaWalk:
                 yield Gap(at, self._time)
                 return (yield from _find_next(at + 1, segment_end))
             if wanted is not None:
-                data = yield at, element.end - at
-                if len(data) < element.end - at:
-                    raise WalkEnd(max(element.end, furthest))
-                checksum = zlib.crc32(data, checksum)
+                if element.end - at > _HELD:
+                    wanted = None  # too much to hold
+                else:
+                    data = yield at, element.end - at
+                    if len(data) < element.end - at:
+                        raise WalkEnd(max(element.end, furthest))
+                    checksum = zlib.crc32(data, checksum)
             elif element.name == _CRC and at == cluster.start:
                 wanted = int.from_bytes((yield element.start, 4), "little")
             yield from self._check(element)

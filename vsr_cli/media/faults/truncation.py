@@ -12,6 +12,7 @@ from vsr_cli.media.faults.boxes import BOXES, walk_boxes
 from vsr_cli.media.faults.chunks import walk_avi, walk_flv
 from vsr_cli.media.faults.endings import walk_gif, walk_y4m
 from vsr_cli.media.faults.matroska import MatroskaWalk
+from vsr_cli.media.faults.nut import NUT_HEAD, walk_nut
 from vsr_cli.media.faults.packets import HEAD, transport_layout, walk_ogg, walk_transport_stream
 from vsr_cli.media.faults.walk import FileWalk, Truncation, Walk
 
@@ -19,10 +20,11 @@ from vsr_cli.media.faults.walk import FileWalk, Truncation, Walk
 def find_truncation(path: Path) -> Truncation | None:
     """What is missing at the end of a file, as far as its structure tells; None: nothing.
 
-    ISO BMFF (MP4, MOV, M4V), Matroska, WebM, AVI, FLV, MPEG-TS, Ogg, GIF and YUV4MPEG2 are looked
-    at. A file that was cut exactly between two packets of a transport stream, two fragments of an
-    MP4, two tags of an FLV, two pages of Ogg, two frames of YUV4MPEG2 or two blocks of a Matroska
-    file or an AVI of unknown size is as good as a shorter one, and nobody can tell.
+    ISO BMFF (MP4, MOV, M4V), Matroska, WebM, AVI, FLV, MPEG-TS, Ogg, NUT, GIF and YUV4MPEG2 are
+    looked at. A file that was cut exactly between two packets of a transport stream, two fragments
+    of an MP4, two tags of an FLV, two pages of Ogg, two frames of NUT or YUV4MPEG2 or two blocks of
+    a Matroska file or an AVI of unknown size is as good as a shorter one, and nobody can tell. Nor
+    of an elementary stream, such as bare H.264.
     """
     if not (path.is_file() and os.access(path, os.R_OK)):
         return None  # opening it says why
@@ -53,6 +55,8 @@ def walk_structure(*, deep: bool, first: int = 0) -> Walk:
         return (yield from walk_flv())
     if head.startswith(b"OggS"):
         return (yield from walk_ogg())
+    if head.startswith(NUT_HEAD):
+        return (yield from walk_nut())
     if (layout := transport_layout(head)) is not None:
         return (yield from walk_transport_stream(*layout, deep=deep))
     return None

@@ -6,6 +6,7 @@ skipped in a file, and passes by in a pipe. So one description of a format serve
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -101,13 +102,14 @@ class FileWalk(_Steps):
     def __init__(self, walk: Walk, file: BufferedReader) -> None:
         super().__init__(walk)
         self._file = file
+        self._size = file.seek(0, os.SEEK_END)
 
     def advance(self, until: int | None = None) -> None:
         """Walk until something is asked for that lies at or behind a position; None: to the end."""
         while self.request is not None and (until is None or self.request[0] < until):
             at, length = self.request
-            self._file.seek(at)
-            self.reply(self._file.read(length))
+            self._file.seek(min(at, self._size))
+            self.reply(self._file.read(max(min(length, self._size - at), 0)))
 
 
 class PipeWalk(_Steps):
