@@ -164,3 +164,14 @@ def test_folder_that_is_read_only_is_refused_before_anything_is_computed(
     result = _run(make_clip("in.mp4"), mount("ro") / "o.mp4", "--model", "nothing like it")
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
     assert "is not writable" in result.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs the folder /proc of Linux")
+@pytest.mark.parametrize("name", ["o.mp4", "o.gif", "o.y4m", "o.png", "o_%03d.png"])
+def test_folder_that_takes_no_files_is_named_before_anything_is_computed(
+    make_clip: Clip, name: str
+) -> None:
+    """Its rights alone would let root write there."""
+    result = _run(make_clip("in.mp4"), f"/proc/{name}", "--model", "nothing like it")
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert "folder /proc is not writable: " in result.stderr

@@ -14,7 +14,7 @@ from av.video.stream import VideoStream
 
 from vsr_cli.errors import OutputError
 from vsr_cli.frames import ClipInfo, Frame
-from vsr_cli.media.containers import reporting_output
+from vsr_cli.media.containers import PLACE_HINT, reporting_output
 from vsr_cli.media.pending import PendingFile
 from vsr_cli.media.pictures.palette import to_palette
 from vsr_cli.media.pictures.writer import refuse_settings
@@ -61,7 +61,7 @@ class GifWriter:
         self._pending = PendingFile(path, overwrite=overwrite)
         loop = _FOREVER if info.loop is None and info.origin == "video" else info.loop
         options = {"loop": str(-1 if loop is None else loop)}
-        with reporting_output(path, "anything"):
+        with reporting_output(path, "anything", PLACE_HINT):
             self._container = av.open(
                 str(self._pending.path.absolute()), "w", format="gif", container_options=options
             )

@@ -18,7 +18,12 @@ from av.video.stream import VideoStream
 from vsr_cli.errors import OutputError, VsrError
 from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.media.clock import check_milliseconds
-from vsr_cli.media.containers import open_container, open_output, reporting_output
+from vsr_cli.media.containers import (
+    PLACE_HINT,
+    open_container,
+    open_output,
+    reporting_output,
+)
 from vsr_cli.media.pending import PendingFile
 from vsr_cli.media.streams.copier import StreamCopier, check_streams
 from vsr_cli.media.streams.metadata import clean_tags
@@ -128,7 +133,7 @@ class VideoWriter:
     def _open(self, container: str) -> OutputContainer:
         options = {} if self._streams is None else self._streams.options
         try:
-            with reporting_output(self.path, "anything"):
+            with reporting_output(self.path, "anything", PLACE_HINT):
                 return open_output(
                     self._pending.path, container, time_base=self.info.time_base, more=options
                 )
