@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import resource
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -143,8 +145,9 @@ def test_output_on_another_file_system(make_clip: Clip, mount: Callable[[str], P
     assert count_frames(folder / "o.mkv") == 5
 
 
-@pytest.mark.parametrize("ending", ["mp4", "mkv"])
-@pytest.mark.parametrize("options", [(), ("--keep-partial",)], ids=["", "keep-partial"])
+@pytest.mark.parametrize(
+    ("ending", "options"), [("mp4", ()), ("mkv", ()), ("mp4", ("--keep-partial",))]
+)
 def test_full_disk_is_one_line_and_leaves_the_disk_as_it_was(
     make_clip: Clip, mount: Callable[[str], Path], ending: str, options: tuple[str, ...]
 ) -> None:
@@ -156,6 +159,60 @@ def test_full_disk_is_one_line_and_leaves_the_disk_as_it_was(
     assert "no space left on device; free some space" in result.stderr
     assert (folder / f"o.{ending}").read_bytes() == b"old"
     assert names(folder) == {f"o.{ending}"}
+
+
+def decode_times(path: Path) -> list[float]:
+    with av.open(str(path)) as container:
+        return [frame.time for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize(
+    ("ending", "codec"), [("mp4", "x264"), ("mov", "x264"), ("mkv", "x264"), ("mkv", "ffv1")]
+)
+def test_full_disk_leaves_what_was_complete_on_demand(
+    make_clip: Clip, mount: Callable[[str], Path], ending: str, codec: str
+) -> None:
+    source = make_clip("in.mkv", pts=[3600 * n for n in range(150)], audio_start=0.0)
+    folder = mount("size=1m")
+    options = ["--codec", codec, *(["--crf", "0"] if codec == "x264" else [])]
+    args = ["--model", "bicubic", "--scale", "4", "--keep-partial", "--quiet", *options]
+    result = _run(source, folder / f"o.{ending}", *args)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    kept = folder / f"o.partial.{ending}"
+    match = re.search(
+        rf"no space left on device; .*; (\d+) frames are kept in {kept}$", result.stderr
+    )
+    assert match is not None, result.stderr
+    assert names(folder) == {kept.name}
+    times = decode_times(kept)
+    assert len(times) == int(match[1]) > 5
+    assert times == pytest.approx([n / 25 for n in range(len(times))], abs=0.001)
+
+
+@pytest.mark.parametrize(("ending", "is_kept"), [("mp4", False), ("mkv", True)])
+def test_what_is_said_of_a_file_that_grew_too_large_is_true(
+    make_clip: Clip, tmp_path: Path, ending: str, is_kept: bool
+) -> None:
+    """A limit comes without warning: the muxer cannot write the end any more."""
+    source = make_clip("in.mkv", pts=[3600 * n for n in range(60)])
+    folder = tmp_path / "out"
+    folder.mkdir()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, before[1]))
+    options = ["--model", "bicubic", "--scale", "4", "--codec", "x264", "--crf", "0", "--quiet"]
+    try:
+        result = _run(source, folder / f"o.{ending}", *options, "--keep-partial")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert "file too large" in result.stderr
+    if not is_kept:
+        assert "nothing is kept: a .mp4 file cannot be read without its end" in result.stderr
+        assert names(folder) == set()
+        return
+    match = re.search(r"(\d+) frames are kept in (.*)$", result.stderr)
+    assert match is not None, result.stderr
+    assert count_frames(Path(match[2])) == int(match[1]) > 5
 
 
 def test_folder_that_is_read_only_is_refused_before_anything_is_computed(
