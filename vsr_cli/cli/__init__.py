@@ -11,6 +11,7 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from signal import SIGHUP, SIGINT, SIGTERM
@@ -103,17 +104,44 @@ class CommandTable(click.Group):
                 [(name, COMMANDS[name].short_help) for name in self.list_commands(ctx)]
             )
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command of the first argument; names like it if there is none."""
+        names = self.list_commands(ctx)
+        if args[0] not in names:
+            known = get_close_matches(args[0], names) or names
+            ctx.fail(f"no command is called {args[0]!r}; try {', '.join(known)}")
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options that come before the command."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            raise _usage_line(error) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what goes wrong becomes one line and an exit code."""
         try:
             with ending_signals():
                 return super().invoke(ctx)
+        except click.UsageError as error:
+            raise _usage_line(error) from None
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except (Exception, KeyboardInterrupt) as error:
             if ctx.params.get("debug"):
                 click.echo(traceback.format_exc(), err=True, nl=False)
             raise _one_line(error) from None
+
+
+def _usage_line(error: click.UsageError) -> click.ClickException:
+    """The same in one line; help that was asked for by giving nothing stays as it is."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error
+    command = "vsr" if error.ctx is None else error.ctx.command_path
+    return ArgumentError(f"{error.format_message().rstrip('.')}; see {command} --help")
 
 
 def _one_line(error: BaseException) -> OneLineError:
