@@ -43,7 +43,7 @@ class NameValueType(click.ParamType):  # type: ignore[type-arg]  # as above
     ) -> tuple[str, str]:
         """Read "bf=2" as ("bf", "2")."""
         name, equals, text = str(value).partition("=")
-        if not (name and equals):
+        if not (name and equals and text):
             self.fail(f"it is NAME=VALUE (bf=2), got {value!r}", param, ctx)
         return name, text
 

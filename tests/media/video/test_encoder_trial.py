@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -35,6 +36,8 @@ def encoding(codec: str, *options: str, crf: float | None = None) -> EncodingSpe
         ("ffv1", "coder=bogus", "coder=bogus; it takes -2 to 2 or rice, range_def"),
         ("svtav1", "crf=64", "crf=64; it takes 0 to 63"),
         ("svtav1", "crf=20.5", "crf=20.5; it takes whole numbers"),
+        ("x264", "flags=cgop", "flags=cgop; give flags=+cgop"),
+        ("x264", "threads=-5", "Value -5.000000 for parameter 'threads' out of range"),
         ("x264", "b=many", 'b=many: Unable to parse "b" option value'),
         ("x264", "crf=99", "crf=99; it takes 0 to 51"),
         ("x264", "bf=99", "bf=99; it takes 0 to 16"),
@@ -111,6 +114,23 @@ def test_values_that_an_encoder_takes_go_through(codec: str, option: str) -> Non
     name, _, value = option.partition("=")
     options = check_encoding("a.mkv", encoding(codec, option), INFO).options
     assert options[name].endswith(value)
+
+
+def test_reason_is_given_where_the_value_is_among_those_that_are_taken() -> None:
+    full = EncodingSpec(codec="x264", pix_fmt="yuv444p", codec_options=(("profile", "baseline"),))
+    with pytest.raises(ValueError, match="profile=baseline: baseline profile doesn't support"):
+        check_encoding("a.mkv", full, INFO)
+
+
+@pytest.mark.parametrize("option", ["time_base=1/3", "video_size=10x10", "nothing=1"])
+def test_what_an_encoder_does_not_take_from_a_user_is_no_option(option: str) -> None:
+    with pytest.raises(ValueError, match="libx264 has no option"):
+        check_encoding("a.mkv", encoding("x264", option), INFO)
+
+
+def test_picture_that_is_too_large_for_a_video_is_refused() -> None:
+    with pytest.raises(ValueError, match="20000x20000 is too large for a video"):
+        check_encoding("a.mkv", EncodingSpec(), replace(INFO, width=20_000, height=20_000))
 
 
 def test_hardware_that_is_missing_is_not_taken_for_a_wrong_option() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from types import MappingProxyType
 
 import av
@@ -11,7 +12,12 @@ from av.codec import Codec
 
 from vsr_cli.frames import ClipInfo
 from vsr_cli.media.pixels.formats import planar_cousin
-from vsr_cli.media.video.encoder_trial import Setting, check_settings, merge_settings
+from vsr_cli.media.video.encoder_trial import (
+    Setting,
+    check_settings,
+    known_options,
+    merge_settings,
+)
 from vsr_cli.media.video.hdr import hdr_options
 from vsr_cli.specs import EncodingSpec
 
@@ -88,8 +94,7 @@ def _user_settings(codec: Codec, encoding: EncodingSpec) -> list[Setting]:
 
 def _preset(codec: Codec, preset: str) -> Setting:
     name = _PRESET_OPTIONS.get(codec.name, "preset")
-    known = av.CodecContext.create(codec.name, "w").supported_options
-    if name not in {option.name for option in known.private}:
+    if name not in known_options(codec):
         raise ValueError(f"{codec.name} takes no preset, got {preset!r}; leave it out")
     if codec.name in ("libx264", "libx265") and preset not in _X26X_PRESETS:
         accepted = ", ".join(_X26X_PRESETS)
@@ -99,8 +104,10 @@ def _preset(codec: Codec, preset: str) -> Setting:
 
 def _check_names(codec: Codec, names: list[str]) -> None:
     """Refuse options that the encoder does not know: FFmpeg passes over them in silence."""
-    known = av.CodecContext.create(codec.name, "w").supported_options
+    known = known_options(codec)
     for name in names:
-        if name not in {option.name for option in (*known.generic, *known.private)}:
-            own = ", ".join(option.name for option in known.private) or "none of its own"
-            raise ValueError(f"{codec.name} has no option {name!r}; it has {own}")
+        if name not in known:
+            own = av.CodecContext.create(codec.name, "w").supported_options.private
+            near = get_close_matches(name, known) or [option.name for option in own]
+            accepted = ", ".join(near) or "none of its own"
+            raise ValueError(f"{codec.name} has no option {name!r}; it has {accepted}")

@@ -14,12 +14,11 @@ from types import MappingProxyType
 import av
 import av.logging
 from av.codec import Codec
-from av.codec.context import CodecOption
+from av.codec.context import CodecOption, OptionFlags, OptionType
 from av.video.codeccontext import VideoCodecContext
 
 _SIDE = 256  # pixels; encoders refuse pictures that are very small
-_BOOL_TYPE = 18  # FFmpeg's numbers of the types of options
-_WHOLE_TYPES = frozenset({2, 3, 10, 19})
+_WHOLE = frozenset({OptionType.INT, OptionType.INT64, OptionType.UINT, OptionType.UINT64})
 _UNBOUNDED = 1 << 30  # no encoder means a limit as large as this
 # Values beyond these become the nearest that there is, without a word.
 _CLAMPED: Mapping[str, Mapping[str, tuple[int, int]]] = MappingProxyType(
@@ -71,7 +70,7 @@ def check_settings(
     Raises:
         ValueError: names the setting, and what is accepted.
     """
-    known = {option.name: option for option in _options_of(codec)}
+    known = known_options(codec)
     for setting in settings:
         _check_clamped(codec.name, setting, known[setting.name])
     if not settings or _complaint(codec.name, merge_settings(options, settings), pix_fmt) is None:
@@ -80,28 +79,40 @@ def check_settings(
     for setting in settings:
         complaint = _complaint(codec.name, merge_settings(options, [setting]), pix_fmt)
         if complaint is not None and complaint != usual:
-            accepted = _accepted(known[setting.name]) or complaint.lists.get(setting.name)
-            why = f"; it takes {accepted}" if accepted else f": {complaint.reason}"
+            option = known[setting.name]
+            accepted = _accepted(option, setting.value) or complaint.lists.get(setting.name, "")
+            is_among = setting.value.lstrip("+-") in accepted.split(", ")
+            why = f"; it takes {accepted}" if accepted and not is_among else f": {complaint.reason}"
             raise ValueError(f"{codec.name} does not take {setting.given}{why}")
     if usual is None:
         together = " with ".join(setting.given for setting in settings)
         raise ValueError(f"{codec.name} does not take {together}; leave one of them out")
 
 
-def _options_of(codec: Codec) -> tuple[CodecOption, ...]:
+def known_options(codec: Codec) -> Mapping[str, CodecOption]:
+    """The options of an encoder by name, its own first; without those that the caller sets."""
     known = av.CodecContext.create(codec.name, "w").supported_options
-    return (*known.generic, *known.private)
+    asked = OptionFlags.ENCODING_PARAM | OptionFlags.VIDEO_PARAM
+    options = {option.name: option for option in known.private}
+    for option in known.generic:
+        if option.flags & asked == asked:
+            options.setdefault(option.name, option)
+    return options
 
 
 def _check_clamped(codec: str, setting: Setting, option: CodecOption) -> None:
-    try:
-        value = float(setting.value)
-    except ValueError:
+    value = _number(setting.value)
+    if value is None:
+        if option.type == OptionType.FLAGS and setting.value[0] not in "+-":
+            # All others would be switched off, also those that keep the times of the frames.
+            raise ValueError(
+                f"{codec} does not take {setting.given}; give {option.name}=+{setting.value}"
+            )
         return  # a word, which the encoder is asked about
     low, high = _CLAMPED.get(codec, {}).get(setting.name, (value, value))
     if not low <= value <= high and setting.value != option.default:
         raise ValueError(f"{codec} does not take {setting.given}; it takes {low} to {high}")
-    if option.type in _WHOLE_TYPES and not value.is_integer():
+    if option.type in _WHOLE and not value.is_integer():
         raise ValueError(f"{codec} does not take {setting.given}; it takes whole numbers")
 
 
@@ -125,18 +136,22 @@ def _complaint(codec: str, options: Mapping[str, str], pix_fmt: str) -> Complain
             reason = error.strerror or "unknown error"
         else:
             reason = ""
-    words = [text.strip().rstrip(".") for _, name, text in log if name == codec and text.strip()]
+    words = [
+        (level, text.strip().rstrip("."))
+        for level, name, text in log
+        if name == codec and text.strip()
+    ]
     if not reason:
-        ignored = [text for text in words if _IGNORED.search(text)]
+        ignored = [text for _, text in words if _IGNORED.search(text)]
         return Complaint("; ".join(ignored), {}) if ignored else None
     lists: dict[str, list[str]] = {}
     told = _ERROR.findall("".join(said))
-    for word in words:
+    for level, word in words:
         if head := _LIST.fullmatch(word):
             lists[head[1]] = []
         elif lists:
             lists[[*lists][-1]].append(word)
-        else:
+        elif level <= av.logging.WARNING:
             told.append(word)
     names = {option: ", ".join(values) for option, values in lists.items()}
     return Complaint("; ".join(told) or reason.lower(), names)
@@ -176,10 +191,19 @@ def _hearing_stderr() -> Iterator[list[str]]:
             said.append(file.read().decode(errors="replace"))
 
 
-def _accepted(option: CodecOption) -> str:
-    """The values of an option, as far as its description tells; else nothing."""
+def _accepted(option: CodecOption, value: str) -> str:
+    """What an option takes in the place of a value, as far as its description tells."""
     names = [choice.name for choice in option.choices or ()]
     low, high = option.min, option.max
     is_bounded = low < high and low > -_UNBOUNDED and high < _UNBOUNDED
-    numbers = f"{low:g} to {high:g}" if is_bounded and option.type != _BOOL_TYPE else ""
+    numbers = f"{low:g} to {high:g}" if is_bounded and option.type != OptionType.BOOL else ""
+    if _number(value) is not None and not numbers:
+        return ""
     return " or ".join(filter(None, (numbers, ", ".join(names))))
+
+
+def _number(value: str) -> float | None:
+    try:
+        return float(value)
+    except ValueError:
+        return None
