@@ -115,6 +115,10 @@ def test_help_needs_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         ("upscale", "a.mp4", "b.mp4", "--scale", "x"),
         ("upscale", "a.mp4", "b.mp4", "--chroma", "x"),
         ("info", ""),
+        ("eval", "a.mp4", "--against", ""),
+        ("export", "fsrcnn", ""),
+        ("upscale", "a.mp4", "b.mp4", "--weights", ""),
+        ("upscale", "a.mp4", "b.mp4", "--codec-option", "tune="),
     ],
 )
 def test_usage_error_is_one_line_that_names_the_help(args: tuple[str, ...]) -> None:
@@ -126,3 +130,21 @@ def test_usage_error_is_one_line_that_names_the_help(args: tuple[str, ...]) -> N
 
 def test_misspelt_command_is_guessed() -> None:
     assert "no command is called 'upscal'; try upscale;" in _run("upscal").stderr
+
+
+def test_name_that_begins_with_a_dash_is_told_how_to_give() -> None:
+    assert "given as ./-NAME; see" in _run("info", "-dash.mp4").stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("--domain", ""), "domain must not be empty"),
+        (("--consistency", "99999999999"), "consistency must be in 0..1000, got 99999999999"),
+        (("--crf", "-1"), "crf must be in 0..63, got -1"),
+    ],
+)
+def test_value_that_cannot_be_is_one_line(args: tuple[str, ...], words: str) -> None:
+    result = _run("upscale", "a.mp4", "b.mp4", *args)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+    assert words in result.stderr

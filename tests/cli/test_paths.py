@@ -6,6 +6,7 @@ import os
 import re
 import resource
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -36,6 +37,13 @@ NAMES = [
 
 def _run(*args: str | Path) -> Result:
     return CliRunner().invoke(main, ["upscale", *map(str, args)])
+
+
+def _vsr(*args: str | Path) -> subprocess.CompletedProcess[bytes]:
+    """The command in a process of its own, whose standard output is UTF-8 as a terminal's."""
+    command = [sys.executable, "-m", "vsr_cli", *map(os.fsencode, args)]
+    environment = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    return subprocess.run(command, check=False, capture_output=True, env=environment)
 
 
 def count_frames(path: Path) -> int:
@@ -106,6 +114,19 @@ def test_two_long_names_that_begin_alike_do_not_meet(tmp_path: Path) -> None:
     for pending in (first, second):
         assert len(os.fsencode(pending.path.name)) <= 255
         pending.path.touch()
+
+
+def test_name_that_is_no_text_is_read_written_and_shown(make_clip: Clip, tmp_path: Path) -> None:
+    """Bytes that are no UTF-8; standard output would refuse them."""
+    source = make_clip("in.mp4").rename(tmp_path / os.fsdecode(b"in\xff.mp4"))
+    target = tmp_path / os.fsdecode(b"out\xff.mp4")
+    done = _vsr("upscale", source, target, "--model", "bicubic", "--quiet")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"out\\udcff.mp4: 5 frames" in done.stdout
+    assert count_frames(target) == 5
+    done = _vsr("info", source)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"in\\udcff.mp4" in done.stdout
 
 
 def test_error_line_is_one_line_whatever_the_name(tmp_path: Path) -> None:

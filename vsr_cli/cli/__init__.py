@@ -6,6 +6,7 @@ is called, so that ``vsr --help`` loads none of them.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -141,12 +142,18 @@ def _usage_line(error: click.UsageError) -> click.ClickException:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         return error
     command = "vsr" if error.ctx is None else error.ctx.command_path
-    return ArgumentError(f"{error.format_message().rstrip('.')}; see {command} --help")
+    message = error.format_message().rstrip(".")
+    if isinstance(error, click.NoSuchOption) and not error.option_name.startswith("--"):
+        message += "; a name that begins with a dash is given as ./-NAME"
+    return ArgumentError(f"{message}; see {command} --help")
 
 
 def _one_line(error: BaseException) -> OneLineError:
     """What the command line says about an error that a command did not catch, with its notes."""
-    message = "; ".join([str(error), *getattr(error, "__notes__", ())])
+    message = str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        message = f"{os.fsdecode(error.filename)}: {(error.strerror or 'unknown error').lower()}"
+    message = "; ".join([message, *getattr(error, "__notes__", ())])
     if isinstance(error, EndingSignal):
         return ENDINGS[error.number](message)
     if isinstance(error, KeyboardInterrupt):
@@ -163,6 +170,9 @@ def _one_line(error: BaseException) -> OneLineError:
 @click.option("--debug", is_flag=True, help="Log in detail, and show the traceback of an error.")
 def main(debug: bool) -> None:
     """Video super-resolution for footage and for scientific fields."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names of files need not be text that can be printed; stderr is like this by itself.
+        sys.stdout.reconfigure(errors="backslashreplace")
     # Threads that wait for work sleep; by default they spin, on the cores that the encoder wants.
     # To be said before torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

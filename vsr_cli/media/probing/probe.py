@@ -91,6 +91,8 @@ def probe_file(path: Path, *, count: bool = False) -> FileProbe:
     except InputError as error:
         if not faults:
             faults.append(str(error))
+    except OSError as error:
+        faults.append(f"{path} cannot be read: {(error.strerror or 'unknown error').lower()}")
     return FileProbe(**found, faults=tuple(faults))
 
 
