@@ -122,6 +122,13 @@ class ClipInfo:
     loop: int | None = None  # of animated pictures: repetitions, 0 for ever; None: not stated
 
     @property
+    def frame_bytes(self) -> int:
+        """The bytes of a decoded frame."""
+        form, size = self.pixel_format, {"width": self.width, "height": self.height}
+        samples = (math.prod(form.plane_size(p, **size)) for p in range(form.num_planes))
+        return sum(samples) * (2 if form.bits > 8 else 1)
+
+    @property
     def rotation(self) -> int:
         """Degrees counter-clockwise by which a player turns the picture, -180 to 180."""
         m = self.display_matrix

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from vsr_cli.cli import main
 
@@ -70,6 +73,64 @@ def test_titles_are_not_taken_for_markup(make_clip: Clip, tmp_path: Path) -> Non
     result = _run(path)
     assert result.exit_code == 0, result.stderr
     assert "[bold]x[red] [].mkv" in result.stdout
+
+
+@pytest.fixture
+def stills(tmp_path: Path) -> Path:
+    """A folder of three gray pictures of 16 bits, 10x6, and a text."""
+    folder = tmp_path / "stills"
+    folder.mkdir()
+    for number in (2, 3, 10):
+        samples = np.full((6, 10), 1000 * number, np.uint16)
+        Image.fromarray(samples).save(folder / f"f_{number:02d}.png")
+    (folder / "notes.txt").write_text("none")
+    return folder
+
+
+def test_folder_of_pictures_is_described_as_upscale_takes_it(stills: Path) -> None:
+    result = _run(stills, "--count")
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert "pictures 3 files, f_02.png to f_10.png, as many per second as --rate says" in lines
+    for line in (
+        "video 10x6",
+        "pixels gray16le (16 bits)",
+        "frame rate 25 per second",
+        "duration 0.120 s",
+        "counted 3 frames",
+    ):
+        assert line in lines
+
+
+def test_pattern_of_pictures_in_json(stills: Path) -> None:
+    (stills / "f_10.png").unlink()
+    result = _run(stills / "f_%02d.png", "--json")
+    assert result.exit_code == 0, result.stderr
+    (document,) = json.loads(result.stdout)
+    expected = {"kind": "pattern", "num_files": 2, "first": "f_02.png", "last": "f_03.png"}
+    assert document["pictures"] == expected
+    assert document["size_bytes"] == sum(path.stat().st_size for path in stills.glob("*.png"))
+    assert (document["video"]["width"], document["video"]["height"]) == (10, 6)
+    assert (document["video"]["pixel_format"], document["video"]["stream"]) == ("gray16le", None)
+    assert document["timing"] is None
+
+
+def test_pictures_of_two_sizes_are_a_fault_that_counting_finds(stills: Path) -> None:
+    Image.new("I;16", (12, 6)).save(stills / "f_04.png")
+    assert _run(stills).exit_code == 0
+    result = _run(stills, "--count")
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert "must be of one size and format" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [(".", "holds no PNG"), ("f_%03d.png", "no file fits the pattern"), ("x", "does not exist")],
+)
+def test_pictures_that_are_not_there(tmp_path: Path, name: str, words: str) -> None:
+    result = _run(tmp_path / name)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert words in result.stderr
 
 
 def test_no_file_is_a_usage_error() -> None:

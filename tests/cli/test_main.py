@@ -50,7 +50,7 @@ def test_command_without_a_module_is_not_listed(monkeypatch: pytest.MonkeyPatch)
     attic = cli.CommandEntry("vsr_cli.cli.attic", "Nothing.")
     monkeypatch.setattr(cli, "COMMANDS", {**COMMANDS, "attic": attic})
     assert "attic" not in _run("--help").output
-    assert "No such command" in _run("attic").stderr
+    assert "no command is called" in _run("attic").stderr
 
 
 def test_module_without_its_command_is_our_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,3 +104,47 @@ def test_help_needs_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit) as stop:
         main()
     assert stop.value.code == 0
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--bogus",),
+        ("upscal",),
+        ("upscale", "a.mp4"),
+        ("upscale", "a.mp4", "b.mp4", "--scale", "x"),
+        ("upscale", "a.mp4", "b.mp4", "--chroma", "x"),
+        ("info", ""),
+        ("eval", "a.mp4", "--against", ""),
+        ("export", "fsrcnn", ""),
+        ("upscale", "a.mp4", "b.mp4", "--weights", ""),
+        ("upscale", "a.mp4", "b.mp4", "--codec-option", "tune="),
+    ],
+)
+def test_usage_error_is_one_line_that_names_the_help(args: tuple[str, ...]) -> None:
+    result = _run(*args)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.endswith(" --help\n")
+
+
+def test_misspelt_command_is_guessed() -> None:
+    assert "no command is called 'upscal'; try upscale;" in _run("upscal").stderr
+
+
+def test_name_that_begins_with_a_dash_is_told_how_to_give() -> None:
+    assert "given as ./-NAME; see" in _run("info", "-dash.mp4").stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("--domain", ""), "domain must not be empty"),
+        (("--consistency", "99999999999"), "consistency must be in 0..1000, got 99999999999"),
+        (("--crf", "-1"), "crf must be in 0..63, got -1"),
+    ],
+)
+def test_value_that_cannot_be_is_one_line(args: tuple[str, ...], words: str) -> None:
+    result = _run("upscale", "a.mp4", "b.mp4", *args)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+    assert words in result.stderr

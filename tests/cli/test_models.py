@@ -52,7 +52,7 @@ def test_one_network_shows_its_layers() -> None:
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["fsrcn"], "unknown model 'fsrcn'"),
+        (["fsrcn"], "unknown model 'fsrcn': try fsrcnn or "),
         (["fsrcnn", "--scale", "9"], "fsrcnn has no scale 9: known are 2, 3, 4"),
         (["--scale", "2"], "vsr models NAME"),
         (["verify", "--scale", "2"], "vsr models NAME"),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import resource
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -34,6 +37,13 @@ NAMES = [
 
 def _run(*args: str | Path) -> Result:
     return CliRunner().invoke(main, ["upscale", *map(str, args)])
+
+
+def _vsr(*args: str | Path) -> subprocess.CompletedProcess[bytes]:
+    """The command in a process of its own, whose standard output is UTF-8 as a terminal's."""
+    command = [sys.executable, "-m", "vsr_cli", *map(os.fsencode, args)]
+    environment = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    return subprocess.run(command, check=False, capture_output=True, env=environment)
 
 
 def count_frames(path: Path) -> int:
@@ -106,6 +116,19 @@ def test_two_long_names_that_begin_alike_do_not_meet(tmp_path: Path) -> None:
         pending.path.touch()
 
 
+def test_name_that_is_no_text_is_read_written_and_shown(make_clip: Clip, tmp_path: Path) -> None:
+    """Bytes that are no UTF-8; standard output would refuse them."""
+    source = make_clip("in.mp4").rename(tmp_path / os.fsdecode(b"in\xff.mp4"))
+    target = tmp_path / os.fsdecode(b"out\xff.mp4")
+    done = _vsr("upscale", source, target, "--model", "bicubic", "--quiet")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"out\\udcff.mp4: 5 frames" in done.stdout
+    assert count_frames(target) == 5
+    done = _vsr("info", source)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"in\\udcff.mp4" in done.stdout
+
+
 def test_error_line_is_one_line_whatever_the_name(tmp_path: Path) -> None:
     result = _run(tmp_path / "new\nline.mp4", tmp_path / "o.mp4")
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
@@ -143,8 +166,9 @@ def test_output_on_another_file_system(make_clip: Clip, mount: Callable[[str], P
     assert count_frames(folder / "o.mkv") == 5
 
 
-@pytest.mark.parametrize("ending", ["mp4", "mkv"])
-@pytest.mark.parametrize("options", [(), ("--keep-partial",)], ids=["", "keep-partial"])
+@pytest.mark.parametrize(
+    ("ending", "options"), [("mp4", ()), ("mkv", ()), ("mp4", ("--keep-partial",))]
+)
 def test_full_disk_is_one_line_and_leaves_the_disk_as_it_was(
     make_clip: Clip, mount: Callable[[str], Path], ending: str, options: tuple[str, ...]
 ) -> None:
@@ -158,9 +182,74 @@ def test_full_disk_is_one_line_and_leaves_the_disk_as_it_was(
     assert names(folder) == {f"o.{ending}"}
 
 
+def decode_times(path: Path) -> list[float]:
+    with av.open(str(path)) as container:
+        return [frame.time for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize(
+    ("ending", "codec"), [("mp4", "x264"), ("mov", "x264"), ("mkv", "x264"), ("mkv", "ffv1")]
+)
+def test_full_disk_leaves_what_was_complete_on_demand(
+    make_clip: Clip, mount: Callable[[str], Path], ending: str, codec: str
+) -> None:
+    source = make_clip("in.mkv", pts=[3600 * n for n in range(150)], audio_start=0.0)
+    folder = mount("size=1m")
+    options = ["--codec", codec, *(["--crf", "0"] if codec == "x264" else [])]
+    args = ["--model", "bicubic", "--scale", "4", "--keep-partial", "--quiet", *options]
+    result = _run(source, folder / f"o.{ending}", *args)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    kept = folder / f"o.partial.{ending}"
+    match = re.search(
+        rf"no space left on device; .*; (\d+) frames are kept in {kept}$", result.stderr
+    )
+    assert match is not None, result.stderr
+    assert names(folder) == {kept.name}
+    times = decode_times(kept)
+    assert len(times) == int(match[1]) > 5
+    assert times == pytest.approx([n / 25 for n in range(len(times))], abs=0.001)
+
+
+@pytest.mark.parametrize(("ending", "is_kept"), [("mp4", False), ("mkv", True)])
+def test_what_is_said_of_a_file_that_grew_too_large_is_true(
+    make_clip: Clip, tmp_path: Path, ending: str, is_kept: bool
+) -> None:
+    """A limit comes without warning: the muxer cannot write the end any more."""
+    source = make_clip("in.mkv", pts=[3600 * n for n in range(60)])
+    folder = tmp_path / "out"
+    folder.mkdir()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, before[1]))
+    options = ["--model", "bicubic", "--scale", "4", "--codec", "x264", "--crf", "0", "--quiet"]
+    try:
+        result = _run(source, folder / f"o.{ending}", *options, "--keep-partial")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert "file too large" in result.stderr
+    if not is_kept:
+        assert "nothing is kept: a .mp4 file cannot be read without its end" in result.stderr
+        assert names(folder) == set()
+        return
+    match = re.search(r"(\d+) frames are kept in (.*)$", result.stderr)
+    assert match is not None, result.stderr
+    assert count_frames(Path(match[2])) == int(match[1]) > 5
+
+
 def test_folder_that_is_read_only_is_refused_before_anything_is_computed(
     make_clip: Clip, mount: Callable[[str], Path]
 ) -> None:
     result = _run(make_clip("in.mp4"), mount("ro") / "o.mp4", "--model", "nothing like it")
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
     assert "is not writable" in result.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs the folder /proc of Linux")
+@pytest.mark.parametrize("name", ["o.mp4", "o.gif", "o.y4m", "o.png", "o_%03d.png"])
+def test_folder_that_takes_no_files_is_named_before_anything_is_computed(
+    make_clip: Clip, name: str
+) -> None:
+    """Its rights alone would let root write there."""
+    result = _run(make_clip("in.mp4"), f"/proc/{name}", "--model", "nothing like it")
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert "folder /proc is not writable: " in result.stderr

@@ -6,11 +6,13 @@ is called, so that ``vsr --help`` loads none of them.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
 import traceback
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from signal import SIGHUP, SIGINT, SIGTERM
@@ -103,11 +105,30 @@ class CommandTable(click.Group):
                 [(name, COMMANDS[name].short_help) for name in self.list_commands(ctx)]
             )
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command of the first argument; names like it if there is none."""
+        names = self.list_commands(ctx)
+        if args[0] not in names:
+            known = get_close_matches(args[0], names) or names
+            ctx.fail(f"no command is called {args[0]!r}; try {', '.join(known)}")
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options that come before the command."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            raise _usage_line(error) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what goes wrong becomes one line and an exit code."""
         try:
             with ending_signals():
                 return super().invoke(ctx)
+        except click.UsageError as error:
+            raise _usage_line(error) from None
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except (Exception, KeyboardInterrupt) as error:
@@ -116,9 +137,23 @@ class CommandTable(click.Group):
             raise _one_line(error) from None
 
 
+def _usage_line(error: click.UsageError) -> click.ClickException:
+    """The same in one line; help that was asked for by giving nothing stays as it is."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error
+    command = "vsr" if error.ctx is None else error.ctx.command_path
+    message = error.format_message().rstrip(".")
+    if isinstance(error, click.NoSuchOption) and not error.option_name.startswith("--"):
+        message += "; a name that begins with a dash is given as ./-NAME"
+    return ArgumentError(f"{message}; see {command} --help")
+
+
 def _one_line(error: BaseException) -> OneLineError:
     """What the command line says about an error that a command did not catch, with its notes."""
-    message = "; ".join([str(error), *getattr(error, "__notes__", ())])
+    message = str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        message = f"{os.fsdecode(error.filename)}: {(error.strerror or 'unknown error').lower()}"
+    message = "; ".join([message, *getattr(error, "__notes__", ())])
     if isinstance(error, EndingSignal):
         return ENDINGS[error.number](message)
     if isinstance(error, KeyboardInterrupt):
@@ -135,6 +170,9 @@ def _one_line(error: BaseException) -> OneLineError:
 @click.option("--debug", is_flag=True, help="Log in detail, and show the traceback of an error.")
 def main(debug: bool) -> None:
     """Video super-resolution for footage and for scientific fields."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names of files need not be text that can be printed; stderr is like this by itself.
+        sys.stdout.reconfigure(errors="backslashreplace")
     # Threads that wait for work sleep; by default they spin, on the cores that the encoder wants.
     # To be said before torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from vsr_cli.cli.console import stdout_console
 from vsr_cli.cli.options import FILE, json_option, model_options, quiet_option
 from vsr_cli.specs import EvaluateSpec
 
@@ -47,7 +47,7 @@ def evaluate(truths: tuple[Path, ...], as_json: bool, quiet: bool, **options: An
     if as_json:
         click.echo(json.dumps(result.to_json()))
     else:
-        Console().print(table(result))
+        stdout_console().print(table(result))
 
 
 def table(result: Evaluation) -> Table:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -11,28 +10,28 @@ from typing import TYPE_CHECKING
 
 import click
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vsr_cli.cli.options import FILE, json_option
+from vsr_cli.cli.console import stdout_console
+from vsr_cli.cli.options import ClipPath, json_option
 
 if TYPE_CHECKING:
-    from vsr_cli.media.probing.probe import FileProbe, VideoProbe
+    from vsr_cli.media.probing.probe import FileProbe, PicturesProbe
     from vsr_cli.media.probing.stream_probe import StreamProbe
     from vsr_cli.media.probing.timing import Timing
+    from vsr_cli.media.probing.video_probe import VideoProbe
 
-FILE_WIDTH = 160  # characters of a line where stdout is no terminal
 LONGEST_TAG = 100  # characters of a tag that are shown
 
 
 @click.command()
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=FILE)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=ClipPath())
 @click.option("--count", is_flag=True, help="Read the whole file and count its frames.")
 @json_option
 @click.pass_context
 def info(ctx: click.Context, files: tuple[Path, ...], count: bool, as_json: bool) -> None:
-    """Show what is in each FILE as vsr sees it.
+    """Show what is in each FILE, folder of pictures or pattern (f_%05d.png), as vsr sees it.
 
     Streams, size, rotation, shape of the pixels, colour, times, chapters, and what vsr upscale
     would say. Whether the frame rate is constant is told from the first packets, with --count from
@@ -44,8 +43,7 @@ def info(ctx: click.Context, files: tuple[Path, ...], count: bool, as_json: bool
     if as_json:
         click.echo(json.dumps([probe.to_json() for probe in probes]))
     else:
-        width = None if sys.stdout.isatty() else FILE_WIDTH
-        console = Console(highlight=False, width=width)
+        console = stdout_console()
         for probe in probes:
             click.echo(str(probe.path))
             for table in tables(probe):
@@ -78,6 +76,8 @@ def _facts(probe: FileProbe) -> Iterator[tuple[str, str]]:
     yield "container", probe.container or ""
     yield "size", "" if probe.size_bytes is None else f"{probe.size_bytes:,} bytes"
     yield "duration", _seconds(probe.duration_s)
+    if probe.pictures is not None:
+        yield "pictures", _pictures(probe.pictures)
     if probe.video is not None:
         yield from _video_facts(probe.video)
     if probe.timing is not None:
@@ -93,7 +93,8 @@ def _facts(probe: FileProbe) -> Iterator[tuple[str, str]]:
 
 def _video_facts(video: VideoProbe) -> Iterator[tuple[str, str]]:
     size, shown = (video.width, video.height), (video.display_width, video.display_height)
-    yield "video", f"stream {video.stream}, {size[0]}x{size[1]}"
+    stream = "" if video.stream is None else f"stream {video.stream}, "
+    yield "video", f"{stream}{size[0]}x{size[1]}"
     yield "coded as", _size(video.coded_width, video.coded_height, unlike=size)
     yield "shown as", _size(*shown, unlike=size)
     yield "pixel shape", _ratio(video.sample_aspect_ratio) if shown[0] != size[0] else ""
@@ -114,6 +115,13 @@ def _video_facts(video: VideoProbe) -> Iterator[tuple[str, str]]:
     yield "frame rate", _ratio(video.frame_rate, " per second")
     yield "time base", f"{video.time_base} s"
     yield "promised", f"{video.frames_promised} frames" if video.frames_promised else ""
+
+
+def _pictures(pictures: PicturesProbe) -> str:
+    if pictures.num_files == 1:
+        return pictures.first
+    names = f"{pictures.first} to {pictures.last}"
+    return f"{pictures.num_files} files, {names}, as many per second as --rate says"
 
 
 def _hdr(video: VideoProbe) -> str:

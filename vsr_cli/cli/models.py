@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from vsr_cli.cli.console import stdout_console
 from vsr_cli.cli.options import json_option
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from vsr_cli.models.weights import ReleasedWeights
 
 VERIFY = "verify"
-FILE_WIDTH = 200  # columns, where the output is a file or a pipe
 
 
 @click.command()
@@ -51,7 +49,7 @@ def _list(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"models": [entry.to_json() for entry in entries]}))
     else:
-        _console().print(overview(entries))
+        stdout_console().print(overview(entries))
 
 
 def _show(name: str, scale: int | None, as_json: bool) -> None:
@@ -63,7 +61,7 @@ def _show(name: str, scale: int | None, as_json: bool) -> None:
         rows = [asdict(layer) for layer in layers]
         click.echo(json.dumps(entry.to_json() | {"scale": scale, "layers": rows}))
         return
-    console = _console()
+    console = stdout_console()
     console.print(overview((entry,)))
     console.print(layer_table(layers, scale))
 
@@ -147,7 +145,3 @@ def _weights(entry: ReleasedWeights) -> str:
     mean = entry.scores.get("mean", {}).get("psnr")
     score = "" if mean is None else f" ({mean:.2f})"
     return f"x{entry.scale} {entry.domain}{score}{missing}"
-
-
-def _console() -> Console:
-    return Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)

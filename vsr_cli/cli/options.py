@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import fields
@@ -15,7 +16,22 @@ from vsr_cli.specs import EvaluateSpec, UpscaleSpec
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 SCALE = "Enlargement, 1.5 too.  [default: 2, or what reaches --width and --height]"
-FILE = click.Path(path_type=Path)
+
+
+class FilePath(click.Path):
+    """A file or a folder, whether it is there or not."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """As a path; an empty one would be the folder that one is in."""
+        if not str(value):
+            self.fail("a path must not be empty", param, ctx)
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
+
+
+FILE = FilePath()
 
 
 class SizeType(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.5 on
@@ -43,21 +59,17 @@ class NameValueType(click.ParamType):  # type: ignore[type-arg]  # as above
     ) -> tuple[str, str]:
         """Read "bf=2" as ("bf", "2")."""
         name, equals, text = str(value).partition("=")
-        if not (name and equals):
+        if not (name and equals and text):
             self.fail(f"it is NAME=VALUE (bf=2), got {value!r}", param, ctx)
         return name, text
 
 
-class ClipPath(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.5 on
+class ClipPath(FilePath):
     """A file, a folder, a pattern, or ``-`` for a pipe; ``./-`` is a file of that name."""
-
-    name = "path"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """As a path, in which ``-`` stands for the pipe alone."""
-        if not str(value):
-            self.fail("a path must not be empty", param, ctx)
-        path = Path(value)
+        path = super().convert(value, param, ctx)
         # A Path forgets the "./" by which a file is told from the pipe.
         return path.absolute() if path == Path("-") and str(value) != "-" else path
 

@@ -24,6 +24,8 @@ NEEDS_SEEKING = (
     "a file, or pipe what ffmpeg -movflags frag_keyframe+empty_moov writes"
 )
 _FINE_TIMESCALE = 90_000  # ticks per second; that of MPEG
+_ENCODER_HINT = "try another --codec, --preset or --pix-fmt"
+PLACE_HINT = "give another folder"
 _WRITE_HINTS = MappingProxyType(
     {
         errno.ENOSPC: "free some space, or write to another disk",
@@ -117,11 +119,11 @@ def open_output(
 
 
 @contextlib.contextmanager
-def reporting_output(path: Path, what: str) -> Iterator[None]:
+def reporting_output(path: Path, what: str, hint: str = _ENCODER_HINT) -> Iterator[None]:
     """Turn FFmpeg's errors while ``what`` is written to ``path`` into one line of ours."""
     try:
         yield
     except av.error.FFmpegError as error:
-        hint = _WRITE_HINTS.get(error.errno or 0, "try another --codec, --preset or --pix-fmt")
+        hint = _WRITE_HINTS.get(error.errno or 0, hint)
         reason = (error.strerror or "unknown error").lower()
         raise OutputError(f"cannot write {what} to {path}: {reason}; {hint}") from error

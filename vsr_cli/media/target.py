@@ -6,6 +6,7 @@ Standard library only: the command line asks these questions before it loads tor
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -113,8 +114,15 @@ def _check_writable(path: Path) -> None:
     if not path.parent.is_dir():
         raise OutputError(f"folder {path.parent} does not exist; create it first")
     for folder in {path.parent, path if path.is_dir() else path.parent}:
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise OutputError(f"folder {folder} is not writable; give another one")
+        try:
+            # The rights of a folder tell less: nobody makes files in /proc.
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            reason = (error.strerror or "unknown error").lower()
+            raise OutputError(
+                f"folder {folder} is not writable: {reason}; give another one"
+            ) from error
 
 
 def several_pictures(input_path: Path | None) -> PictureSequence | None:

@@ -9,6 +9,7 @@ chains.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -50,7 +51,7 @@ def get_spec(name: str) -> ModelSpec:
     if name in OUTSIDE:
         raise ValueError(f"{name} is known by its file alone: give --weights FILE to vsr upscale")
     if name not in MODELS:
-        raise ValueError(f"unknown model {name!r}: known are {', '.join([*MODELS, *ALIASES])}")
+        raise ValueError(_unknown(name))
     module, _, form = MODELS[name].partition(":")
     spec: ModelSpec = getattr(import_module(module), form or "SPEC")
     return spec
@@ -65,11 +66,16 @@ def parse_chain(text: str) -> tuple[str, ...]:
     )
     for name in names:
         if name not in MODELS and name not in OUTSIDE:
-            raise ValueError(
-                f"unknown model {name!r}: known are {', '.join([*MODELS, *ALIASES])}, "
-                "and chains of them such as bicubic+srnet3d"
-            )
+            raise ValueError(f"{_unknown(name)}, and chains of them such as bicubic+srnet3d")
     return names
+
+
+def _unknown(name: str) -> str:
+    """What is said of a name that is none: those like it, and all."""
+    known = [*MODELS, *ALIASES]
+    near = get_close_matches(name, known)
+    guess = f"try {' or '.join(near)}; " if near else ""
+    return f"unknown model {name!r}: {guess}known are {', '.join(known)}"
 
 
 __all__ = ["ALIASES", "MODELS", "OUTSIDE", "get_spec", "parse_chain"]

@@ -57,7 +57,10 @@ def export_model(
     """
     form = form or target.suffix.lower().removeprefix(".")
     if form not in get_args(ExportFormat):
-        raise ValueError(f"a format is {' or '.join(get_args(ExportFormat))}, got {form!r}")
+        endings = " or ".join(f".{name}" for name in get_args(ExportFormat))
+        raise ValueError(f"no format fits {target.name!r}; give a name that ends in {endings}")
+    if domain == "":
+        raise ValueError("domain must not be empty; leave it out for the default")
     if target.is_dir():
         raise ValueError(f"output {target} is a folder; give a file name")
     for path in (split_name(argument)[1] for argument in weights):

@@ -56,7 +56,7 @@ class EncodingSpec:
 
     def __post_init__(self) -> None:
         if self.crf is not None and not (math.isfinite(self.crf) and 0 <= self.crf <= 63):
-            raise ValueError(f"crf must be in 0..63, got {self.crf}")
+            raise ValueError(f"crf must be in 0..63, got {self.crf:g}")
         for name in ("codec", "preset", "pix_fmt", "audio_codec"):
             if getattr(self, name) == "":
                 raise ValueError(f"{name.replace('_', '-')} must not be empty")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 Chroma = Literal["bicubic", "model"]
+MAX_ROUNDS = 1000  # of back-projection; it converges in tens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,9 @@ class UpscaleSpec:
             raise ValueError(f"tile must be 0 (whole frames) or at least 16, got {self.tile}")
         if not 0 <= self.scene_threshold <= 100:
             raise ValueError(f"scene threshold must be 0 to 100, got {self.scene_threshold}")
-        if self.consistency < 0:
-            raise ValueError(f"consistency must be at least 0 rounds, got {self.consistency}")
+        if not 0 <= self.consistency <= MAX_ROUNDS:
+            raise ValueError(f"consistency must be in 0..{MAX_ROUNDS}, got {self.consistency}")
+        if self.domain == "":
+            raise ValueError("domain must not be empty; leave it out for the default")
         if self.chroma not in get_args(Chroma):
             raise ValueError(f"chroma must be {get_args(Chroma)}, got {self.chroma!r}")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 from av.codec.context import Flags
@@ -14,7 +12,8 @@ from av.video.stream import VideoStream
 
 from vsr_cli.errors import OutputError
 from vsr_cli.frames import ClipInfo, Frame
-from vsr_cli.media.containers import reporting_output
+from vsr_cli.media.completion import CompletingWriter
+from vsr_cli.media.containers import PLACE_HINT, reporting_output
 from vsr_cli.media.pending import PendingFile
 from vsr_cli.media.pictures.palette import to_palette
 from vsr_cli.media.pictures.writer import refuse_settings
@@ -30,7 +29,7 @@ _MAX_SIDE = 65_535
 _FOREVER = 0
 
 
-class GifWriter:
+class GifWriter(CompletingWriter):
     """Writes frames as a GIF (a ``FrameWriter``), one by one: nothing is held but a few frames.
 
     Each frame has the 256 colours that suit it, mixed by error diffusion where it has more; alpha
@@ -61,7 +60,7 @@ class GifWriter:
         self._pending = PendingFile(path, overwrite=overwrite)
         loop = _FOREVER if info.loop is None and info.origin == "video" else info.loop
         options = {"loop": str(-1 if loop is None else loop)}
-        with reporting_output(path, "anything"):
+        with reporting_output(path, "anything", PLACE_HINT):
             self._container = av.open(
                 str(self._pending.path.absolute()), "w", format="gif", container_options=options
             )
@@ -84,24 +83,6 @@ class GifWriter:
         else:
             self._encode(self._held, self._tick(frame.pts))
         self._held = frame
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if kind is not None:
-            self._abort()
-            return
-        try:
-            self._complete()
-        except BaseException:
-            self._abort()
-            raise
 
     def _add_stream(self) -> VideoStream:
         stream = self._container.add_stream("gif", rate=_MAX_RATE)
@@ -155,7 +136,8 @@ class GifWriter:
             )
         self._pending.commit()
 
-    def _abort(self) -> None:
+    def _abort(self, error: BaseException | None = None) -> None:
+        del error
         try:
             with contextlib.suppress(av.error.FFmpegError):
                 self._container.close()

@@ -6,13 +6,13 @@ import io
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Self
+from types import MappingProxyType
 
 from PIL import Image
 
 from vsr_cli.errors import OutputError
 from vsr_cli.frames import ClipInfo, ColorInfo, Frame
+from vsr_cli.media.completion import CompletingWriter
 from vsr_cli.media.pending import PendingFile, PendingFolder
 from vsr_cli.media.pictures.deep import Samples
 from vsr_cli.media.pictures.numbering import NumberPattern
@@ -31,7 +31,7 @@ _OPAQUE = frozenset({".jpg", ".jpeg"})  # formats without alpha
 _MAX_SIDE: Mapping[str, int] = MappingProxyType({".jpg": 65_535, ".jpeg": 65_535, ".webp": 16_383})
 
 
-class StillsWriter:
+class StillsWriter(CompletingWriter):
     """Writes each frame as a picture into a hidden place; all appear when all are complete.
 
     A ``FrameWriter``. YUV becomes RGB by the clip's own matrix and range, and the picture is turned
@@ -70,15 +70,14 @@ class StillsWriter:
         if self._pattern is not None:
             self._suffix = path.suffix.lower()
         self.warnings = self._losses()
-        self._single: PendingFile | None = None
-        self._folder: PendingFolder | None = None
+        self._pending: PendingFile | PendingFolder
         if self._pattern is None and self._targets is None:
             if not is_cut and (info.num_frames or 1) > 1:
                 raise ValueError(_too_many(path))
-            self._single = PendingFile(path, overwrite=overwrite)
+            self._pending = PendingFile(path, overwrite=overwrite)
         else:
             folder = path if self._pattern is None else path.parent
-            self._folder = PendingFolder(path, folder=folder, overwrite=overwrite)
+            self._pending = PendingFolder(path, folder=folder, overwrite=overwrite)
 
     def write(self, frame: Frame) -> None:
         """Write one picture.
@@ -88,36 +87,26 @@ class StillsWriter:
         """
         check_planes(frame, self._clip)
         data = self._encode(turn_upright(frame, self._display_matrix))
-        if self._folder is not None:
-            self._folder.write(self._name(frame.pts), data)
-        elif self._single is not None:
-            if self.frames_written:
-                raise OutputError(_too_many(self.path))
+        if isinstance(self._pending, PendingFolder):
+            self._pending.write(self._name(frame.pts), data)
+        elif self.frames_written:
+            raise OutputError(_too_many(self.path))
+        else:
             try:
-                self._single.path.write_bytes(data)
+                self._pending.path.write_bytes(data)
             except OSError as error:
                 raise OutputError(f"cannot write {self.path}: {error.strerror}") from error
         self.frames_written += 1
 
-    def __enter__(self) -> Self:
-        return self
+    def _complete(self) -> None:
+        if not self.frames_written:
+            raise OutputError(f"no frame was given to write to {self.path}")
+        self._pending.commit()
+        self._pending.discard()  # what is left of a hidden folder
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        pending = self._single or self._folder
-        if pending is None:
-            return
-        try:
-            if kind is None:
-                if not self.frames_written:
-                    raise OutputError(f"no frame was given to write to {self.path}")
-                pending.commit()
-        finally:
-            pending.discard()
+    def _abort(self, error: BaseException | None = None) -> None:
+        del error
+        self._pending.discard()
 
     def _name(self, index: int) -> str:
         """The file of a frame; the pts of a sequence's frame is its index."""

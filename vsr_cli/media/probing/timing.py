@@ -13,6 +13,7 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from vsr_cli.errors import InputError
 from vsr_cli.media.containers import main_video, open_container
 from vsr_cli.media.faults.watch import StructureWatch
 from vsr_cli.media.video.packets import num_indexed
@@ -55,6 +56,17 @@ def read_timing(path: Path, *, count: bool) -> Timing:
         contextlib.closing(StructureWatch(path, None)) as structure,
     ):
         return _read(container, main_video(container, path), structure, count=count)
+
+
+def count_readable(path: Path, *, is_sound: bool) -> int:
+    """How many pictures of the main video can be read; 0 of a file that cannot be opened.
+
+    Of a file that is sound only the first ones are looked at.
+    """
+    try:
+        return read_timing(path, count=not is_sound).num_packets
+    except InputError:
+        return 0
 
 
 def _read(

@@ -42,6 +42,8 @@ MILLISECOND_CONTAINERS = frozenset({"matroska", "webm"})  # FFmpeg's muxer has n
 # Encoders whose bits have no place for the range; their decoders take it for limited.
 _LIMITED_CODECS = frozenset({"dnxhd", "mpeg2video", "mpeg4", "prores", "prores_aw", "prores_ks"})
 _MATROSKA_RATE = 500  # frames per second; from 1000 on, frames would fall on one tick of 1 ms
+# FFmpeg has no larger pictures; it counts them with their edges.
+_MAX_PIXELS, _EDGE = (1 << 31) // 8 - 1, 128
 # Encoders that take no odd size where chroma is halved.
 _EVEN_CODECS = frozenset({"libx264", "libx265", "libsvtav1"})
 
@@ -95,6 +97,11 @@ def check_encoding(path: str | Path, encoding: EncodingSpec, info: ClipInfo) -> 
         warnings.append(
             f"{codec.name} needs even sizes for {pix_fmt}: the last row or column is repeated, "
             f"{info.width}x{info.height} becomes {width}x{height}"
+        )
+    if (width + _EDGE) * (height + _EDGE) > _MAX_PIXELS:
+        raise ValueError(
+            f"{width}x{height} is too large for a video, which has at most {_MAX_PIXELS:,} pixels; "
+            "try a smaller --scale, --width or --height"
         )
     options = encoder_options(codec, encoding, info, pix_fmt)
     return EncoderPlan(codec.name, container, pix_fmt, width, height, options, tuple(warnings))

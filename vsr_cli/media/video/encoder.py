@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -67,9 +66,6 @@ class FrameEncoder:
 
     def _add_stream(self, container: OutputContainer) -> VideoStream:
         info, plan = self._info, self._plan
-        if plan.codec == "libsvtav1":
-            # SVT-AV1 has no option for it, and writes a page to stderr otherwise. 1: errors only.
-            os.environ.setdefault("SVT_LOG", "1")
         rate = info.frame_rate or DEFAULT_RATE
         stream = container.add_stream(plan.codec, rate=rate, options=dict(plan.options))
         if not isinstance(stream, VideoStream):

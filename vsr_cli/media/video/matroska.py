@@ -20,6 +20,7 @@ from typing import NamedTuple
 from av.stream import Stream
 
 from vsr_cli.errors import OutputError
+from vsr_cli.frames import ClipInfo
 
 _SEGMENT, _TRACKS, _TRACK_ENTRY, _CLUSTER = 0x18538067, 0x1654AE6B, 0xAE, 0x1F43B675
 _TRACK_TYPE, _NAME, _VIDEO = 0x83, 0x536E, 0xE0
@@ -40,17 +41,33 @@ class _Element(NamedTuple):
     end: int
 
 
-def reserve_shape(stream: Stream) -> None:
-    """Make room in the track's entry; to be called before the header is written."""
-    stream.metadata["title"] = stream.metadata.get("title", "") + " " * _ROOM
+class PixelShape:
+    """The shape of a video's pixels, kept where the muxer would not hear of it."""
+
+    def __init__(self, container: str, info: ClipInfo, *, size: tuple[int, int]) -> None:
+        """``size`` is the width and height of the picture as encoded."""
+        shape = info.sample_aspect_ratio
+        self._is_kept = container in ("matroska", "webm") and shape not in (None, 1)
+        self._aspect = (shape or 1) * Fraction(*size)
+        self._title = ""
+
+    def reserve(self, stream: Stream) -> None:
+        """Make room in the track's entry; to be called before the header is written."""
+        if self._is_kept:
+            self._title = stream.metadata.get("title", "")
+            stream.metadata["title"] = self._title + " " * _ROOM
+
+    def write(self, path: Path) -> None:
+        """Write the shape into the room for it, in a file that the muxer is done with.
+
+        Raises:
+            OutputError: the file has no such room; it is left as it was.
+        """
+        if self._is_kept:
+            _write_aspect(path, self._aspect, self._title)
 
 
-def write_shape(path: Path, shape: Fraction, *, width: int, height: int, title: str) -> None:
-    """Write the shape of the pixels of a complete file's first video into the room for it.
-
-    Raises:
-        OutputError: the file has no such room; it is left as it was.
-    """
+def _write_aspect(path: Path, aspect: Fraction, title: str) -> None:
     with path.open("r+b") as file:
         head = bytearray(file.read(_HEADER_BYTES))
         tracks = _find_tracks(head)
@@ -58,7 +75,6 @@ def write_shape(path: Path, shape: Fraction, *, width: int, height: int, title: 
             raise OutputError(f"{path} has no room for the shape of its pixels; try an .mp4 file")
         for entry in _children(head, tracks):
             if entry.id == _TRACK_ENTRY and _is_video(head, entry):
-                aspect = shape * Fraction(width, height)
                 head[entry.body : entry.end] = _new_entry(head, entry, aspect, title)
                 break
         _update_checksum(head, tracks)

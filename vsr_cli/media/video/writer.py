@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 from av.container import OutputContainer
@@ -18,18 +16,21 @@ from av.video.stream import VideoStream
 from vsr_cli.errors import OutputError, VsrError
 from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.media.clock import check_milliseconds
-from vsr_cli.media.containers import open_container, open_output, reporting_output
+from vsr_cli.media.completion import CompletingWriter
+from vsr_cli.media.containers import PLACE_HINT, open_output, reporting_output
 from vsr_cli.media.pending import PendingFile
+from vsr_cli.media.probing.timing import count_readable
+from vsr_cli.media.reserve import DiskFullError, DiskReserve
 from vsr_cli.media.streams.copier import StreamCopier, check_streams
 from vsr_cli.media.streams.metadata import clean_tags
 from vsr_cli.media.streams.plan import plan_streams
 from vsr_cli.media.video.codecs import MILLISECOND_CONTAINERS, check_encoding
 from vsr_cli.media.video.encoder import DEFAULT_RATE, FrameEncoder
-from vsr_cli.media.video.matroska import reserve_shape, write_shape
+from vsr_cli.media.video.matroska import PixelShape
 from vsr_cli.specs import DecodingSpec, EncodingSpec
 
 
-class VideoWriter:
+class VideoWriter(CompletingWriter):
     """Encodes frames into a hidden file that becomes the target when it is complete.
 
     A ``FrameWriter``: leave its context without error to complete the file, with an error to
@@ -57,8 +58,9 @@ class VideoWriter:
         self.warnings = list(plan.warnings)
         self.frames_written = 0
         self.packets_written = 0
+        self._num_bytes = 0  # of the packets
         self._is_cut = decoding.is_cut
-        self._title = ""  # of the video
+        self._shape = PixelShape(plan.container, info, size=(plan.width, plan.height))
         self._shift = 0  # ticks taken off every pts
         self._held: Frame | None = None  # its duration is known when the next frame comes
         self._last_duration = 0  # ticks; of the last frame that was encoded
@@ -71,14 +73,15 @@ class VideoWriter:
         )
         self._copier: StreamCopier | None = None
         self._pending = PendingFile(path, overwrite=overwrite)
+        self._reserve = DiskReserve(self._pending.path, target=path, packet_size=info.frame_bytes)
         self._container = self._open(plan.container)
         try:
+            if encoding.keep_partial:
+                self._reserve.take()
             with reporting_output(self.path, str(plan)):
                 self._encoder = FrameEncoder(self._container, info, plan)
                 self._copier = self._copy_streams()
-                if self._keeps_shape_itself:
-                    self._title = self._encoder.stream.metadata.get("title", "")
-                    reserve_shape(self._encoder.stream)
+                self._shape.reserve(self._encoder.stream)
                 self._container.start_encoding()
         except BaseException:
             self._abort()
@@ -107,28 +110,10 @@ class VideoWriter:
             self._encode(self._held, duration=frame.pts - self._held.pts)
         self._held = frame
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if kind is not None:
-            self._abort(error)
-            return
-        try:
-            self._complete()
-        except BaseException as failure:
-            self._abort(failure)
-            raise
-
     def _open(self, container: str) -> OutputContainer:
         options = {} if self._streams is None else self._streams.options
         try:
-            with reporting_output(self.path, "anything"):
+            with reporting_output(self.path, "anything", PLACE_HINT):
                 return open_output(
                     self._pending.path, container, time_base=self.info.time_base, more=options
                 )
@@ -146,6 +131,7 @@ class VideoWriter:
         return copier
 
     def _encode(self, frame: Frame, *, duration: int, is_key: bool = False) -> None:
+        self._reserve.check(self._num_bytes)
         placed = replace(frame, pts=frame.pts - self._shift, duration=duration)
         self._end = frame.pts + duration
         with reporting_output(self.path, "video"):
@@ -172,7 +158,9 @@ class VideoWriter:
         for packet in packets:
             self.packets_written += 1
             packet.stream = self._encoder.stream
+            self._num_bytes += packet.size
             self._container.mux(packet)
+            self._reserve.check(self._num_bytes)
 
     def _drain(self) -> None:
         """Write what the encoder still holds; goes on where an interrupt has stopped it."""
@@ -190,7 +178,7 @@ class VideoWriter:
                 self._copier.finish(end_s)
             self._container.close()
         self._is_closed = True
-        self._write_shape()
+        self._shape.write(self._pending.path)
         if self.packets_written != self.frames_written:
             raise OutputError(
                 f"{self.path} would hold {self.packets_written} of {self.frames_written} frames; "
@@ -200,46 +188,58 @@ class VideoWriter:
         self._close()
         self._pending.commit()
 
-    @property
-    def _keeps_shape_itself(self) -> bool:
-        """True where the container would not hear of the shape of the pixels."""
-        shape = self.info.sample_aspect_ratio
-        return self._plan.container in ("matroska", "webm") and shape not in (None, 1)
-
-    def _write_shape(self) -> None:
-        shape = self.info.sample_aspect_ratio
-        if shape is not None and self._keeps_shape_itself:
-            size = {"width": self._plan.width, "height": self._plan.height}
-            write_shape(self._pending.path, shape, title=self._title, **size)
-
     def _abort(self, error: BaseException | None = None) -> None:
         """Close and remove the hidden file, or keep what is complete: ``error`` is told where."""
         try:
             if error is not None and self._keep_partial and self._held is not None:
-                with contextlib.suppress(VsrError):  # there is nothing to keep, or no room
-                    self._finish_partial(self._held)
-                    kept = self._pending.keep()
-                    error.add_note(f"{self.packets_written} frames are kept in {kept}")
+                is_sound = not isinstance(error, OutputError) or isinstance(error, DiskFullError)
+                error.add_note(self._keep(self._held, is_sound=is_sound))
             with contextlib.suppress(av.error.FFmpegError):
                 self._close()
         finally:
             self._pending.discard()
 
-    def _finish_partial(self, held: Frame) -> None:
-        """Complete the file with the frames so far; an interrupt may have come at any place."""
-        if self._is_closed:
-            return
-        if self._end is None or held.pts >= self._end:
-            self._encode_last(held)
-        with reporting_output(self.path, "the part that is complete"):
-            self._drain()
-            if self._copier is not None and self._end is not None:
-                self._copier.advance(self._seconds(self._end))
+    def _keep(self, held: Frame, *, is_sound: bool) -> str:
+        """Keep what is complete, or can be read without its end; says what and where.
+
+        ``is_sound`` is False if the muxer has met an error, after which it writes nothing.
+        """
+        try:
+            is_sound = self._is_closed or (self._finish_partial(held) and is_sound)
+            num_frames = count_readable(self._pending.path, is_sound=is_sound)
+            if not num_frames:
+                return f"nothing is kept: a {self.path.suffix} file cannot be read without its end"
+            num_frames = self.packets_written if is_sound else num_frames
+            return f"{num_frames} frames are kept in {self._pending.keep()}"
+        except VsrError as error:
+            return f"nothing is kept: {error}"
+
+    def _finish_partial(self, held: Frame) -> bool:
+        """Complete the file with the frames so far; an interrupt may have come at any place.
+
+        Returns False if that has not gone well to the end.
+        """
+        self._reserve.release()
+        is_sound = True
+        try:
+            with contextlib.suppress(DiskFullError):  # for as many as there is room
+                if self._end is None or held.pts >= self._end:
+                    self._encode_last(held)
+                with reporting_output(self.path, "the part that is complete"):
+                    self._drain()
+                    if self._copier is not None and self._end is not None:
+                        self._copier.advance(self._seconds(self._end))
+        except OutputError:
+            is_sound = False
+        try:
             self._container.close()
-        self._write_shape()
-        open_container(self._pending.path).close()  # on a full disk it has no index
+        except av.error.FFmpegError:
+            is_sound = False
+        self._shape.write(self._pending.path)
+        return is_sound
 
     def _close(self) -> None:
+        self._reserve.release()
         if self._streams is not None:
             self._streams.close()
         self._container.close()

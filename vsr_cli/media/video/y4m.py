@@ -7,17 +7,19 @@ References:
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import BinaryIO, Self
+from types import MappingProxyType
+from typing import BinaryIO
 
 import numpy as np
 from torch import Tensor
 
 from vsr_cli.errors import OutputError
 from vsr_cli.frames import ClipInfo, Frame, PixelFormat
+from vsr_cli.media.completion import CompletingWriter
 from vsr_cli.media.pending import PendingFile
 from vsr_cli.media.pictures.writer import refuse_settings
 from vsr_cli.media.pipes import is_pipe, open_stdout, write_all
@@ -52,7 +54,7 @@ JITTER = Fraction(1, 2)  # of a frame: containers round times
 _OTHER_FORMAT = "write an .mkv file, which keeps all times"
 
 
-class Y4mWriter:
+class Y4mWriter(CompletingWriter):
     """Writes frames as YUV4MPEG2 into a file, or to standard output (a ``FrameWriter``).
 
     The format has one frame rate. A frame that is not shown when its number says is an error.
@@ -100,25 +102,29 @@ class Y4mWriter:
             self._put(_plane_bytes(plane))
         self.frames_written += 1
 
-    def __enter__(self) -> Self:
-        return self
+    def _complete(self) -> None:
+        if self._pending is None:
+            return
+        self._close()
+        if not self.frames_written:
+            raise OutputError(f"no frame was given to write to {self.path}")
+        self._pending.commit()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def _abort(self, error: BaseException | None = None) -> None:
+        del error
         if self._pending is None:
             return
         try:
-            self._file.close()
-            if kind is None:
-                if not self.frames_written:
-                    raise OutputError(f"no frame was given to write to {self.path}")
-                self._pending.commit()
+            with contextlib.suppress(OutputError):  # it is removed anyway
+                self._close()
         finally:
             self._pending.discard()
+
+    def _close(self) -> None:
+        try:
+            self._file.close()
+        except OSError as error:
+            raise OutputError(f"cannot write {self.path}: {error.strerror}") from error
 
     def _open(self) -> BinaryIO:
         if self._pending is None:
