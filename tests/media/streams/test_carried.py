@@ -435,6 +435,41 @@ def test_language_that_quicktime_does_not_know_is_named(make_clip: Clip, tmp_pat
     assert warning == "audio stream 1 (aac, cym) is no longer marked as cym"
 
 
+def roles(tool: str, path: Path) -> list[set[str]]:
+    """The dispositions of each stream."""
+    streams = probe(tool, path)["streams"]
+    return [{role for role, is_set in s["disposition"].items() if is_set} for s in streams]
+
+
+@pytest.mark.parametrize(
+    ("target", "kept", "lost"),
+    [
+        ("out.mkv", {"comment", "forced", "hearing_impaired"}, []),
+        ("out.webm", {"forced"}, ["comment", "hearing_impaired"]),
+    ],
+)
+def test_roles_of_audio_are_kept_or_named(
+    make_bursts: Callable[..., Path],
+    require_tool: Tool,
+    tmp_path: Path,
+    target: str,
+    kept: set[str],
+    lost: list[str],
+) -> None:
+    # ffmpeg -i a.mkv -c copy -disposition:a comment+hearing_impaired+forced marked.mkv
+    command = [require_tool("ffmpeg"), "-v", "error", "-i", str(make_bursts("b.mkv", "libopus"))]
+    command += ["-c", "copy", "-disposition:a", "comment+hearing_impaired+forced"]
+    subprocess.run([*command, str(tmp_path / "marked.mkv")], check=True)
+    warnings = convert(tmp_path / "marked.mkv", tmp_path / target)
+    assert warnings == [f"audio stream 1 (opus, ger) is no longer marked as {r}" for r in lost]
+    assert roles(require_tool("ffprobe"), tmp_path / target)[1] == kept
+    if lost:
+        strict = EncodingSpec(preset="8", strict_streams=True)
+        with pytest.raises(OutputError, match=r"no longer marked as comment; .*hearing_impaired"):
+            convert(tmp_path / "marked.mkv", tmp_path / "strict.webm", strict)
+        assert not (tmp_path / "strict.webm").exists()
+
+
 @pytest.fixture
 def make_bursts(make_clip: Clip, tmp_path: Path) -> Callable[..., Path]:
     """Makes two seconds of video with tones at 0.5 and 1.5 s of the audio, which starts later.

@@ -27,16 +27,12 @@ class StreamCopier:
     """Follows a plan: copies the other streams into ``output`` as the video advances.
 
     All of them are added when it is made; ``video`` is the main stream of the output.
-
-    Attributes:
-        warnings: one line for each label of a stream that is not kept.
     """
 
     def __init__(self, plan: StreamPlan, output: OutputContainer, video: VideoStream) -> None:
         self._plan = plan
         self._placer = plan.placer
         self._output = output
-        self.warnings: list[str] = []
         output.metadata.update(plan.file_tags)
         self._copy_labels(plan.video, video)
         if chapters := plan.placer.chapters(plan.input):
@@ -121,8 +117,7 @@ class StreamCopier:
 
     def _copy_labels(self, source: Stream, target: Stream) -> None:
         plan = self._plan
-        lost = copy_labels(source, target, plan.container, dropped=plan.dropped_tags)
-        self.warnings += [f"{describe(source)} is no longer marked as {label}" for label in lost]
+        copy_labels(source, target, plan.container, dropped=plan.dropped_tags)
 
     def _cover(self, route: Route) -> Packet[Stream]:
         packet: Packet[Stream] = Packet(attachment_of(self._plan.source, route.stream)[2])

@@ -39,7 +39,14 @@ _ROLES: Mapping[str, Disposition] = MappingProxyType(
         "mp4": _MP4_ROLES,
         "mov": Disposition.default,
         "matroska": _MATROSKA_ROLES,
-        "webm": _MATROSKA_ROLES,
+        "webm": Disposition.default | Disposition.forced,
+    }
+)
+# More of a text's roles: in WebM they are part of the codec's name.
+_TEXT_ROLES: Mapping[str, Disposition] = MappingProxyType(
+    {
+        "matroska": Disposition.descriptions,
+        "webm": Disposition.captions | Disposition.descriptions | Disposition.metadata,
     }
 )
 _QUICKTIME = ("mp4", "mov")  # containers whose tags have a fixed list of names
@@ -56,25 +63,42 @@ def clean_tags(tags: Mapping[str, str], *, dropped: frozenset[str] = frozenset()
 
 def copy_labels(
     source: Stream, target: Stream, container: str, *, dropped: frozenset[str] = frozenset()
-) -> list[str]:
-    """Copy tags, language, title and disposition; returns what the container does not keep.
+) -> None:
+    """Copy tags, language, title and disposition, as far as the container keeps them.
 
     Tags with a name among ``dropped`` are left out.
     """
     tags = clean_tags(source.metadata, dropped=dropped)
     if "name" in tags and "title" not in tags:  # what MP4 calls the title of a track
         tags["title"] = tags.pop("name")
+    if container == "mov" and source.language not in (None, "und"):
+        tags["language"] = _mov_language(source)
+    target.metadata.update(tags)
+    if not source.disposition & Disposition.attached_pic:
+        target.disposition = source.disposition & _kept_roles(source, container)
+
+
+def lost_labels(source: Stream, container: str) -> list[str]:
+    """The language and the roles of a stream that a container does not keep."""
     lost = []
     language = source.language or "und"
     if container == "mov" and language != "und":
-        tags["language"] = _MOV_LANGUAGES.get(language, language)
-        if not _holds_language(tags["language"], container):
+        if not _holds_language(_mov_language(source), container):
             lost.append(language)
-    target.metadata.update(tags)
     if not source.disposition & Disposition.attached_pic:
-        target.disposition = source.disposition & _ROLES[container]
-        lost += [role.name or "" for role in source.disposition & ~_ROLES[container]]
+        lost += [role.name or "" for role in source.disposition & ~_kept_roles(source, container)]
     return lost
+
+
+def _kept_roles(stream: Stream, container: str) -> Disposition:
+    if stream.type == "subtitle" and container in _TEXT_ROLES:
+        return _ROLES[container] | _TEXT_ROLES[container]
+    return _ROLES[container]
+
+
+def _mov_language(stream: Stream) -> str:
+    language = stream.language or "und"
+    return _MOV_LANGUAGES.get(language, language)
 
 
 class TagPlan:

@@ -12,9 +12,20 @@ from vsr_cli.frames import ClipInfo
 from vsr_cli.media.clock import timeline_start
 from vsr_cli.media.containers import main_video, open_container
 from vsr_cli.media.streams.audio import check_audio_codec
-from vsr_cli.media.streams.metadata import TagPlan, clean_tags, holds_timecode
+from vsr_cli.media.streams.metadata import (
+    TagPlan,
+    clean_tags,
+    holds_timecode,
+    lost_labels,
+)
 from vsr_cli.media.streams.placing import PacketPlacer
-from vsr_cli.media.streams.routes import Route, RoutePlanner, Way, is_timecode
+from vsr_cli.media.streams.routes import (
+    Route,
+    RoutePlanner,
+    Way,
+    describe,
+    is_timecode,
+)
 from vsr_cli.media.video.encoder import DEFAULT_RATE
 from vsr_cli.specs import DecodingSpec, EncodingSpec
 
@@ -108,6 +119,7 @@ class StreamPlan:
         losses = [route.loss for route in self.routes if route.loss]
         if self._timecode_loss and any(is_timecode(route.stream) for route in self.routes):
             losses.append(self._timecode_loss)
+        losses += self._lost_labels()
         if losses and strict:
             raise OutputError("not every stream is kept: " + "; ".join(losses))
         notes = [route.note for route in self.routes if route.note]
@@ -116,6 +128,15 @@ class StreamPlan:
         if self._tags.lost:
             notes.append(f"tags that the container cannot hold: {', '.join(self._tags.lost)}")
         return [*losses, *notes]
+
+    def _lost_labels(self) -> list[str]:
+        ways = (Way.COPY, Way.TEXT, Way.AUDIO)
+        streams = [self.video, *(route.stream for route in self.routes if route.way in ways)]
+        return [
+            f"{describe(stream)} is no longer marked as {label}"
+            for stream in streams
+            for label in lost_labels(stream, self.container)
+        ]
 
 
 def plan_streams(

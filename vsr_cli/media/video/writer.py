@@ -141,9 +141,8 @@ class VideoWriter:
         if self._streams is None:
             self._container.metadata.update(clean_tags(self.info.metadata))
             return None
-        copier = StreamCopier(self._streams, self._container, self._encoder.stream)
-        self.warnings += [*self._streams.warnings, *copier.warnings]
-        return copier
+        self.warnings += self._streams.warnings
+        return StreamCopier(self._streams, self._container, self._encoder.stream)
 
     def _encode(self, frame: Frame, *, duration: int, is_key: bool = False) -> None:
         placed = replace(frame, pts=frame.pts - self._shift, duration=duration)
