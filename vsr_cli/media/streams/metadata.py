@@ -82,9 +82,9 @@ def lost_labels(source: Stream, container: str) -> list[str]:
     """The language and the roles of a stream that a container does not keep."""
     lost = []
     language = source.language or "und"
-    if container == "mov" and language != "und":
-        if not _holds_language(_mov_language(source), container):
-            lost.append(language)
+    is_known = container != "mov" or _holds_language(_mov_language(source), container)
+    if language != "und" and not is_known:
+        lost.append(language)
     if not source.disposition & Disposition.attached_pic:
         lost += [role.name or "" for role in source.disposition & ~_kept_roles(source, container)]
     return lost
