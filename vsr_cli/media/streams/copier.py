@@ -17,10 +17,12 @@ from av.video.stream import VideoStream
 from vsr_cli.errors import InputError, OutputError
 from vsr_cli.media.containers import open_container
 from vsr_cli.media.streams.audio import AudioTrack
+from vsr_cli.media.streams.hidden import HiddenAudio
 from vsr_cli.media.streams.metadata import clean_tags, copy_labels
 from vsr_cli.media.streams.plan import StreamPlan
 from vsr_cli.media.streams.routes import Route, Way, attachment_of, describe, is_timecode
 from vsr_cli.media.streams.subtitles import TextTrack
+from vsr_cli.media.video.matroska import TrackEntries
 
 
 class StreamCopier:
@@ -29,10 +31,14 @@ class StreamCopier:
     All of them are added when it is made; ``video`` is the main stream of the output.
     """
 
-    def __init__(self, plan: StreamPlan, output: OutputContainer, video: VideoStream) -> None:
+    def __init__(
+        self, plan: StreamPlan, output: OutputContainer, video: VideoStream, entries: TrackEntries
+    ) -> None:
         self._plan = plan
         self._placer = plan.placer
         self._output = output
+        self._entries = entries
+        self._hidden = HiddenAudio(plan.hiding)
         output.metadata.update(plan.file_tags)
         self._copy_labels(plan.video, video)
         if chapters := plan.placer.chapters(plan.input):
@@ -88,6 +94,12 @@ class StreamCopier:
                 for encoded in track.flush():
                     self._mux(encoded)
 
+    def complete_entries(self, path: Path) -> None:
+        """Write into a complete file what its muxer was not told."""
+        for index, delay_s in self._hidden.delays.items():
+            self._entries.set_delay(self._targets[index], delay_s)
+        self._entries.write(path)
+
     def streams_by_kind(self) -> tuple[Counter[str], Counter[str]]:
         """How many streams of each kind were written, and how many of which nothing came."""
         written, empty = Counter[str](), Counter[str]()
@@ -113,6 +125,8 @@ class StreamCopier:
         self._copy_labels(stream, target)
         if route.way is Way.COVER:
             target.disposition = Disposition.attached_pic
+        if route.stream in self._plan.hiding:
+            self._entries.reserve(target)
         return target
 
     def _copy_labels(self, source: Stream, target: Stream) -> None:
@@ -151,8 +165,9 @@ class StreamCopier:
             for encoded in track.encode(packet):
                 self._mux(encoded)
             return
-        for placed in self._placer.place(packet):
-            self._mux_copied(placed)
+        for kept in self._hidden.take(packet):
+            for placed in self._placer.place(kept):
+                self._mux_copied(placed)
 
     def _write_texts(self, time_s: Fraction | None) -> None:
         """Write the converted texts that begin before a time of the source; None: all."""

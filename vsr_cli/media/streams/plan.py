@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+from av.audio.stream import AudioStream
 from av.stream import Discard
 
 from vsr_cli.errors import OutputError
@@ -12,6 +13,7 @@ from vsr_cli.frames import ClipInfo
 from vsr_cli.media.clock import timeline_start
 from vsr_cli.media.containers import main_video, open_container
 from vsr_cli.media.streams.audio import check_audio_codec
+from vsr_cli.media.streams.hidden import EDITED
 from vsr_cli.media.streams.metadata import (
     TagPlan,
     clean_tags,
@@ -36,6 +38,7 @@ class StreamPlan:
     The source is opened once more, beside the reader of its video, and stays open.
 
     Attributes:
+        hiding: audio of which an edit list may hide a part that the container would let hear.
         warnings: one line for each thing that is not carried over as it is.
         options: what the muxer of the output must be told.
     """
@@ -58,8 +61,18 @@ class StreamPlan:
             self.video = main_video(self.input, source)
             self._zero = timeline_start(self.input)
             start = (self.video.start_time or 0) * Fraction(self.video.time_base or 0)
-            self.placer = PacketPlacer(self._zero, start - self._zero, decoding)
             self.routes = self._find_routes(codec)
+            has_edit_lists = container in ("mp4", "mov")
+            self.placer = PacketPlacer(
+                self._zero, start - self._zero, decoding, has_edit_lists=has_edit_lists
+            )
+            is_hiding = self.input.format.name == EDITED and not has_edit_lists
+            copied = [route.stream for route in self.routes if route.way is Way.COPY]
+            self.hiding = [
+                stream
+                for stream in copied
+                if is_hiding and not decoding.is_cut and isinstance(stream, AudioStream)
+            ]
             self._timecode_loss = self._check_timecode(decoding, rate)
             self._tags = TagPlan(
                 self.input.metadata,

@@ -25,7 +25,7 @@ from vsr_cli.media.streams.metadata import clean_tags
 from vsr_cli.media.streams.plan import plan_streams
 from vsr_cli.media.video.codecs import MILLISECOND_CONTAINERS, check_encoding
 from vsr_cli.media.video.encoder import DEFAULT_RATE, FrameEncoder
-from vsr_cli.media.video.matroska import reserve_shape, write_shape
+from vsr_cli.media.video.matroska import TrackEntries
 from vsr_cli.specs import DecodingSpec, EncodingSpec
 
 
@@ -58,7 +58,7 @@ class VideoWriter:
         self.frames_written = 0
         self.packets_written = 0
         self._is_cut = decoding.is_cut
-        self._title = ""  # of the video
+        self._entries = TrackEntries()
         self._shift = 0  # ticks taken off every pts
         self._held: Frame | None = None  # its duration is known when the next frame comes
         self._last_duration = 0  # ticks; of the last frame that was encoded
@@ -76,9 +76,7 @@ class VideoWriter:
             with reporting_output(self.path, str(plan)):
                 self._encoder = FrameEncoder(self._container, info, plan)
                 self._copier = self._copy_streams()
-                if self._keeps_shape_itself:
-                    self._title = self._encoder.stream.metadata.get("title", "")
-                    reserve_shape(self._encoder.stream)
+                self._reserve_shape()
                 self._container.start_encoding()
         except BaseException:
             self._abort()
@@ -142,7 +140,7 @@ class VideoWriter:
             self._container.metadata.update(clean_tags(self.info.metadata))
             return None
         self.warnings += self._streams.warnings
-        return StreamCopier(self._streams, self._container, self._encoder.stream)
+        return StreamCopier(self._streams, self._container, self._encoder.stream, self._entries)
 
     def _encode(self, frame: Frame, *, duration: int, is_key: bool = False) -> None:
         placed = replace(frame, pts=frame.pts - self._shift, duration=duration)
@@ -189,7 +187,7 @@ class VideoWriter:
                 self._copier.finish(end_s)
             self._container.close()
         self._is_closed = True
-        self._write_shape()
+        self._complete_entries()
         if self.packets_written != self.frames_written:
             raise OutputError(
                 f"{self.path} would hold {self.packets_written} of {self.frames_written} frames; "
@@ -199,17 +197,18 @@ class VideoWriter:
         self._close()
         self._pending.commit()
 
-    @property
-    def _keeps_shape_itself(self) -> bool:
-        """True where the container would not hear of the shape of the pixels."""
+    def _reserve_shape(self) -> None:
+        """Make room for the shape of the pixels where the muxer would not hear of it."""
         shape = self.info.sample_aspect_ratio
-        return self._plan.container in ("matroska", "webm") and shape not in (None, 1)
+        if self._plan.container in MILLISECOND_CONTAINERS and shape not in (None, 1):
+            aspect = Fraction(shape or 1) * Fraction(self._plan.width, self._plan.height)
+            self._entries.reserve(self._encoder.stream, aspect=aspect)
 
-    def _write_shape(self) -> None:
-        shape = self.info.sample_aspect_ratio
-        if shape is not None and self._keeps_shape_itself:
-            size = {"width": self._plan.width, "height": self._plan.height}
-            write_shape(self._pending.path, shape, title=self._title, **size)
+    def _complete_entries(self) -> None:
+        if self._copier is None:
+            self._entries.write(self._pending.path)
+        else:
+            self._copier.complete_entries(self._pending.path)
 
     def _abort(self, error: BaseException | None = None) -> None:
         """Close and remove the hidden file, or keep what is complete: ``error`` is told where."""
@@ -235,7 +234,7 @@ class VideoWriter:
             if self._copier is not None and self._end is not None:
                 self._copier.advance(self._seconds(self._end))
             self._container.close()
-        self._write_shape()
+        self._complete_entries()
         open_container(self._pending.path).close()  # on a full disk it has no index
 
     def _close(self) -> None:
