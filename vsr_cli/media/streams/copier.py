@@ -24,6 +24,8 @@ from vsr_cli.media.streams.routes import Route, Way, attachment_of, describe, is
 from vsr_cli.media.streams.subtitles import TextTrack
 from vsr_cli.media.video.matroska import TrackEntries
 
+_NO_TEXT = b"\0\0"  # a packet of mov_text whose text has no letters
+
 
 class StreamCopier:
     """Follows a plan: copies the other streams into ``output`` as the video advances.
@@ -165,9 +167,17 @@ class StreamCopier:
             for encoded in track.encode(packet):
                 self._mux(encoded)
             return
+        if self._is_pause(packet):
+            return
         for kept in self._hidden.take(packet):
             for placed in self._placer.place(kept):
                 self._mux_copied(placed)
+
+    def _is_pause(self, packet: Packet[Stream]) -> bool:
+        """True for the empty text between two others: an MP4's muxer writes it by itself."""
+        if packet.size != len(_NO_TEXT) or packet.stream.type != "subtitle":
+            return False
+        return self._plan.container in ("mp4", "mov") and bytes(packet) == _NO_TEXT
 
     def _write_texts(self, time_s: Fraction | None) -> None:
         """Write the converted texts that begin before a time of the source; None: all."""
