@@ -52,6 +52,13 @@ class PacketPlacer:
         return (self._start if self.is_cut else None), self._last
 
     @property
+    def asked(self) -> tuple[Fraction, Fraction | None] | None:
+        """Start and end that were asked for, in the file's own times; None: no cut was."""
+        if self._first is None:
+            return None
+        return self._first + self._zero, None if self._last is None else self._last + self._zero
+
+    @property
     def origin(self) -> Fraction:
         """The time in the file that is the output's zero."""
         return self._zero + self._start

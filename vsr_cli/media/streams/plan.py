@@ -28,6 +28,7 @@ from vsr_cli.media.streams.routes import (
     describe,
     is_timecode,
 )
+from vsr_cli.media.streams.silence import is_silent
 from vsr_cli.media.video.encoder import DEFAULT_RATE
 from vsr_cli.specs import DecodingSpec, EncodingSpec
 
@@ -132,7 +133,7 @@ class StreamPlan:
         losses = [route.loss for route in self.routes if route.loss]
         if self._timecode_loss and any(is_timecode(route.stream) for route in self.routes):
             losses.append(self._timecode_loss)
-        losses += self._lost_labels()
+        losses += [*self._lost_labels(), *self._silent()]
         if losses and strict:
             raise OutputError("not every stream is kept: " + "; ".join(losses))
         notes = [route.note for route in self.routes if route.note]
@@ -149,6 +150,20 @@ class StreamPlan:
             f"{describe(stream)} is no longer marked as {label}"
             for stream in streams
             for label in lost_labels(stream, self.container)
+        ]
+
+    def _silent(self) -> list[str]:
+        """A line for each audio stream of which nothing lies in the cut."""
+        if self.placer.asked is None:
+            return []
+        first_s, last_s = self.placer.asked
+        way = "left out" if self.container in ("mp4", "mov") else "empty"
+        return [
+            f"{describe(route.stream)} has nothing within the cut and is {way}"
+            for route in self.routes
+            if route.way in (Way.COPY, Way.AUDIO)
+            and route.stream.type == "audio"
+            and is_silent(self.source, route.stream.index, first_s=first_s, last_s=last_s)
         ]
 
 
