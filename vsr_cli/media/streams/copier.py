@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 from vsr_cli.errors import InputError, OutputError
 from vsr_cli.media.containers import open_container
 from vsr_cli.media.streams.audio import AudioTrack
+from vsr_cli.media.streams.free_tags import append_free_tags
 from vsr_cli.media.streams.hidden import HiddenAudio
 from vsr_cli.media.streams.metadata import clean_tags, copy_labels
 from vsr_cli.media.streams.plan import StreamPlan
@@ -101,6 +102,9 @@ class StreamCopier:
         for index, delay_s in self._hidden.delays.items():
             self._entries.set_delay(self._targets[index], delay_s)
         self._entries.write(path)
+        if tags := self._plan.free_tags:
+            with path.open("r+b") as file:
+                append_free_tags(file, tags, self._plan.container)
 
     def streams_by_kind(self) -> tuple[Counter[str], Counter[str]]:
         """How many streams of each kind were written, and how many of which nothing came."""

@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from av.audio.stream import AudioStream
-from av.stream import Discard
+from av.stream import Discard, Stream
 
 from vsr_cli.errors import OutputError
 from vsr_cli.frames import ClipInfo
@@ -19,6 +19,7 @@ from vsr_cli.media.streams.metadata import (
     clean_tags,
     holds_timecode,
     lost_labels,
+    lost_stream_tags,
 )
 from vsr_cli.media.streams.placing import PacketPlacer
 from vsr_cli.media.streams.routes import (
@@ -41,7 +42,6 @@ class StreamPlan:
     Attributes:
         hiding: audio of which an edit list may hide a part that the container would let hear.
         warnings: one line for each thing that is not carried over as it is.
-        options: what the muxer of the output must be told.
     """
 
     def __init__(
@@ -75,17 +75,11 @@ class StreamPlan:
                 if is_hiding and not decoding.is_cut and isinstance(stream, AudioStream)
             ]
             self._timecode_loss = self._check_timecode(decoding, rate)
-            self._tags = TagPlan(
-                self.input.metadata,
-                container,
-                rate=rate,
-                has_cover=any(route.way is Way.COVER for route in self.routes),
-            )
+            self._tags = TagPlan(self.input.metadata, container, rate=rate)
             self.warnings = self._warn(strict=encoding.strict_streams)
         except BaseException:
             self.input.close()
             raise
-        self.options = dict(self._tags.options)
 
     @property
     def file_tags(self) -> dict[str, str]:
@@ -96,6 +90,11 @@ class StreamPlan:
     def dropped_tags(self) -> frozenset[str]:
         """Names of tags that do not hold for the output."""
         return frozenset({"timecode"} if self._timecode_loss else ())
+
+    @property
+    def free_tags(self) -> dict[str, str]:
+        """Those of them that the muxer does not write."""
+        return self._tags.free
 
     def close(self) -> None:
         """Close the source."""
@@ -141,14 +140,21 @@ class StreamPlan:
             notes.append(self._timecode_loss)
         if self._tags.lost:
             notes.append(f"tags that the container cannot hold: {', '.join(self._tags.lost)}")
+        for stream in self._kept_streams():
+            if lost := lost_stream_tags(stream, self.container):
+                names = ", ".join(lost)
+                notes.append(f"tags of {describe(stream)} that the container cannot hold: {names}")
         return [*losses, *notes]
 
-    def _lost_labels(self) -> list[str]:
+    def _kept_streams(self) -> list[Stream]:
+        """The main video and the streams that have labels in the output."""
         ways = (Way.COPY, Way.TEXT, Way.AUDIO)
-        streams = [self.video, *(route.stream for route in self.routes if route.way in ways)]
+        return [self.video, *(route.stream for route in self.routes if route.way in ways)]
+
+    def _lost_labels(self) -> list[str]:
         return [
             f"{describe(stream)} is no longer marked as {label}"
-            for stream in streams
+            for stream in self._kept_streams()
             for label in lost_labels(stream, self.container)
         ]
 

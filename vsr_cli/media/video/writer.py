@@ -124,12 +124,9 @@ class VideoWriter:
             raise
 
     def _open(self, container: str) -> OutputContainer:
-        options = {} if self._streams is None else self._streams.options
         try:
             with reporting_output(self.path, "anything"):
-                return open_output(
-                    self._pending.path, container, time_base=self.info.time_base, more=options
-                )
+                return open_output(self._pending.path, container, time_base=self.info.time_base)
         except BaseException:
             if self._streams is not None:
                 self._streams.close()
@@ -205,10 +202,17 @@ class VideoWriter:
             self._entries.reserve(self._encoder.stream, aspect=aspect)
 
     def _complete_entries(self) -> None:
-        if self._copier is None:
-            self._entries.write(self._pending.path)
-        else:
-            self._copier.complete_entries(self._pending.path)
+        """Write into the complete file what its muxer was not told."""
+        try:
+            if self._copier is None:
+                self._entries.write(self._pending.path)
+            else:
+                self._copier.complete_entries(self._pending.path)
+        except OSError as error:
+            reason = (error.strerror or "unknown error").lower()
+            raise OutputError(
+                f"cannot write the end of {self.path}: {reason}; try another disk"
+            ) from error
 
     def _abort(self, error: BaseException | None = None) -> None:
         """Close and remove the hidden file, or keep what is complete: ``error`` is told where."""
