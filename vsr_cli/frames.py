@@ -119,6 +119,7 @@ class ClipInfo:
     matrix: int = UNSPECIFIED
     origin: Origin = "video"  # "pictures": stills, or an animated picture such as a GIF
     icc_profile: bytes | None = None  # of pictures
+    is_opaque: bool = False  # its format has alpha, but nothing in it is transparent
     loop: int | None = None  # of animated pictures: repetitions, 0 for ever; None: not stated
 
     @property

@@ -121,8 +121,8 @@ def test_model_options_are_those_of_upscale() -> None:
     assert len(shared) == 10
     for name in shared:
         found, expected = (options[name].to_info_dict() for options in (scored, upscaled))
-        if name == "scale":  # which a size may choose
-            found["help"] = expected["help"] = ""
+        if name == "scale":  # which a size may choose, and which may be 1.5
+            found["help"], found["type"] = expected["help"], expected["type"]
         default = {"model": "2d3d", "scale": None}.get(name, found["default"])
         assert expected == {**found, "default": default}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
@@ -99,18 +99,14 @@ def main_video(container: InputContainer, path: Path) -> VideoStream:
     raise InputError(f"{path} holds no video (only {kinds}); give a file with a video stream")
 
 
-def open_output(
-    path: Path, container: str, *, time_base: Fraction, more: Mapping[str, str]
-) -> OutputContainer:
+def open_output(path: Path, container: str, *, time_base: Fraction) -> OutputContainer:
     """Create a media file. ``container`` is FFmpeg's name, ``time_base`` that of the video.
-
-    ``more`` are options of FFmpeg's muxer.
 
     Raises:
         av.error.FFmpegError: the file cannot be created.
     """
     # Some codecs have their place in a container by a standard that FFmpeg still calls new.
-    options = {"strict": "experimental", **more}
+    options = {"strict": "experimental"}
     if container in ("mp4", "mov"):
         # Start offsets are kept in these ticks; the default of 1 ms would move the video.
         timescale = time_base.denominator
@@ -120,10 +116,10 @@ def open_output(
 
 @contextlib.contextmanager
 def reporting_output(path: Path, what: str, hint: str = _ENCODER_HINT) -> Iterator[None]:
-    """Turn FFmpeg's errors while ``what`` is written to ``path`` into one line of ours."""
+    """Turn what goes wrong while ``what`` is written to ``path`` into one line of ours."""
     try:
         yield
-    except av.error.FFmpegError as error:
+    except (av.error.FFmpegError, OSError) as error:
         hint = _WRITE_HINTS.get(error.errno or 0, hint)
         reason = (error.strerror or "unknown error").lower()
         raise OutputError(f"cannot write {what} to {path}: {reason}; {hint}") from error

@@ -14,6 +14,7 @@ from vsr_cli.media.pictures.writer import StillsWriter
 from vsr_cli.media.pipes import is_pipe
 from vsr_cli.media.streams.inventory import find_constant_rate, lost_streams
 from vsr_cli.media.target import check_output, several_pictures, target_kind
+from vsr_cli.media.video.alpha import is_opaque
 from vsr_cli.media.video.reader import VideoReader
 from vsr_cli.media.video.writer import VideoWriter
 from vsr_cli.media.video.y4m import Y4mWriter
@@ -68,6 +69,8 @@ def open_writer(
     check_output(path, overwrite=overwrite, input_path=copy_from)
     video = _video_file(copy_from)
     if target_kind(path, copy_from) == "video":
+        if video is not None and info.origin == "pictures" and info.pixel_format.has_alpha:
+            info = replace(info, is_opaque=is_opaque(video))
         writer: FrameWriter = VideoWriter(
             path, info, encoding, copy_from=video, decoding=decoding, overwrite=overwrite
         )

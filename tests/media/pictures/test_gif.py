@@ -158,7 +158,7 @@ def test_too_fast_a_clip_is_refused(tmp_path: Path) -> None:
 def test_gif_to_video_needs_no_pixel_format(tmp_path: Path, name: str, pix_fmt: str) -> None:
     make_gif(tmp_path / "a.gif", durations=[50, 120, 20], loop=0)
     result = upscale(tmp_path / "a.gif", tmp_path / name)
-    assert f"cannot hold gbrap: written as {pix_fmt}; what is transparent" in result.stderr
+    assert "transparent" not in result.stderr  # FFmpeg gives it alpha, and it is opaque
     with av.open(str(tmp_path / name)) as container:
         assert container.streams.video[0].pix_fmt == pix_fmt
         times = [picture.pts * picture.time_base for picture in container.decode(video=0)]

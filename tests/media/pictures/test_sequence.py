@@ -330,7 +330,7 @@ def test_stills_become_a_video_with_full_chroma(tmp_path: Path) -> None:
     for number in range(3):
         save(tmp_path / "in" / f"{number}.png", np.full((*SIZE, 3), (200, 30, 60), np.uint8))
     (warning,) = copy(tmp_path / "in", tmp_path / "o.mp4", DecodingSpec(rate=Fraction(10)))
-    assert "the codec cannot hold gbrp: written as yuv444p" in warning
+    assert "libx264 cannot hold gbrp: written as yuv444p" in warning
     info, frames = read(tmp_path / "o.mp4")
     assert [frame.pts * info.time_base for frame in frames] == [0, Fraction(1, 10), Fraction(2, 10)]
     assert isinstance(frames[0].planes[0], torch.Tensor)

@@ -17,6 +17,7 @@ from av.stream import Disposition
 
 from vsr_cli.errors import InputError, OutputError
 from vsr_cli.media import open_reader, open_writer
+from vsr_cli.media.streams.free_tags import append_free_tags
 from vsr_cli.specs import DecodingSpec, EncodingSpec
 
 Clip = Callable[..., Path]
@@ -375,18 +376,54 @@ def test_tags_of_its_own_stay_in_mp4(shared_data: Path, require_tool: Tool, tmp_
     assert tags["com.android.version"] == "10"
 
 
-def test_tags_of_its_own_do_not_cost_the_title_or_the_cover(
-    shared_data: Path, require_tool: Tool, tmp_path: Path
+@pytest.mark.parametrize("target", ["out.mp4", "out.mov", "out.m4v"])
+def test_tags_of_its_own_stand_beside_the_title_and_the_cover(
+    shared_data: Path, require_tool: Tool, tmp_path: Path, target: str
 ) -> None:
-    # ffmpeg -i cover_art.mkv -map 0 -c copy -metadata title=T -metadata own=x tagged.mkv
-    source = shared_data / "awkward" / "cover_art.mkv"
-    command = [require_tool("ffmpeg"), "-v", "error", "-i", str(source), "-map", "0:0", "-c"]
-    command += ["copy", "-metadata", "title=T", "-metadata", "own=x"]
+    ffmpeg = [require_tool("ffmpeg"), "-v", "error", "-i"]
+    ffmpeg += [str(shared_data / "awkward" / "cover_art.mkv"), "-c", "copy", "-map"]
+    subprocess.run([*ffmpeg, "0:v:1", "-f", "image2", str(tmp_path / "cover.png")], check=True)
+    command = [*ffmpeg, "0:v:0", "-attach", str(tmp_path / "cover.png"), "-metadata:s:t"]
+    command += ["mimetype=image/png", "-metadata", "title=T", "-metadata", "own=Größe"]
+    command += ["-metadata", "com.example.b=2", str(tmp_path / "tagged.mkv")]
+    subprocess.run(command, check=True)
+    warnings = convert(tmp_path / "tagged.mkv", tmp_path / target)
+    assert [w for w in warnings if "the cover" not in w] == []
+    found = probe(require_tool("ffprobe"), tmp_path / target)
+    tags = {name.lower(): value for name, value in found["format"]["tags"].items()}
+    assert (tags["title"], tags["own"], tags["com.example.b"]) == ("T", "Größe", "2")
+    assert ("cover png" in kinds(found)) == (target != "out.mov")
+    assert convert(tmp_path / target, tmp_path / f"again_{target}") == []
+    found = probe(require_tool("ffprobe"), tmp_path / f"again_{target}")
+    assert {name.lower(): value for name, value in found["format"]["tags"].items()} == tags
+
+
+@pytest.mark.parametrize("target", ["out.mp4", "out.mov"])
+def test_tags_of_a_stream_that_are_lost_are_named(
+    make_clip: Clip, require_tool: Tool, tmp_path: Path, target: str
+) -> None:
+    # ffmpeg -i a.mkv -c copy -metadata:s:a own=x -metadata:s:a title=T tagged.mkv
+    command = [require_tool("ffmpeg"), "-v", "error", "-i"]
+    command += [str(make_clip("a.mkv", pts=PTS, audio_start=0.0)), "-c", "copy"]
+    command += ["-metadata:s:a", "own=x", "-metadata:s:a", "title=T"]
     subprocess.run([*command, str(tmp_path / "tagged.mkv")], check=True)
-    (warning,) = convert(tmp_path / "tagged.mkv", tmp_path / "out.mp4")
-    assert warning.lower() == "tags that the container cannot hold: own"
-    found = probe(require_tool("ffprobe"), tmp_path / "out.mp4")
-    assert found["format"]["tags"]["title"] == "T"
+    (warning,) = convert(tmp_path / "tagged.mkv", tmp_path / target)
+    assert warning == "tags of audio stream 1 (aac) that the container cannot hold: OWN"
+    found = probe(require_tool("ffprobe"), tmp_path / target)["streams"][1]["tags"]
+    assert "own" not in {name.lower() for name in found}
+    assert convert(tmp_path / "tagged.mkv", tmp_path / "out.mkv") == []
+    assert probe(require_tool("ffprobe"), tmp_path / "out.mkv")["streams"][1]["tags"]["OWN"] == "x"
+
+
+def test_tags_have_no_place_in_a_file_that_begins_with_its_index(
+    make_clip: Clip, require_tool: Tool, tmp_path: Path
+) -> None:
+    command = [require_tool("ffmpeg"), "-v", "error", "-i", str(make_clip("a.mp4")), "-c", "copy"]
+    subprocess.run([*command, "-movflags", "faststart", str(tmp_path / "b.mp4")], check=True)
+    before = (tmp_path / "b.mp4").read_bytes()
+    with (tmp_path / "b.mp4").open("r+b") as file, pytest.raises(OutputError, match="its index"):
+        append_free_tags(file, {"own": "x"}, "mp4")
+    assert (tmp_path / "b.mp4").read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -433,6 +470,41 @@ def test_language_that_quicktime_does_not_know_is_named(make_clip: Clip, tmp_pat
                 output.mux(packet)
     (warning,) = convert(tmp_path / "b.mkv", tmp_path / "out.mov")
     assert warning == "audio stream 1 (aac, cym) is no longer marked as cym"
+
+
+def roles(tool: str, path: Path) -> list[set[str]]:
+    """The dispositions of each stream."""
+    streams = probe(tool, path)["streams"]
+    return [{role for role, is_set in s["disposition"].items() if is_set} for s in streams]
+
+
+@pytest.mark.parametrize(
+    ("target", "kept", "lost"),
+    [
+        ("out.mkv", {"comment", "forced", "hearing_impaired"}, []),
+        ("out.webm", {"forced"}, ["comment", "hearing_impaired"]),
+    ],
+)
+def test_roles_of_audio_are_kept_or_named(
+    make_bursts: Callable[..., Path],
+    require_tool: Tool,
+    tmp_path: Path,
+    target: str,
+    kept: set[str],
+    lost: list[str],
+) -> None:
+    # ffmpeg -i a.mkv -c copy -disposition:a comment+hearing_impaired+forced marked.mkv
+    command = [require_tool("ffmpeg"), "-v", "error", "-i", str(make_bursts("b.mkv", "libopus"))]
+    command += ["-c", "copy", "-disposition:a", "comment+hearing_impaired+forced"]
+    subprocess.run([*command, str(tmp_path / "marked.mkv")], check=True)
+    warnings = convert(tmp_path / "marked.mkv", tmp_path / target)
+    assert warnings == [f"audio stream 1 (opus, ger) is no longer marked as {r}" for r in lost]
+    assert roles(require_tool("ffprobe"), tmp_path / target)[1] == kept
+    if lost:
+        strict = EncodingSpec(preset="8", strict_streams=True)
+        with pytest.raises(OutputError, match=r"no longer marked as comment; .*hearing_impaired"):
+            convert(tmp_path / "marked.mkv", tmp_path / "strict.webm", strict)
+        assert not (tmp_path / "strict.webm").exists()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import pytest
 
+from vsr_cli.errors import OutputError
 from vsr_cli.frames import ClipInfo
 from vsr_cli.media import open_reader, open_writer
 from vsr_cli.specs import DecodingSpec, EncodingSpec
@@ -186,3 +187,31 @@ def test_sound_that_is_longer_than_the_video_is_cut_where_it_was_asked(
     copy_clip(longer, tmp_path / "cut.mp4", **cut)
     last = audio_packets(tmp_path / "cut.mp4")[-1][0]
     assert until - 0.05 < last < until + 0.05
+
+
+@pytest.mark.parametrize(
+    ("target", "way", "num_audio"), [("b.mp4", "left out", 0), ("b.mkv", "empty", 1)]
+)
+@pytest.mark.parametrize("source", ["a.mp4", "a.mkv"])
+def test_sound_of_which_nothing_is_in_the_cut_is_named(
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    source: str,
+    target: str,
+    way: str,
+    num_audio: int,
+) -> None:
+    clip = make_clip(source, pts=PTS, audio_start=1.0)
+    _, warnings = copy_clip(clip, tmp_path / target, end_s=0.5)
+    assert warnings == [f"audio stream 1 (aac) has nothing within the cut and is {way}"]
+    with av.open(str(tmp_path / target)) as written:
+        assert len(written.streams.audio) == num_audio
+    _, warnings = copy_clip(clip, tmp_path / f"later_{target}", start_s=1.5)
+    assert warnings == []
+    strict = EncodingSpec(preset="ultrafast", strict_streams=True)
+    cut = DecodingSpec(end_s=0.5)
+    with (
+        open_reader(clip, cut) as reader,
+        pytest.raises(OutputError, match="has nothing within the cut"),
+    ):
+        open_writer(tmp_path / f"c_{target}", reader.info, strict, copy_from=clip, decoding=cut)

@@ -266,3 +266,46 @@ def test_event_without_an_end_is_shown_for_five_seconds(
     clip = add_texts(make_clip("a.mkv", pts=PTS), tmp_path / "texts.mkv", [(100, 100, "eins")])
     convert(clip, tmp_path / "out.mp4")
     assert read_texts(require_tool("ffmpeg"), tmp_path / "out.mp4") == [(100, 5100, "eins")]
+
+
+def test_pauses_between_texts_are_written_once(
+    make_clip: Clip, require_tool: Tool, tmp_path: Path
+) -> None:
+    """A file has two empty texts in a row wherever nothing is shown, as some muxers write them."""
+    once, twice = tmp_path / "once.mov", tmp_path / "twice.mov"
+    clip = add_texts(make_clip("a.mkv", pts=PTS), tmp_path / "texts.mkv", EVENTS)
+    command = [require_tool("ffmpeg"), "-v", "error", "-i", str(clip), "-map", "0", "-c", "copy"]
+    subprocess.run([*command, "-c:s", "mov_text", str(once)], check=True)
+    with av.open(str(once)) as source, av.open(str(twice), "w") as output:
+        targets = [output.add_stream_from_template(s, opaque=True) for s in source.streams]
+        for packet in source.demux():
+            if packet.size == 2:
+                pause = Packet(bytes(packet))
+                pause.pts = pause.dts = packet.pts
+                pause.duration, pause.time_base = round(MS / packet.time_base), packet.time_base
+                pause.stream = targets[packet.stream_index]
+                packet.pts = packet.dts = packet.pts + pause.duration
+                packet.duration -= pause.duration
+                output.mux(pause)
+            if packet.size:
+                packet.stream = targets[packet.stream_index]
+                output.mux(packet)
+    with (
+        open_reader(twice) as reader,
+        open_writer(
+            tmp_path / "out.mp4", reader.info, EncodingSpec(preset="ultrafast"), copy_from=twice
+        ) as writer,
+    ):
+        for frame in reader:
+            writer.write(frame)
+    ffprobe = require_tool("ffprobe")
+    assert len(times_and_sizes(ffprobe, once)) == 5  # three texts, a pause before and between
+    assert len(times_and_sizes(ffprobe, twice)) == 7
+    assert times_and_sizes(ffprobe, tmp_path / "out.mp4") == times_and_sizes(ffprobe, once)
+
+
+def times_and_sizes(ffprobe: str, path: Path) -> list[str]:
+    """Of each packet of text."""
+    command = [ffprobe, "-v", "error", "-select_streams", "s", "-of", "csv=p=0"]
+    command += ["-show_entries", "packet=pts_time,size", str(path)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()

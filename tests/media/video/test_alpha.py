@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,11 @@ import av
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from vsr_cli.errors import InputError
+from vsr_cli.errors import InputError, OutputError
 from vsr_cli.frames import Frame, FrameReader
-from vsr_cli.media import open_reader
+from vsr_cli.media import check_encoding, open_reader
 from vsr_cli.pipeline.video import upscale_video
 from vsr_cli.specs import DecodingSpec, EncodingSpec, UpscaleSpec
 
@@ -227,3 +228,68 @@ def test_output_that_holds_no_alpha_is_refused_unless_asked_for(
     with av.open(str(target)) as container:
         assert "alpha_mode" not in container.streams.video[0].metadata
         assert container.streams.video[0].codec_context.pix_fmt == "yuv420p"
+
+
+def make_gif(path: Path, *, is_transparent: bool) -> Path:
+    """Six frames of a disc that moves over nothing, or over a ground of one colour."""
+    pictures = []
+    for number in range(6):
+        ground = (0, 0, 0, 0) if is_transparent else (20, 40, 60, 255)
+        picture = Image.new("RGBA", SIZE, ground)
+        ImageDraw.Draw(picture).ellipse((8 + 3 * number, 8, 32 + 3 * number, 40), "#d02010ff")
+        pictures.append(picture)
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=40, disposal=2)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("target", "codec", "decoder"),
+    [
+        ("out.webm", None, ("-c:v", "libvpx-vp9")),
+        ("out.mkv", "ffv1", ()),
+        ("out.mov", "prores", ()),
+    ],
+)
+def test_transparent_gif_stays_transparent_where_the_codec_can(
+    tmp_path: Path,
+    require_tool: Tool,
+    target: str,
+    codec: str | None,
+    decoder: tuple[str, ...],
+) -> None:
+    clip = make_gif(tmp_path / "clip.gif", is_transparent=True)
+    strict = EncodingSpec(codec=codec, strict_streams=True)
+    upscale_video(clip, tmp_path / target, BICUBIC, strict)
+    ffmpeg = require_tool("ffmpeg")
+    doubled = (2 * SIZE[1], 2 * SIZE[0])
+    found = by_ffmpeg(ffmpeg, tmp_path / target, "rgba", *decoder)
+    alpha = found.reshape(len(found), *doubled, 4)[..., 3]
+    wanted = by_ffmpeg(ffmpeg, clip, "rgba")
+    wanted = wanted.reshape(len(wanted), *SIZE[::-1], 4)[..., 3].repeat(2, 1).repeat(2, 2)
+    assert len(alpha) == len(wanted)
+    assert set(np.unique(wanted)) == {0, 255}
+    is_same = (alpha > 127) == (wanted > 127)
+    assert is_same.mean() > 0.99  # all but the edge of the disc
+
+
+def test_transparency_that_the_codec_cannot_hold_is_named(tmp_path: Path) -> None:
+    clip = make_gif(tmp_path / "clip.gif", is_transparent=True)
+    message = r"libx264 cannot hold gbrap: written as yuv444p; what is transparent becomes opaque"
+    with open_reader(clip) as reader:
+        assert any(
+            re.match(message, warning)
+            for warning in check_encoding("out.mp4", EncodingSpec(), reader.info).warnings
+        )
+    with pytest.raises(OutputError, match=f"--strict-streams: {message}"):
+        upscale_video(clip, tmp_path / "out.mp4", BICUBIC, EncodingSpec(strict_streams=True))
+    assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize(("target", "pix_fmt"), [("out.webm", "gbrp"), ("out.mp4", "yuv444p")])
+def test_opaque_gif_keeps_its_colours_and_loses_nothing(
+    tmp_path: Path, target: str, pix_fmt: str
+) -> None:
+    clip = make_gif(tmp_path / "clip.gif", is_transparent=False)
+    upscale_video(clip, tmp_path / target, BICUBIC, EncodingSpec(strict_streams=True))
+    with av.open(str(tmp_path / target)) as container:
+        assert container.streams.video[0].format.name == pix_fmt

@@ -101,18 +101,34 @@ def nearest_holding(source: PixelFormat, names: Iterable[str]) -> str | None:
 
 
 def stand_in(source: PixelFormat, names: Iterable[str]) -> tuple[str | None, str]:
-    """What of the formats ``names`` keeps the colours of RGB best, and a warning of what is lost.
+    """What of the formats ``names`` keeps RGB best, and in words what is lost.
 
-    RGB becomes YUV with full chroma, and as a last resort alpha is left out.
+    RGB becomes YUV with full chroma; alpha is kept beside halved chroma before it is left out.
     """
     names = tuple(names)
-    for alpha in (True, False) if source.has_alpha else (False,):
-        for family in ("gbr", "yuv") if source.family == "gbr" else ():
-            name = nearest_holding(_make(family, source.bits, has_alpha=alpha), names)
+    full = (0, 0)
+    choices: list[tuple[PixelFamily, tuple[int, int]]] = []
+    if source.family == "gbr":
+        choices = [("gbr", full), ("yuv", full)]
+    if source.has_alpha:
+        halved: list[tuple[PixelFamily, tuple[int, int]]] = [("yuv", (1, 0)), ("yuv", (1, 1))]
+        for family, shift in (*choices, *(halved if choices else ())):
+            name = nearest_holding(_make(family, source.bits, shift, has_alpha=True), names)
             if name is not None:
-                dropped = "; what is transparent becomes opaque" if source.has_alpha > alpha else ""
-                return name, f"the codec cannot hold {source.name}: written as {name}{dropped}"
+                less = "" if shift == full else "; its colours are kept at half the size"
+                return name, f"cannot hold {source.name}: written as {name}{less}"
+    for family, shift in choices:
+        name = nearest_holding(_make(family, source.bits, shift), names)
+        if name is not None:
+            dropped = "; what is transparent becomes opaque" if source.has_alpha else ""
+            return name, f"cannot hold {source.name}: written as {name}{dropped}"
     return None, ""
+
+
+def without_alpha(source: PixelFormat) -> PixelFormat:
+    """The same planes but that of alpha."""
+    shift = source.chroma_shift_x, source.chroma_shift_y
+    return _make(source.family, source.bits, shift)
 
 
 def turned_format(source: PixelFormat) -> PixelFormat:

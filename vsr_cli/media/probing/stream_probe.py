@@ -9,6 +9,8 @@ from av.audio.stream import AudioStream
 from av.stream import AttachmentStream, Disposition, Stream
 from av.video.stream import VideoStream
 
+from vsr_cli.media.streams.audio import layout_name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamProbe:
@@ -53,7 +55,7 @@ def _details(stream: Stream) -> str:
     if isinstance(stream, VideoStream) and stream.codec_context is not None:
         return f"{stream.width}x{stream.height}"
     if isinstance(stream, AudioStream) and stream.codec_context is not None:
-        return f"{stream.codec_context.sample_rate} Hz, {stream.codec_context.layout.name}"
+        return f"{stream.codec_context.sample_rate} Hz, {layout_name(stream.codec_context)}"
     if isinstance(stream, AttachmentStream):
         return f"{stream.name} ({stream.mimetype})"
     return ""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import re
 from collections.abc import Mapping
 from fractions import Fraction
 from io import BytesIO
 from types import MappingProxyType
 
 import av
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
 from av.codec import Codec
 from av.container import OutputContainer
@@ -22,6 +26,23 @@ AUDIO_CODECS: Mapping[str, str] = MappingProxyType(
 _BIT_RATES: Mapping[str, int] = MappingProxyType(  # bits per second and channel
     {"libopus": 80_000, "aac": 96_000, "libmp3lame": 96_000, "ac3": 96_000, "eac3": 96_000}
 )
+# Layouts with the same sound in the same places, which many encoders know by the other name only;
+# what stands wide in front goes to the front, as FFmpeg's programs do it.
+_NEAR_LAYOUTS: Mapping[str, str] = MappingProxyType(
+    {
+        **{"quad(side)": "quad", "5.0(side)": "5.0", "5.1(side)": "5.1", "6.1": "6.1(back)"},
+        **{"quad": "quad(side)", "5.0": "5.0(side)", "5.1": "5.1(side)", "6.1(back)": "6.1"},
+        "7.1(wide)": "7.1",
+    }
+)
+# What FFmpeg takes so many channels for where the file names none of them.
+_USUAL_LAYOUTS: Mapping[str, str] = MappingProxyType(
+    {
+        **{"1 channels": "mono", "2 channels": "stereo", "3 channels": "2.1", "4 channels": "4.0"},
+        **{"5 channels": "5.0", "6 channels": "5.1", "7 channels": "6.1", "8 channels": "7.1"},
+    }
+)
+_OWN_ORDER = re.compile(r"\d+ channels \(")  # channels in an order that has no name
 _JITTER_S = Fraction(1, 50)  # timestamps this far from the sample count are rounded, not jumps
 _PREROLL_S = 1  # a decoder has settled after so many seconds
 
@@ -54,7 +75,7 @@ def check_audio_codec(name: str, container: str) -> str:
 class AudioTrack:
     """One audio stream on its way into another codec, at the same times.
 
-    Its layout stays, and its sample rate where the encoder has it.
+    Its layout stays where the encoder has it or its like, and so does its sample rate.
     """
 
     def __init__(self, source: AudioStream, codec: str, container: str) -> None:
@@ -62,22 +83,20 @@ class AudioTrack:
         self._source = source
         self._codec = codec
         self._rate = _nearest_rate(codec, context.sample_rate)
-        self._layout = context.layout.name
+        given = layout_name(context)
+        self._given_layout = _USUAL_LAYOUTS.get(given, given)
         self._zero_s = Fraction(0)
         self._is_cut = False
         self._next: int | None = None  # the sample that comes next, counted at the source's rate
         self._target: AudioStream | None = None
-        try:
-            _open_trial(codec, container, rate=self._rate, layout=self._layout)
-        except av.error.FFmpegError as error:
-            raise ValueError(
-                f"audio codec {codec} cannot encode stream {source.index} "
-                f"({self._layout}, {self._rate} Hz); try another --audio-codec"
-            ) from error
+        self._layout = self._find_layout(container)
 
     def __str__(self) -> str:
-        rate, given = self._rate, self._source.codec_context.sample_rate
-        return self._codec if rate == given else f"{self._codec} at {rate} Hz instead of {given} Hz"
+        given = self._source.codec_context.sample_rate
+        rate = "" if self._rate == given else f" at {self._rate} Hz instead of {given} Hz"
+        near = self._layout != self._given_layout
+        layout = f" as {self._layout} instead of {self._given_layout}" if near else ""
+        return f"{self._codec}{rate}{layout}"
 
     def add_to(self, output: OutputContainer) -> AudioStream:
         """Add the new stream to the output."""
@@ -98,6 +117,19 @@ class AudioTrack:
         if self._is_cut and self._next is None and start_s < -_PREROLL_S:
             return []
         return self._encode(packet, start_s)
+
+    def _find_layout(self, container: str) -> str:
+        given = self._given_layout
+        for layout in filter(None, (given, _NEAR_LAYOUTS.get(given))):
+            if _OWN_ORDER.match(layout):
+                break
+            with contextlib.suppress(av.error.FFmpegError):
+                _open_trial(self._codec, container, rate=self._rate, layout=layout)
+                return layout
+        raise ValueError(
+            f"audio codec {self._codec} cannot encode stream {self._source.index} "
+            f"({given}, {self._rate} Hz); try another --audio-codec"
+        )
 
     def flush(self) -> list[Packet[AudioStream]]:
         """The packets that the decoder and the encoder still hold."""
@@ -138,6 +170,17 @@ class AudioTrack:
         self._next = at + frame.samples
         frame.pts, frame.time_base = at, tick
         return True
+
+
+def layout_name(context: AudioCodecContext) -> str:
+    """FFmpeg's name of a stream's channel layout, such as "5.1(side)"."""
+    layout = context.layout
+    name = layout.name
+    if _OWN_ORDER.match(name):
+        # The list of its channels is the context's own, and PyAV 18.1 frees it with each of both,
+        # which ends the process: this one is never freed.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(layout))
+    return name
 
 
 def _open_trial(codec: str, container: str, *, rate: int, layout: str) -> None:

@@ -17,26 +17,31 @@ from av.video.stream import VideoStream
 from vsr_cli.errors import InputError, OutputError
 from vsr_cli.media.containers import open_container
 from vsr_cli.media.streams.audio import AudioTrack
+from vsr_cli.media.streams.free_tags import append_free_tags
+from vsr_cli.media.streams.hidden import HiddenAudio
 from vsr_cli.media.streams.metadata import clean_tags, copy_labels
 from vsr_cli.media.streams.plan import StreamPlan
 from vsr_cli.media.streams.routes import Route, Way, attachment_of, describe, is_timecode
 from vsr_cli.media.streams.subtitles import TextTrack
+from vsr_cli.media.video.matroska import TrackEntries
+
+_NO_TEXT = b"\0\0"  # a packet of mov_text whose text has no letters
 
 
 class StreamCopier:
     """Follows a plan: copies the other streams into ``output`` as the video advances.
 
     All of them are added when it is made; ``video`` is the main stream of the output.
-
-    Attributes:
-        warnings: one line for each label of a stream that is not kept.
     """
 
-    def __init__(self, plan: StreamPlan, output: OutputContainer, video: VideoStream) -> None:
+    def __init__(
+        self, plan: StreamPlan, output: OutputContainer, video: VideoStream, entries: TrackEntries
+    ) -> None:
         self._plan = plan
         self._placer = plan.placer
         self._output = output
-        self.warnings: list[str] = []
+        self._entries = entries
+        self._hidden = HiddenAudio(plan.hiding)
         output.metadata.update(plan.file_tags)
         self._copy_labels(plan.video, video)
         if chapters := plan.placer.chapters(plan.input):
@@ -92,6 +97,15 @@ class StreamCopier:
                 for encoded in track.flush():
                     self._mux(encoded)
 
+    def complete_entries(self, path: Path) -> None:
+        """Write into a complete file what its muxer was not told."""
+        for index, delay_s in self._hidden.delays.items():
+            self._entries.set_delay(self._targets[index], delay_s)
+        self._entries.write(path)
+        if tags := self._plan.free_tags:
+            with path.open("r+b") as file:
+                append_free_tags(file, tags, self._plan.container)
+
     def streams_by_kind(self) -> tuple[Counter[str], Counter[str]]:
         """How many streams of each kind were written, and how many of which nothing came."""
         written, empty = Counter[str](), Counter[str]()
@@ -117,12 +131,13 @@ class StreamCopier:
         self._copy_labels(stream, target)
         if route.way is Way.COVER:
             target.disposition = Disposition.attached_pic
+        if route.stream in self._plan.hiding:
+            self._entries.reserve(target)
         return target
 
     def _copy_labels(self, source: Stream, target: Stream) -> None:
         plan = self._plan
-        lost = copy_labels(source, target, plan.container, dropped=plan.dropped_tags)
-        self.warnings += [f"{describe(source)} is no longer marked as {label}" for label in lost]
+        copy_labels(source, target, plan.container, dropped=plan.dropped_tags)
 
     def _cover(self, route: Route) -> Packet[Stream]:
         packet: Packet[Stream] = Packet(attachment_of(self._plan.source, route.stream)[2])
@@ -156,8 +171,17 @@ class StreamCopier:
             for encoded in track.encode(packet):
                 self._mux(encoded)
             return
-        for placed in self._placer.place(packet):
-            self._mux_copied(placed)
+        if self._is_pause(packet):
+            return
+        for kept in self._hidden.take(packet):
+            for placed in self._placer.place(kept):
+                self._mux_copied(placed)
+
+    def _is_pause(self, packet: Packet[Stream]) -> bool:
+        """True for the empty text between two others: an MP4's muxer writes it by itself."""
+        if packet.size != len(_NO_TEXT) or packet.stream.type != "subtitle":
+            return False
+        return self._plan.container in ("mp4", "mov") and bytes(packet) == _NO_TEXT
 
     def _write_texts(self, time_s: Fraction | None) -> None:
         """Write the converted texts that begin before a time of the source; None: all."""
@@ -182,6 +206,14 @@ class StreamCopier:
     def _mux(self, packet: Packet[Any]) -> None:
         self._num_packets[packet.stream_index] += 1
         self._output.mux(packet)
+
+
+def complete_tracks(path: Path, entries: TrackEntries, copier: StreamCopier | None) -> None:
+    """Write into a file what its muxer was not told of its tracks."""
+    if copier is None:
+        entries.write(path)
+    else:
+        copier.complete_entries(path)
 
 
 def check_streams(path: Path, copier: StreamCopier | None) -> None:

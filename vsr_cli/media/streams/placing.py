@@ -25,9 +25,20 @@ class PacketPlacer:
     shown at its start or its end are clipped to it.
     """
 
-    def __init__(self, zero_s: Fraction, origin_s: Fraction, decoding: DecodingSpec) -> None:
-        """``zero_s`` comes off every time in the file; the first frame is at ``origin_s`` then."""
+    def __init__(
+        self,
+        zero_s: Fraction,
+        origin_s: Fraction,
+        decoding: DecodingSpec,
+        *,
+        has_edit_lists: bool,
+    ) -> None:
+        """``zero_s`` comes off every time in the file; the first frame is at ``origin_s`` then.
+
+        ``has_edit_lists`` says that the output can hide what lies before its zero.
+        """
         self.is_cut = decoding.is_cut
+        self._has_edit_lists = has_edit_lists
         self._zero = zero_s
         self._first = origin_s + _exact(decoding.start_s or 0) if self.is_cut else None
         self._last = None if decoding.end_s is None else origin_s + _exact(decoding.end_s)
@@ -39,6 +50,13 @@ class PacketPlacer:
     def span(self) -> tuple[Fraction | None, Fraction | None]:
         """Start and end of the cut on the source's timeline; None: those of the file."""
         return (self._start if self.is_cut else None), self._last
+
+    @property
+    def asked(self) -> tuple[Fraction, Fraction | None] | None:
+        """Start and end that were asked for, in the file's own times; None: no cut was."""
+        if self._first is None:
+            return None
+        return self._first + self._zero, None if self._last is None else self._last + self._zero
 
     @property
     def origin(self) -> Fraction:
@@ -61,10 +79,15 @@ class PacketPlacer:
 
     def place(self, packet: Packet[Stream]) -> list[Packet[Stream]]:
         """What is to be written for a packet, in order, at the output's times."""
-        if not self.is_cut:
-            return [self._shifted(packet)]
         index, kind = packet.stream_index, packet.stream.type
-        if self.time(packet) < self._start:
+        is_early = self.time(packet) < self._start
+        if not self.is_cut:
+            if is_early and kind in _SHOWN_FOR_LONG and not self._has_edit_lists:
+                return self._place_early(packet)
+            if packet.is_discard and kind == "audio" and self._has_edit_lists and not is_early:
+                return []  # the edit list of the output hides what is early, and no more
+            return [*self.release(index), self._shifted(packet)]
+        if is_early:
             return self._place_early(packet) if kind in _SHOWN_FOR_LONG else []
         if kind == "video" and index not in self._begun and not packet.is_keyframe:
             return []  # cannot be shown without what came before

@@ -5,16 +5,31 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
-from av.stream import Discard
+from av.audio.stream import AudioStream
+from av.stream import Discard, Stream
 
 from vsr_cli.errors import OutputError
 from vsr_cli.frames import ClipInfo
 from vsr_cli.media.clock import timeline_start
 from vsr_cli.media.containers import main_video, open_container
 from vsr_cli.media.streams.audio import check_audio_codec
-from vsr_cli.media.streams.metadata import TagPlan, clean_tags, holds_timecode
+from vsr_cli.media.streams.hidden import EDITED
+from vsr_cli.media.streams.metadata import (
+    TagPlan,
+    clean_tags,
+    holds_timecode,
+    lost_labels,
+    lost_stream_tags,
+)
 from vsr_cli.media.streams.placing import PacketPlacer
-from vsr_cli.media.streams.routes import Route, RoutePlanner, Way, is_timecode
+from vsr_cli.media.streams.routes import (
+    Route,
+    RoutePlanner,
+    Way,
+    describe,
+    is_timecode,
+)
+from vsr_cli.media.streams.silence import is_silent
 from vsr_cli.media.video.encoder import DEFAULT_RATE
 from vsr_cli.specs import DecodingSpec, EncodingSpec
 
@@ -25,8 +40,8 @@ class StreamPlan:
     The source is opened once more, beside the reader of its video, and stays open.
 
     Attributes:
+        hiding: audio of which an edit list may hide a part that the container would let hear.
         warnings: one line for each thing that is not carried over as it is.
-        options: what the muxer of the output must be told.
     """
 
     def __init__(
@@ -47,20 +62,24 @@ class StreamPlan:
             self.video = main_video(self.input, source)
             self._zero = timeline_start(self.input)
             start = (self.video.start_time or 0) * Fraction(self.video.time_base or 0)
-            self.placer = PacketPlacer(self._zero, start - self._zero, decoding)
             self.routes = self._find_routes(codec)
-            self._timecode_loss = self._check_timecode(decoding, rate)
-            self._tags = TagPlan(
-                self.input.metadata,
-                container,
-                rate=rate,
-                has_cover=any(route.way is Way.COVER for route in self.routes),
+            has_edit_lists = container in ("mp4", "mov")
+            self.placer = PacketPlacer(
+                self._zero, start - self._zero, decoding, has_edit_lists=has_edit_lists
             )
+            is_hiding = self.input.format.name == EDITED and not has_edit_lists
+            copied = [route.stream for route in self.routes if route.way is Way.COPY]
+            self.hiding = [
+                stream
+                for stream in copied
+                if is_hiding and not decoding.is_cut and isinstance(stream, AudioStream)
+            ]
+            self._timecode_loss = self._check_timecode(decoding, rate)
+            self._tags = TagPlan(self.input.metadata, container, rate=rate)
             self.warnings = self._warn(strict=encoding.strict_streams)
         except BaseException:
             self.input.close()
             raise
-        self.options = dict(self._tags.options)
 
     @property
     def file_tags(self) -> dict[str, str]:
@@ -71,6 +90,11 @@ class StreamPlan:
     def dropped_tags(self) -> frozenset[str]:
         """Names of tags that do not hold for the output."""
         return frozenset({"timecode"} if self._timecode_loss else ())
+
+    @property
+    def free_tags(self) -> dict[str, str]:
+        """Those of them that the muxer does not write."""
+        return self._tags.free
 
     def close(self) -> None:
         """Close the source."""
@@ -108,6 +132,7 @@ class StreamPlan:
         losses = [route.loss for route in self.routes if route.loss]
         if self._timecode_loss and any(is_timecode(route.stream) for route in self.routes):
             losses.append(self._timecode_loss)
+        losses += [*self._lost_labels(), *self._silent()]
         if losses and strict:
             raise OutputError("not every stream is kept: " + "; ".join(losses))
         notes = [route.note for route in self.routes if route.note]
@@ -115,7 +140,37 @@ class StreamPlan:
             notes.append(self._timecode_loss)
         if self._tags.lost:
             notes.append(f"tags that the container cannot hold: {', '.join(self._tags.lost)}")
+        for stream in self._kept_streams():
+            if lost := lost_stream_tags(stream, self.container):
+                names = ", ".join(lost)
+                notes.append(f"tags of {describe(stream)} that the container cannot hold: {names}")
         return [*losses, *notes]
+
+    def _kept_streams(self) -> list[Stream]:
+        """The main video and the streams that have labels in the output."""
+        ways = (Way.COPY, Way.TEXT, Way.AUDIO)
+        return [self.video, *(route.stream for route in self.routes if route.way in ways)]
+
+    def _lost_labels(self) -> list[str]:
+        return [
+            f"{describe(stream)} is no longer marked as {label}"
+            for stream in self._kept_streams()
+            for label in lost_labels(stream, self.container)
+        ]
+
+    def _silent(self) -> list[str]:
+        """A line for each audio stream of which nothing lies in the cut."""
+        if self.placer.asked is None:
+            return []
+        first_s, last_s = self.placer.asked
+        way = "left out" if self.container in ("mp4", "mov") else "empty"
+        return [
+            f"{describe(route.stream)} has nothing within the cut and is {way}"
+            for route in self.routes
+            if route.way in (Way.COPY, Way.AUDIO)
+            and route.stream.type == "audio"
+            and is_silent(self.source, route.stream.index, first_s=first_s, last_s=last_s)
+        ]
 
 
 def plan_streams(

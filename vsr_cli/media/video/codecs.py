@@ -84,9 +84,11 @@ def check_encoding(path: str | Path, encoding: EncodingSpec, info: ClipInfo) -> 
         )
     warnings = []
     pix_fmt, loss = choose_format(codec, container, encoding.pix_fmt, info)
-    if loss:
-        warnings.append(loss)
     untold = _untold(codec.name, container, info)
+    if loss and encoding.pix_fmt is None and _loses_alpha(pix_fmt, info):
+        untold.append(f"{loss}; try a .webm, or --codec ffv1 and an .mkv file")
+    elif loss:
+        warnings.append(loss)
     if untold and encoding.strict_streams:
         raise OutputError(f"--strict-streams: {'; '.join(untold)}")
     warnings += untold
@@ -147,6 +149,12 @@ def _untold(codec: str, container: str, info: ClipInfo) -> list[str]:
             "it up to half a pixel off; try --codec x265, or an .mkv file"
         )
     return warnings
+
+
+def _loses_alpha(pix_fmt: str, info: ClipInfo) -> bool:
+    layout = planar_cousin(pix_fmt)
+    is_kept = layout is not None and layout.has_alpha
+    return info.pixel_format.has_alpha and not (is_kept or info.is_opaque)
 
 
 def _check_range(codec: str, pix_fmt: str, info: ClipInfo) -> None:

@@ -14,6 +14,7 @@ from vsr_cli.media.pixels.formats import (
     parse_planar,
     planar_cousin,
     stand_in,
+    without_alpha,
 )
 
 # Formats that an encoder lists and then refuses (FFmpeg 8.1).
@@ -28,8 +29,9 @@ def choose_format(
 ) -> tuple[str, str]:
     """The encoder's pixel format, and a warning if it loses something of the source.
 
-    What is lost without being asked for: the alpha of pictures, and the rounding of RGB to YUV with
-    full chroma. Pictures are RGB by nature, and few encoders take it.
+    What is lost without being asked for: of pictures, the rounding of RGB to YUV, for few encoders
+    take RGB, chroma of full size where the encoder has alpha only beside halved chroma, and alpha
+    itself as a last resort.
     """
     source = info.pixel_format
     usable = _usable_formats(codec, container)
@@ -39,12 +41,18 @@ def choose_format(
             raise ValueError(
                 f"{codec.name} cannot hold pixel format {wanted!r}; it holds " + ", ".join(usable)
             )
+        if info.is_opaque:
+            source = without_alpha(source)
         part = "its alpha" if source.has_alpha > target.has_alpha else "something of it"
         loss = f"{source.name} is written as {wanted}, which loses {part}"
         return wanted, "" if holds(target, source) else loss
     name, loss = nearest_holding(source, usable), ""
+    if name is None and info.is_opaque:
+        source = without_alpha(source)
+        name = nearest_holding(source, usable)
     if name is None and info.origin == "pictures":
         name, loss = stand_in(source, usable)
+        loss = f"{codec.name} {loss}"
     if name is None:
         planar = [name for name in usable if parse_planar(name) is not None]
         raise ValueError(

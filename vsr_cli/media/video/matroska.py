@@ -1,34 +1,37 @@
-"""The shape of pixels in Matroska and WebM files, which PyAV has no way to hand to the muxer.
+"""What PyAV has no way to hand to FFmpeg's muxer of Matroska and WebM files.
 
-FFmpeg takes it from a field of the stream that PyAV does not set, so FFV1 and VP9, whose own bits
-say nothing of it, would lose it. Instead, the video's title is made longer than it is; when the
-file is complete, the track's entry is written again in the same place, with the true title and the
-display size in the room that this frees.
+That is the shape of pixels, of which the bits of FFV1 and VP9 say nothing, and how much of the
+start of copied audio is not to be heard. FFmpeg takes both from fields of a stream that PyAV does
+not set. Instead, the title of such a track is made longer than it is; when the file is complete,
+the track's entry is written again in the same place, with the true title and what was missing in
+the room that this frees.
 
 References:
-    RFC 9559 (Matroska), sections 5.1.4.1.28.11 to 14; RFC 8794 (EBML).
+    RFC 9559 (Matroska), sections 5.1.4.1.25 and 5.1.4.1.28.11 to 14; RFC 8794 (EBML).
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
 from av.stream import Stream
+from av.video.stream import VideoStream
 
 from vsr_cli.errors import OutputError
 from vsr_cli.frames import ClipInfo
 
 _SEGMENT, _TRACKS, _TRACK_ENTRY, _CLUSTER = 0x18538067, 0x1654AE6B, 0xAE, 0x1F43B675
-_TRACK_TYPE, _NAME, _VIDEO = 0x83, 0x536E, 0xE0
+_NAME, _VIDEO, _CODEC_DELAY = 0x536E, 0xE0, 0x56AA
 _DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT = 0x54B0, 0x54BA, 0x54B2
 _VOID, _CRC_32 = 0xEC, 0xBF
-_IS_VIDEO = 1  # of TrackType
 _IS_RATIO = 3  # of DisplayUnit: width and height are a display aspect ratio
-_ROOM = 40  # bytes; three elements need at most 20
+_PADDING = " " * 40  # of the title: bytes; what is written instead needs at most 20
+_NANOSECONDS = 1_000_000_000  # of a codec delay, in a second
 _HEADER_BYTES = 1 << 20  # the tracks come before the first picture
 
 
@@ -41,45 +44,70 @@ class _Element(NamedTuple):
     end: int
 
 
-class PixelShape:
-    """The shape of a video's pixels, kept where the muxer would not hear of it."""
+@dataclass(slots=True)
+class _Track:
+    """What is written into one track's entry."""
 
-    def __init__(self, container: str, info: ClipInfo, *, size: tuple[int, int]) -> None:
-        """``size`` is the width and height of the picture as encoded."""
+    title: str
+    aspect: Fraction | None  # of the picture as it is shown, width to height
+    delay_s: Fraction | None = None
+
+
+class TrackEntries:
+    """The entries of tracks that are completed when the file is."""
+
+    def __init__(self) -> None:
+        self._tracks: dict[int, _Track] = {}  # by the index of the stream
+
+    def reserve(self, stream: Stream, *, aspect: Fraction | None = None) -> None:
+        """Make room in a stream's entry; to be called before the header is written."""
+        title = stream.metadata.get("title", "")
+        self._tracks[stream.index] = _Track(title, aspect)
+        stream.metadata["title"] = title + _PADDING
+
+    def reserve_shape(self, stream: VideoStream, container: str, info: ClipInfo) -> None:
+        """Make room for the shape of the pixels where the muxer would not hear of it."""
         shape = info.sample_aspect_ratio
-        self._is_kept = container in ("matroska", "webm") and shape not in (None, 1)
-        self._aspect = (shape or 1) * Fraction(*size)
-        self._title = ""
+        if container in ("matroska", "webm") and shape is not None and shape != 1:
+            self.reserve(stream, aspect=shape * Fraction(stream.width, stream.height))
 
-    def reserve(self, stream: Stream) -> None:
-        """Make room in the track's entry; to be called before the header is written."""
-        if self._is_kept:
-            self._title = stream.metadata.get("title", "")
-            stream.metadata["title"] = self._title + " " * _ROOM
+    def set_delay(self, stream: Stream, seconds: Fraction) -> None:
+        """Say how much of the start of a stream with room is not to be heard."""
+        self._tracks[stream.index].delay_s = seconds
 
     def write(self, path: Path) -> None:
-        """Write the shape into the room for it, in a file that the muxer is done with.
+        """Complete the entries of a complete file.
 
         Raises:
             OutputError: the file has no such room; it is left as it was.
         """
-        if self._is_kept:
-            _write_aspect(path, self._aspect, self._title)
+        if not self._tracks:
+            return
+        with path.open("r+b") as file:
+            head = bytearray(file.read(_HEADER_BYTES))
+            place = _find_tracks(head)
+            entries = [] if place is None else _padded_entries(head, place)
+            if place is None or len(entries) != len(self._tracks):
+                raise OutputError(f"{path} has no room in its tracks' entries; try an .mp4 file")
+            for entry, (_, track) in zip(entries, sorted(self._tracks.items()), strict=True):
+                head[entry.body : entry.end] = _new_entry(head, entry, track)
+            _update_checksum(head, place)
+            file.seek(place.start)
+            file.write(head[place.start : place.end])
 
 
-def _write_aspect(path: Path, aspect: Fraction, title: str) -> None:
-    with path.open("r+b") as file:
-        head = bytearray(file.read(_HEADER_BYTES))
-        tracks = _find_tracks(head)
-        if tracks is None:
-            raise OutputError(f"{path} has no room for the shape of its pixels; try an .mp4 file")
-        for entry in _children(head, tracks):
-            if entry.id == _TRACK_ENTRY and _is_video(head, entry):
-                head[entry.body : entry.end] = _new_entry(head, entry, aspect, title)
-                break
-        _update_checksum(head, tracks)
-        file.seek(tracks.start)
-        file.write(head[tracks.start : tracks.end])
+def _padded_entries(head: bytearray, tracks: _Element) -> list[_Element]:
+    """The entries with room, in the order of their streams."""
+    padding = _PADDING.encode()
+    return [
+        entry
+        for entry in _children(head, tracks)
+        if entry.id == _TRACK_ENTRY
+        and any(
+            element.id == _NAME and head[element.body : element.end].endswith(padding)
+            for element in _children(head, entry)
+        )
+    ]
 
 
 def _find_tracks(head: bytearray) -> _Element | None:
@@ -95,29 +123,26 @@ def _find_tracks(head: bytearray) -> _Element | None:
     return None
 
 
-def _is_video(head: bytearray, entry: _Element) -> bool:
-    kinds = [e for e in _children(head, entry) if e.id == _TRACK_TYPE]
-    return any(int.from_bytes(head[e.body : e.end], "big") == _IS_VIDEO for e in kinds)
-
-
-def _new_entry(head: bytearray, entry: _Element, aspect: Fraction, title: str) -> bytes:
-    """The content of a track's entry with the true title and the shape, as long as it was."""
+def _new_entry(head: bytearray, entry: _Element, track: _Track) -> bytes:
+    """The content of a track's entry with all that is to be said, as long as it was."""
     content = bytearray()
     for element in _children(head, entry):
         body = bytes(head[element.body : element.end])
         if element.id == _NAME:
-            if title:
-                content += _make(_NAME, title.encode())
-        elif element.id == _VIDEO:
-            shape = _make_number(_DISPLAY_WIDTH, aspect.numerator)
-            shape += _make_number(_DISPLAY_HEIGHT, aspect.denominator)
+            if track.title:
+                content += _make(_NAME, track.title.encode())
+        elif element.id == _VIDEO and track.aspect is not None:
+            shape = _make_number(_DISPLAY_WIDTH, track.aspect.numerator)
+            shape += _make_number(_DISPLAY_HEIGHT, track.aspect.denominator)
             shape += _make_number(_DISPLAY_UNIT, _IS_RATIO)
             content += _make(_VIDEO, body + shape)
-        else:
+        elif element.id != _CODEC_DELAY or track.delay_s is None:
             content += head[element.start : element.end]
+    if track.delay_s is not None:
+        content += _make_number(_CODEC_DELAY, round(track.delay_s * _NANOSECONDS))
     rest = entry.end - entry.body - len(content)
     if rest < 2:
-        raise OutputError(f"a track's entry has no room for the shape of its pixels ({aspect})")
+        raise OutputError(f"the entry of track {track.title!r} has no room; try an .mp4 file")
     return bytes(content) + _make(_VOID, bytes(rest - 2))
 
 

@@ -21,12 +21,12 @@ from vsr_cli.media.containers import PLACE_HINT, open_output, reporting_output
 from vsr_cli.media.pending import PendingFile
 from vsr_cli.media.probing.timing import count_readable
 from vsr_cli.media.reserve import DiskFullError, DiskReserve
-from vsr_cli.media.streams.copier import StreamCopier, check_streams
+from vsr_cli.media.streams.copier import StreamCopier, check_streams, complete_tracks
 from vsr_cli.media.streams.metadata import clean_tags
 from vsr_cli.media.streams.plan import plan_streams
 from vsr_cli.media.video.codecs import MILLISECOND_CONTAINERS, check_encoding
 from vsr_cli.media.video.encoder import DEFAULT_RATE, FrameEncoder
-from vsr_cli.media.video.matroska import PixelShape
+from vsr_cli.media.video.matroska import TrackEntries
 from vsr_cli.specs import DecodingSpec, EncodingSpec
 
 
@@ -60,7 +60,7 @@ class VideoWriter(CompletingWriter):
         self.packets_written = 0
         self._num_bytes = 0  # of the packets
         self._is_cut = decoding.is_cut
-        self._shape = PixelShape(plan.container, info, size=(plan.width, plan.height))
+        self._entries = TrackEntries()
         self._shift = 0  # ticks taken off every pts
         self._held: Frame | None = None  # its duration is known when the next frame comes
         self._last_duration = 0  # ticks; of the last frame that was encoded
@@ -81,7 +81,7 @@ class VideoWriter(CompletingWriter):
             with reporting_output(self.path, str(plan)):
                 self._encoder = FrameEncoder(self._container, info, plan)
                 self._copier = self._copy_streams()
-                self._shape.reserve(self._encoder.stream)
+                self._entries.reserve_shape(self._encoder.stream, plan.container, info)
                 self._container.start_encoding()
         except BaseException:
             self._abort()
@@ -111,12 +111,9 @@ class VideoWriter(CompletingWriter):
         self._held = frame
 
     def _open(self, container: str) -> OutputContainer:
-        options = {} if self._streams is None else self._streams.options
         try:
             with reporting_output(self.path, "anything", PLACE_HINT):
-                return open_output(
-                    self._pending.path, container, time_base=self.info.time_base, more=options
-                )
+                return open_output(self._pending.path, container, time_base=self.info.time_base)
         except BaseException:
             if self._streams is not None:
                 self._streams.close()
@@ -126,9 +123,8 @@ class VideoWriter(CompletingWriter):
         if self._streams is None:
             self._container.metadata.update(clean_tags(self.info.metadata))
             return None
-        copier = StreamCopier(self._streams, self._container, self._encoder.stream)
-        self.warnings += [*self._streams.warnings, *copier.warnings]
-        return copier
+        self.warnings += self._streams.warnings
+        return StreamCopier(self._streams, self._container, self._encoder.stream, self._entries)
 
     def _encode(self, frame: Frame, *, duration: int, is_key: bool = False) -> None:
         self._reserve.check(self._num_bytes)
@@ -178,7 +174,7 @@ class VideoWriter(CompletingWriter):
                 self._copier.finish(end_s)
             self._container.close()
         self._is_closed = True
-        self._shape.write(self._pending.path)
+        self._complete_tracks()
         if self.packets_written != self.frames_written:
             raise OutputError(
                 f"{self.path} would hold {self.packets_written} of {self.frames_written} frames; "
@@ -235,8 +231,13 @@ class VideoWriter(CompletingWriter):
             self._container.close()
         except av.error.FFmpegError:
             is_sound = False
-        self._shape.write(self._pending.path)
+        self._complete_tracks(is_sound=is_sound)
         return is_sound
+
+    def _complete_tracks(self, *, is_sound: bool = True) -> None:
+        """Write into the file what its muxer was not told, as far as it was written to its end."""
+        with reporting_output(self.path, "the end of the file"):
+            complete_tracks(self._pending.path, self._entries, self._copier if is_sound else None)
 
     def _close(self) -> None:
         self._reserve.release()
