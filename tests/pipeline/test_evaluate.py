@@ -323,7 +323,7 @@ def test_no_more_than_the_frames_in_flight_are_held(
         ),
         ({"model": "bicubic", "border": -1}, "border"),
         ({"model": "bicubic", "tile": 3}, "tile"),
-        ({"model": "bicubic", "consistency": -1}, "consistency must be at least 0"),
+        ({"model": "bicubic", "consistency": -1}, r"consistency must be in 0\.\.1000"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], complaint: str) -> None:

@@ -170,7 +170,7 @@ def test_missing_package_names_the_extra(
         ("2d3d", "n.onnx", "2d3d is 2 networks: take one, fsrcnn or srnet3d"),
         ("fsrcn", "n.onnx", "unknown model 'fsrcn'"),
         ("bicubic", "n.pth", "bicubic has no weights that a .pth could hold"),
-        ("bicubic", "n.tflite", "no format fits 'n.tflite'; give a name that ends in"),
+        ("bicubic", "n.tflite", "no format 'tflite' for 'n.tflite'; give a name in .onnx or .pth"),
     ],
 )
 def test_what_cannot_be_exported_is_refused(

@@ -55,10 +55,7 @@ def export_model(
         ValueError: unknown network, scale or form.
         VsrError: the weights, an optional package or the disk does not play along.
     """
-    form = form or target.suffix.lower().removeprefix(".")
-    if form not in get_args(ExportFormat):
-        endings = " or ".join(f".{name}" for name in get_args(ExportFormat))
-        raise ValueError(f"no format fits {target.name!r}; give a name that ends in {endings}")
+    form = _choose_form(target, form)
     if domain == "":
         raise ValueError("domain must not be empty; leave it out for the default")
     if target.is_dir():
@@ -90,3 +87,12 @@ def export_model(
         bytes=size,
         warnings=list(loaded.warnings),
     )
+
+
+def _choose_form(target: Path, form: str | None) -> str:
+    """The format that was asked for, or that a file's ending says."""
+    form = form or target.suffix.lower().removeprefix(".")
+    if form not in get_args(ExportFormat):
+        endings = " or ".join(f".{name}" for name in get_args(ExportFormat))
+        raise ValueError(f"no format {form!r} for {target.name!r}; give a name in {endings}")
+    return form

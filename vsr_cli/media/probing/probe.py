@@ -130,7 +130,7 @@ def _look_at_pictures(sequence: PictureSequence, found: dict[str, Any], *, count
             found["warnings"] = tuple(reader.warnings)
     if count:
         found["timing"] = Timing(
-            num_packets=num_frames, is_complete=True, ends_early=False, num_corrupt=0
+            num_packets=num_frames, is_complete=True, ends_early=False, num_corrupt=0, num_gaps=0
         )
 
 
