@@ -79,7 +79,7 @@ def run_stage(
     """Send frames through one network: 2D frame by frame, 3D by windows of its size."""
     module = _fast_form(model.module, settings)
     if isinstance(module, TemporalUpscaler):
-        steps = StepNetwork(module, model.spec.radius, settings, tile=_window_tile(settings))
+        steps = StepNetwork(module, model.spec.margin, settings, tile=_window_tile(settings))
         return upscale_windows(frames, steps, settings)
     network = _network(module, model, settings)
     if model.spec.kind == "clip":
