@@ -115,7 +115,8 @@ def _network(module: nn.Module, model: LoadedModel, settings: StageSettings) -> 
     if tile is None and model.spec.kind == "clip":
         tile = _window_tile(settings)
     elif tile is None:
-        tile = _frame_tile(module, model.spec.color) if device == "cpu" else 0
+        is_cut = device == "cpu" and model.spec.radius is not None
+        tile = _frame_tile(module, model.spec.color) if is_cut else 0
 
     def run(frames: Tensor) -> Tensor:
         half = precision != torch.float32
