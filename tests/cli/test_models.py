@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from vsr_cli.cli import main
-from vsr_cli.models import ALIASES, MODELS, weights
+from vsr_cli.models import ALIASES, MODELS, get_spec, weights
 from vsr_cli.models.weights import weights_folder
 
 
@@ -25,6 +25,7 @@ def test_json_lists_every_network_and_alias() -> None:
     assert list(models) == [*MODELS, *ALIASES]
     main_model = models["2d3d"]
     assert (main_model["kind"], main_model["parameters"]) == ("chain", 75_766)
+    assert (main_model["receptive_radius"], models["edrn"]["receptive_radius"]) == (12, None)
     assert models["fsrcnn"]["macs_per_output_pixel"]["2"] == 3116
     (file,) = models["fsrcnn"]["weights"]
     assert (file["scale"], file["domain"], file["present"]) == (2, "climate", True)
@@ -37,6 +38,9 @@ def test_table_has_a_line_for_every_name() -> None:
     first = {line.split()[0] for line in result.stdout.splitlines() if line.strip()}
     assert first >= {*MODELS, *ALIASES}
     assert "x2 climate (53.11)" in result.stdout
+    assert [line.split()[0] for line in result.stdout.splitlines() if "whole frame" in line] == [
+        name for name in MODELS if get_spec(name).radius is None
+    ]
 
 
 def test_one_network_shows_its_layers() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from vsr_cli.imaging.resample import enlarge
 from vsr_cli.models import ALIASES, MODELS, get_spec, parse_chain
 from vsr_cli.models.cost import parameter_count
 from vsr_cli.models.drcn import DRCN
+from vsr_cli.models.edrn import EDRN
+from vsr_cli.models.fstrn import FSTRN
 from vsr_cli.models.load import load_chain, load_model
 from vsr_cli.models.msrn import MSRN
 from vsr_cli.models.rewrite import channels_last, rewrite
@@ -29,6 +32,9 @@ ROUNDING = 1e-10  # float64, sums in another order
 SINGLE = 2e-5  # float32 against float64, of the largest value that a network itself gives
 HALF = 0.08  # bfloat16, likewise: 8 bits of mantissa, through 20 thin layers that average little
 CASES = [(name, scale) for name in MODELS for scale in get_spec(name).scales]
+# Networks whose results depend on no more than what lies within a radius, and all others.
+LOCAL = [case for case in CASES if get_spec(case[0]).radius is not None]
+GLOBAL = [case for case in CASES if case not in LOCAL]
 TRAINED = [case for case in CASES if get_spec(case[0]).has_weights]
 TRAINED_NAMES = [name for name in MODELS if get_spec(name).has_weights]
 RELEASED = {entry.model for entry in released_weights()}
@@ -47,9 +53,11 @@ PAPER_COUNTS = {
     ("scmsrn", 2): 694_734,
     ("srresnet", 4): 1_549_443,
     ("srgan", 4): 1_549_443,
+    ("edrn", 2): 58_445_899,
     ("emtcm", 2): 19_177,
     ("srnet3d", 1): 63_129,
     ("2d3d-joint", 2): 75_766,
+    ("fstrn", 4): 801_857,
 }
 # The same layers with few channels, for what does not depend on how many there are.
 THIN: dict[str, Callable[[int, bool], nn.Module]] = {
@@ -60,6 +68,8 @@ THIN: dict[str, Callable[[int, bool], nn.Module]] = {
     "scmsrn": lambda scale, residual: SCMSRN(scale, residual, features=4),
     "srresnet": lambda scale, residual: SRResNet(scale, residual, features=4),
     "srgan": lambda scale, residual: SRResNet(scale, residual, features=4),
+    "edrn": lambda scale, residual: EDRN(scale, residual, features=8, blocks=1, squeeze=1),
+    "fstrn": lambda scale, residual: FSTRN(scale, residual, features=8),
 }
 
 
@@ -147,7 +157,7 @@ def test_tiled_equals_whole(name: str, scale: int, tile: int) -> None:
     assert (tiled(frames) - whole(frames)).abs().max() < ROUNDING
 
 
-@pytest.mark.parametrize(("name", "scale"), CASES)
+@pytest.mark.parametrize(("name", "scale"), LOCAL)
 def test_mirrored_border_is_out_of_sight(name: str, scale: int) -> None:
     """Mirroring further than the network sees changes nothing: no zero padding is felt."""
     spec = get_spec(name)
@@ -156,12 +166,28 @@ def test_mirrored_border_is_out_of_sight(name: str, scale: int) -> None:
     assert (near(frames) - far(frames)).abs().max() < ROUNDING
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", dict(LOCAL))
 def test_radius_is_that_of_the_receptive_field(name: str) -> None:
     """The gradient of a pixel's results is zero beyond the radius, and not at it."""
     spec = get_spec(name)
     reaches = [_reach(_build(spec, scale), spec, scale) for scale in spec.scales]
     assert max(reaches) == spec.radius
+
+
+@pytest.mark.parametrize(("name", "scale"), GLOBAL)
+def test_without_a_radius_every_pixel_depends_on_the_whole_frame(name: str, scale: int) -> None:
+    spec = get_spec(name)
+    frames = _input(spec, batch=1, height=6, width=90)
+    corner = _build(spec, scale)(frames.requires_grad_())[..., 0, 0]
+    (gradient,) = torch.autograd.grad(corner, frames, torch.rand_like(corner))
+    assert (gradient.abs() > 0).all()
+
+
+@pytest.mark.parametrize(("name", "scale"), GLOBAL)
+def test_without_a_radius_frames_go_in_as_they_are(name: str, scale: int) -> None:
+    spec = get_spec(name)
+    model, frames = _build(spec, scale), _input(spec, height=23, width=14)
+    assert torch.equal(TiledModel(model, scale=scale, radius=None, tile=8)(frames), model(frames))
 
 
 def _reach(model: nn.Module, spec: ModelSpec, scale: int) -> int:
@@ -231,12 +257,12 @@ def test_untrained_network_learns(name: str, residual: bool) -> None:
 def test_saved_and_loaded_gives_the_same(name: str, tmp_path: Path) -> None:
     spec = get_spec(name)
     scale, path = spec.scales[-1], tmp_path / "w.safetensors"
-    model = spec.build(scale, False).eval()
+    model = _fresh(spec, scale, residual=False).eval()
     record = WeightRecord(
         arch=name, scale=scale, color=spec.color, window=spec.window, residual=False
     )
     save_weights(path, model, record)
-    loaded = load_model(spec, scale, path=path)
+    loaded = load_model(replace(spec, build=THIN.get(name, spec.build)), scale, path=path)
     frames = _input(spec, batch=1, height=5, width=4).float()
     with torch.inference_mode():
         assert torch.equal(loaded.module(frames), model(frames))
@@ -258,6 +284,11 @@ def test_parameters_are_those_of_the_paper(name: str, scale: int, residual: bool
 
 def test_every_network_with_weights_has_its_count() -> None:
     assert {name for name, _ in PAPER_COUNTS} == set(TRAINED_NAMES)
+
+
+def test_clip_model_that_sees_the_whole_frame_is_refused() -> None:
+    with pytest.raises(ValueError, match="a clip model must have a radius, but srnet3d sees whole"):
+        replace(get_spec("srnet3d"), radius=None)
 
 
 def test_srnet3d_layers_have_the_counts_of_the_table() -> None:

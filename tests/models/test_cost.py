@@ -12,6 +12,7 @@ from vsr_cli.models.catalog import describe_layers, find_entry
 from vsr_cli.models.cost import largest_layer, layer_costs, macs_per_pixel
 from vsr_cli.models.spec import ModelSpec
 
+SIDES = 8, 16  # of inputs without values, compared to leave out what is done once for a frame
 CASES = [(name, scale) for name in MODELS for scale in get_spec(name).scales]
 # Kernel x channels in x channels out of feature, shrink, four maps, expand and upsample.
 FSRCNN = 25 * 56 + 56 * 12 + 4 * 9 * 12 * 12 + 12 * 56 + 81 * 56
@@ -42,11 +43,42 @@ def test_macs_are_half_the_operations_that_pytorch_counts(name: str, scale: int)
         return
     time = (spec.window,) if spec.kind == "clip" else ()
     channels = 3 if spec.color == "rgb" else 1
-    model = spec.build(scale, False).eval()
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model(torch.zeros(1, channels, *time, 9, 9))
-    expected = counter.get_total_flops() / 2 / (9 * scale) ** 2
+    flops = []
+    with torch.device("meta"):
+        model = spec.build(scale, False).eval()
+    for side in SIDES:
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            model(torch.zeros(1, channels, *time, side, side, device="meta"))
+        flops.append(counter.get_total_flops())
+    expected = (flops[1] - flops[0]) / 2 / ((SIDES[1] ** 2 - SIDES[0] ** 2) * scale**2)
     assert macs_per_pixel(spec, scale) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_fstrn_computes_no_more_than_the_middle_frame_needs(scale: int) -> None:
+    """All five frames up to the transposed convolution, of what comes out of it but one."""
+    block = 9 * 64 * 64 + 3 * 64 * 64
+    small = 5 * (27 * 64 + 5 * block + 27 * 64 * 256) + 5 * 27 * 256 * 16
+    assert macs_per_pixel(get_spec("fstrn"), scale) == pytest.approx(small / scale**2 + 27 * 16)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_edrn_costs_what_its_levels_say(scale: int) -> None:
+    """Per pixel of the result; channel attention multiplies once for a frame, and costs nothing."""
+    ends = 27 * 64 + 64 * 27
+    levels = sum(
+        9 * width**2 * (groups * (10 * 2 + 1) + 1) / pixels
+        for width, groups, pixels in ((256, 4, 16), (128, 2, 4), (64, 1, 1))
+    )
+    # A convolution multiplies for each pixel that comes out, a transposed one for each that goes in
+    between = 2 * (9 * 64 * 128 / 4 + 9 * 128 * 256 / 16)
+    assert macs_per_pixel(get_spec("edrn"), scale) == pytest.approx(ends + levels + between)
+
+
+def test_chain_with_a_network_that_sees_the_whole_frame_sees_it_too() -> None:
+    assert find_entry("edrn").radius is None
+    assert find_entry("edrn+srnet3d").radius is None
+    assert find_entry("srnet3d+edrn").to_json()["receptive_radius"] is None
 
 
 def test_groups_reuse_and_linear_layers_are_counted() -> None:

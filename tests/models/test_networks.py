@@ -13,7 +13,9 @@ from torch.nn import functional as F
 from vsr_cli.imaging.resample import enlarge, resize
 from vsr_cli.models import MODELS, get_spec
 from vsr_cli.models.drcn import DRCN, RECURSIONS
+from vsr_cli.models.edrn import EDRN, AttentionBlock, Level
 from vsr_cli.models.emtcm import EMTCM
+from vsr_cli.models.fstrn import FSTRN
 from vsr_cli.models.msrn import MSRN, MultiScaleBlock
 from vsr_cli.models.scmsrn import SCMSRN, MultiCoreBlock, SingleCoreBlock
 from vsr_cli.models.srresnet import Discriminator, ResidualBlock, SRResNet
@@ -23,7 +25,7 @@ Array = NDArray[np.float64]
 ROUNDING = 1e-10  # float64, sums in another order
 STARTS_NEAR = 0.15  # of what an untrained residual form adds to the bicubic enlargement
 RESIDUAL_NAMES = [
-    name for name in MODELS if get_spec(name).has_weights and get_spec(name).kind == "frame"
+    name for name in MODELS if get_spec(name).has_weights and get_spec(name).scales != (1,)
 ]
 
 
@@ -315,12 +317,141 @@ def test_emtcm_has_the_weights_and_biases_of_its_table() -> None:
     assert sum(size for name, size in sizes.items() if name.endswith("bias")) == 233
 
 
+def _conv3d(layer: nn.Conv3d, x: Tensor) -> Tensor:
+    """A 3D convolution on frames that are padded before it to keep time and space."""
+    around = [reach for size in layer.kernel_size[::-1] for reach in [size // 2] * 2]
+    return F.conv3d(F.pad(x, around), layer.weight, layer.bias)
+
+
+def _spread(x: Tensor, factor: int) -> Tensor:
+    """(..., H, W) with zeros between the pixels, (..., s*H, s*W)."""
+    height, width = x.shape[-2:]
+    spread = x.new_zeros(*x.shape[:-2], factor * height, factor * width)
+    spread[..., ::factor, ::factor] = x
+    return spread
+
+
+@pytest.mark.parametrize("residual", [True, False])
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_fstrn_is_the_middle_of_five_frames_enlarged_together(scale: int, residual: bool) -> None:
+    model = _shaken(FSTRN(scale, residual, features=8))
+    frames = torch.rand(2, 1, 5, 6, 7, dtype=torch.float64)
+
+    def leaky(x: Tensor) -> Tensor:
+        return torch.maximum(x, 0.2 * x)
+
+    def prelu(x: Tensor, slope: nn.PReLU) -> Tensor:
+        return x.clamp(min=0) + slope.weight[:, None, None, None] * x.clamp(max=0)
+
+    start = x = leaky(_conv3d(model.feature, frames - 0.5 * residual))
+    assert len(model.block) == 5
+    for block in model.block:
+        x = x + _conv3d(block.time, _conv3d(block.space, prelu(x, block.slope)))
+    x = _conv3d(model.widen, prelu(start + x, model.fuse_slope))
+    # A transposed convolution is an ordinary one, turned round, on frames with zeros between; the
+    # three taps follow the pixel that they belong to, at x2 they lie about it.
+    before, after = (1, 1) if scale == 2 else (2, 0)
+    x = F.pad(_spread(x, scale), (before, after, before, after, 1, 1))
+    turned = model.upsample.weight.flip(-1, -2, -3).transpose(0, 1)
+    x = _conv3d(model.reconstruct, F.conv3d(x, turned, model.upsample.bias))
+    assert x.shape == (2, 1, 5, 6 * scale, 7 * scale)
+    if residual:
+        base, x = resize(frames, height=6 * scale, width=7 * scale), x
+    else:
+        flat = frames.flatten(0, 1)
+        base = F.interpolate(flat, scale_factor=scale, mode="bilinear").unflatten(0, (2, 1))
+        x = leaky(x)
+    assert (model(frames) - (base + x)[:, :, 2]).abs().max() < ROUNDING
+
+
+def test_fstrn_keeps_three_tenths_of_its_features_in_training() -> None:
+    model = FSTRN(4, features=8)
+    seen: list[Tensor] = []
+    model.widen.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
+    for is_training in (True, False):
+        model.train(is_training)(torch.rand(1, 1, 5, 20, 20))
+    trained, evaluated = ((x != 0).double().mean() for x in seen)
+    assert (trained, evaluated) == (pytest.approx(0.3, abs=0.02), 1)
+
+
+def _attended(block: AttentionBlock, x: Tensor) -> Tensor:
+    """Channels of what two layers find, each times a number in (0, 1) that their means decide."""
+    y = _apply(block.second, _apply(block.first, x).clamp(min=0))
+    means = y.flatten(2).sum(-1) / y[0, 0].numel()  # (B, C)
+    narrow = (means @ block.squeeze.weight[..., 0, 0].T + block.squeeze.bias).clamp(min=0)
+    wide = narrow @ block.excite.weight[..., 0, 0].T + block.excite.bias
+    return x + y / (1 + torch.exp(-wide))[..., None, None]
+
+
+def _levelled(level: Level, x: Tensor) -> Tensor:
+    for group in level.group:
+        inner = x
+        for block in group.block:
+            inner = _attended(block, inner)
+        x = x + _apply(group.fuse, inner)
+    return _apply(level.fuse, x)
+
+
+@pytest.mark.parametrize("residual", [True, False])
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_edrn_goes_down_to_a_quarter_and_back(scale: int, residual: bool) -> None:
+    model = _shaken(EDRN(scale, residual, features=4, blocks=2, squeeze=2))
+    frames = _frames(3)  # 9x7, of which no scale makes sides that are both a multiple of four
+    base = resize(frames, height=9 * scale, width=7 * scale)
+    colour = torch.tensor([0.4313, 0.4162, 0.3861], dtype=torch.float64)[:, None, None]
+    mean = torch.full_like(colour, 0.5) if residual else colour
+    x = F.pad(base - mean, (0, -7 * scale % 4, 0, -9 * scale % 4), mode="replicate")
+    down = [_apply(model.feature, x)]
+    for half in model.encoder:
+        # Every second place in either axis is a convolution of stride two.
+        x = _apply(half.conv, down[-1])[..., ::2, ::2]
+        down.append(_normalise(x, half.norm).clamp(min=0))
+    assert [len(level.group) for level in model.level] == [4, 2, 1]
+    x = _levelled(model.level[0], down[2]) + down[2]
+    for number, double in enumerate(model.decoder):
+        turned = double.conv.weight.flip(-1, -2).transpose(0, 1)
+        x = F.conv2d(_spread(x, 2), turned, double.conv.bias, padding=1)
+        x = _normalise(x, double.norm).clamp(min=0)
+        x = _levelled(model.level[number + 1], x) + down[1 - number]
+    x = _apply(model.reconstruct, x)[..., : 9 * scale, : 7 * scale]
+    expected = (base if residual else mean) + x
+    assert (model(frames) - expected).abs().max() < ROUNDING
+
+
+def test_edrn_sees_the_whole_frame_by_its_channel_attention_alone() -> None:
+    """The far corner is out of reach of its convolutions."""
+    model = _shaken(EDRN(2, features=4, blocks=1, squeeze=1))
+
+    def touched() -> Tensor:
+        frames = torch.rand(1, 3, 4, 90, dtype=torch.float64, requires_grad=True)
+        (gradient,) = torch.autograd.grad(model(frames)[..., 0, 0].sum(), frames)
+        return (gradient != 0).flatten(0, 2).any(0)  # (W,)
+
+    assert touched().all()
+    for block in model.modules():
+        if isinstance(block, AttentionBlock):
+            nn.init.zeros_(block.excite.weight)  # the same for all frames
+    seen = touched()
+    assert seen[0]
+    assert not seen[60:].any()
+
+
+def test_edrn_attends_with_a_sixteenth_of_its_channels_in_ten_blocks() -> None:
+    with torch.device("meta"):
+        model = EDRN(4)
+    for level, width in zip(model.level, (256, 128, 64), strict=True):
+        assert {len(group.block) for group in level.group} == {10}
+        squeezed = {block.squeeze.out_channels for group in level.group for block in group.block}
+        assert squeezed == {width // 16}
+
+
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("name", RESIDUAL_NAMES)
 def test_untrained_residual_form_is_about_the_enlargement(name: str, scale: int) -> None:
     spec = get_spec(name)
     model = spec.build(scale, True).eval()
-    frames = torch.rand(1, 3 if spec.color == "rgb" else 1, 7, 6)
+    frames = torch.rand(1, 3 if spec.color == "rgb" else spec.window, 7, 6)
+    middle = frames if spec.color == "rgb" else frames[:, spec.window // 2, None]
     with torch.inference_mode():
-        own = model(frames) - enlarge(frames, scale)
+        own = model(frames[:, None] if spec.kind == "clip" else frames) - enlarge(middle, scale)
     assert 0 < own.abs().max() < STARTS_NEAR

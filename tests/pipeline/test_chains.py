@@ -35,6 +35,7 @@ def _weights(folder: Path, name: str, scale: int) -> Path:
         ("srnet3d+2d3d-joint", 2),
         ("2d3d-joint+srnet3d", 2),
         ("3d2d", 2),
+        ("fstrn+srnet3d", 3),
     ],
 )
 def test_chain_goes_from_file_to_file(

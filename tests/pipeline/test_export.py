@@ -18,7 +18,8 @@ from vsr_cli.models.spec import ModelSpec
 from vsr_cli.models.weights import WeightRecord, save_weights
 from vsr_cli.pipeline.export import export_model
 
-TOLERANCE = 1e-5  # of results near 1, float32, sums in another order, through up to 37 layers
+# Of the largest result, 1 at least: float32, sums in another order, through up to 200 layers.
+TOLERANCE = 1e-5
 QUICK = ("bicubic", "fsrcnn", "srnet3d")  # exporting takes 2 to 5 seconds
 NO_GRAPH = ("ibp",)  # degrades its own result, for which the exporter has no operator
 SIZES = [(1, 4, 9), (3, 33, 20), (2, 64, 8)]  # batch, height, width
@@ -68,7 +69,8 @@ def test_onnxruntime_computes_what_torch_does_at_every_size(name: str, tmp_path:
         with torch.no_grad():
             expected = loaded.module(frames)
         assert result.shape == tuple(expected.shape)
-        assert (torch.from_numpy(result) - expected).abs().max() < TOLERANCE
+        largest = max(1, expected.abs().max())
+        assert (torch.from_numpy(result) - expected).abs().max() < TOLERANCE * largest
 
 
 def test_onnx_names_its_open_sizes_its_opset_and_its_record(tmp_path: Path) -> None:

@@ -72,6 +72,46 @@ def test_no_memory_at_all_is_one_clear_error() -> None:
         tiled(torch.rand(1, 1, 100, 100))
 
 
+class Brightened:
+    """A network each of whose pixels depends on all, on a machine that holds so many."""
+
+    def __init__(self, pixels: int) -> None:
+        self.pixels = pixels
+        self.seen: list[tuple[int, ...]] = []
+
+    def __call__(self, frames: Tensor) -> Tensor:
+        self.seen.append(tuple(frames.shape))
+        if frames.numel() > self.pixels:
+            raise torch.OutOfMemoryError("full")
+        return enlarge(frames, 2) + frames.mean((-2, -1), keepdim=True)
+
+
+def test_network_that_sees_the_whole_frame_gets_no_tiles_and_no_margin() -> None:
+    model, frames = Brightened(10**6), torch.rand(2, 1, 90, 70)
+    tiled = TiledModel(model, scale=2, radius=None, tile=32)
+    assert torch.equal(tiled(frames), model(frames))
+    assert model.seen == [(2, 1, 90, 70)] * 2
+
+
+def test_out_of_memory_gives_whole_frames_in_smaller_batches(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model, frames = Brightened(2 * 90 * 70), torch.rand(5, 1, 90, 70)
+    tiled = TiledModel(model, scale=2, radius=None)
+    assert torch.equal(tiled(frames), Brightened(10**6)(frames))
+    assert [shape[0] for shape in model.seen] == [5, 2, 2, 1]
+    assert "going on with --batch-size 2" in caplog.text
+    tiled(frames[:3])
+    assert [shape[0] for shape in model.seen[4:]] == [2, 1]  # the small batch is kept
+
+
+def test_whole_frame_that_does_not_fit_is_one_clear_error() -> None:
+    tiled = TiledModel(Brightened(90 * 70 - 1), scale=2, radius=None)
+    words = "out of memory on cpu with one frame of 70x90, which this network sees as a whole"
+    with pytest.raises(DeviceError, match=words):
+        tiled(torch.rand(3, 1, 90, 70))
+
+
 def test_other_errors_pass() -> None:
     def broken(frames: Tensor) -> Tensor:
         raise RuntimeError(f"shape {tuple(frames.shape)}")

@@ -100,7 +100,7 @@ def overview(entries: tuple[CatalogEntry, ...]) -> Table:
             entry.color,
             _scales(entry.scales),
             str(entry.window),
-            str(entry.radius),
+            "whole frame" if entry.radius is None else str(entry.radius),
             " ".join(dict.fromkeys(f"{n:,}" for n in entry.parameters.values())),
             " ".join(dict.fromkeys(f"{n / 1000:,.2f}" for n in entry.macs.values())),
             ", ".join(map(_weights, entry.weights))

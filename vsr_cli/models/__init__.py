@@ -36,9 +36,11 @@ MODELS: Mapping[str, str] = MappingProxyType(
         "scmsrn": "vsr_cli.models.scmsrn",
         "srresnet": "vsr_cli.models.srresnet",
         "srgan": "vsr_cli.models.srresnet:SPEC_GAN",
+        "edrn": "vsr_cli.models.edrn",
         "emtcm": "vsr_cli.models.emtcm",
         "srnet3d": "vsr_cli.models.srnet3d",
         "2d3d-joint": "vsr_cli.models.joint",
+        "fstrn": "vsr_cli.models.fstrn",
     }
 )
 # Names whose network is in the file that is given with --weights.

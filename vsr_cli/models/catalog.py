@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vsr_cli.models import ALIASES, MODELS, get_spec, parse_chain
-from vsr_cli.models.cost import LayerCost, layer_costs, parameter_count
+from vsr_cli.models.cost import LayerCost, layer_costs, parameter_count, plain_form
 from vsr_cli.models.spec import ModelSpec
 from vsr_cli.models.weights import ReleasedWeights, released_weights
 
@@ -23,7 +23,7 @@ class CatalogEntry:
     color: str
     scales: tuple[int, ...]
     window: int
-    radius: int  # pixels of the input; of a chain at its smallest scale
+    radius: int | None  # pixels of the input, of a chain at its smallest scale; None: all of them
     parameters: dict[int, int]  # by scale, as papers count
     macs: dict[int, float]  # by scale, per pixel of the output
     weights: tuple[ReleasedWeights, ...]
@@ -93,7 +93,7 @@ def _network_entry(spec: ModelSpec) -> CatalogEntry:
         scales=spec.scales,
         window=spec.window,
         radius=spec.radius,
-        parameters={s: parameter_count(spec.build(s, False)) for s in spec.scales},
+        parameters={s: parameter_count(plain_form(spec, s)) for s in spec.scales},
         macs={s: math.fsum(layer.macs for layer in layer_costs(spec, s)) for s in spec.scales},
         weights=tuple(entry for entry in released_weights() if entry.model == spec.name),
         paper=spec.paper,
@@ -113,11 +113,6 @@ def _chain_entry(name: str, entries: list[CatalogEntry]) -> CatalogEntry:
         own = [(entry, *place) for entry, place in zip(entries, places, strict=True)]
         parameters[scale] = sum(entry.parameters[s] for entry, s, _ in own)
         macs[scale] = math.fsum(entry.macs[s] * share for entry, s, share in own)
-    first = scales[0]
-    radii = [
-        entry.radius / (first if number > _enlarging(specs) else 1)
-        for number, entry in enumerate(entries)
-    ]
     return CatalogEntry(
         name=name,
         kind="chain",
@@ -125,12 +120,23 @@ def _chain_entry(name: str, entries: list[CatalogEntry]) -> CatalogEntry:
         color="rgb" if any(entry.color == "rgb" for entry in entries) else "luma",
         scales=scales,
         window=1 + sum(entry.window - 1 for entry in entries),
-        radius=math.ceil(sum(radii)),
+        radius=_chain_radius(specs),
         parameters=parameters,
         macs=macs,
         weights=tuple(weights for entry in entries for weights in entry.weights),
         paper="; ".join(dict.fromkeys(entry.paper for entry in entries)),
     )
+
+
+def _chain_radius(specs: list[ModelSpec]) -> int | None:
+    """Pixels of the input at the smallest scale; None if a stage sees the whole frame."""
+    first = specs[_enlarging(specs)].scales[0]
+    pixels = 0.0
+    for number, spec in enumerate(specs):
+        if spec.radius is None:
+            return None
+        pixels += spec.radius / (first if number > _enlarging(specs) else 1)
+    return math.ceil(pixels)
 
 
 def _enlarging(specs: list[ModelSpec]) -> int:

@@ -2,7 +2,8 @@
 
 A multiply-accumulate (MAC) is one product that is added to a sum. Counted are those of
 convolutions, transposed convolutions and linear layers, as papers do: padding is multiplied too,
-biases, slopes, normalisations and interpolation are left out.
+biases, slopes, normalisations and interpolation are left out. So is what a network does once for a
+frame, however large: the share of a pixel goes to zero.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from vsr_cli.models.spec import ModelSpec
 
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
 Transposed = nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
-SIDE = 12  # pixels of the input that the count is made on; the result does not depend on it
+SIDES = 12, 24  # pixels of the inputs whose counts are compared; the result does not depend on them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,12 @@ class LayerCost:
     channels: tuple[int, ...]  # in and out
     parameters: int  # slopes too
     macs: float  # per pixel of the output
+
+
+def plain_form(spec: ModelSpec, scale: int) -> nn.Module:
+    """The paper's form of a network in evaluation: its layers and their shapes, without values."""
+    with torch.device("meta"):
+        return spec.build(scale, False).eval()
 
 
 def parameter_count(model: nn.Module) -> int:
@@ -47,9 +55,9 @@ def macs_per_pixel(spec: ModelSpec, scale: int) -> float:
 
 def layer_costs(spec: ModelSpec, scale: int) -> tuple[LayerCost, ...]:
     """Every layer that holds parameters, in the order of the weight file, in the paper's form."""
-    model = spec.build(scale, False).eval()
-    macs = _count(model, spec)
-    pixels = (SIDE * scale) ** 2
+    model = plain_form(spec, scale)
+    small, large = (_count(model, spec, side) for side in SIDES)
+    pixels = (SIDES[1] ** 2 - SIDES[0] ** 2) * scale**2
     return tuple(
         LayerCost(
             name=name,
@@ -57,30 +65,33 @@ def layer_costs(spec: ModelSpec, scale: int) -> tuple[LayerCost, ...]:
             kernel=tuple(getattr(layer, "kernel_size", ())),
             channels=_channels(layer),
             parameters=parameters,
-            macs=macs[name] / pixels,
+            macs=(large[name] - small[name]) / pixels,
         )
         for name, layer in model.named_modules()
         if (parameters := sum(p.numel() for p in layer.parameters(recurse=False)))
     )
 
 
-def _count(model: nn.Module, spec: ModelSpec) -> Counter[str]:
-    """MACs of each layer by name for ``SIDE`` x ``SIDE`` pixels, layers used often as often."""
+def _count(model: nn.Module, spec: ModelSpec, side: int) -> Counter[str]:
+    """MACs of each layer by name for ``side`` x ``side`` pixels, layers used often as often."""
     found: Counter[str] = Counter()
 
     def listen(name: str, layer: nn.Module) -> None:
         def add(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             found[name] += _layer_macs(layer, inputs[0], output)
 
-        layer.register_forward_hook(add)
+        hooks.append(layer.register_forward_hook(add))
 
+    hooks: list[RemovableHandle] = []
     for name, layer in model.named_modules():
         if isinstance(layer, Convolution | Transposed | nn.Linear):
             listen(name, layer)
     time = (spec.window,) if spec.kind == "clip" else ()
     channels = 3 if spec.color == "rgb" else 1
     with torch.inference_mode():
-        model(torch.zeros(1, channels, *time, SIDE, SIDE))
+        model(torch.zeros(1, channels, *time, side, side, device="meta"))
+    for hook in hooks:
+        hook.remove()
     return found
 
 

@@ -53,7 +53,8 @@ def write_onnx(model: LoadedModel, path: Path) -> None:
     ``frames`` (B, C, H, W), of a clip model (B, C, T, H, W), float32 in [0, 1], becomes
     ``upscaled`` (B, C, s*H, s*W), not clamped. Sides of less than ``LEAST_SIDE`` pixels are not
     promised to work. The graph pads with zeros as the paper does; vsr shows the network a mirrored
-    margin of ``radius`` pixels, so that results differ at the border, and there alone.
+    margin of ``radius`` pixels, so that results differ at the border, and there alone. Of a network
+    that sees the whole frame (radius null) they are the same.
 
     Raises:
         MissingExtraError: onnx or onnxscript is not installed.

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from vsr_cli.errors import WeightsError
 from vsr_cli.models import MODELS, OUTSIDE
+from vsr_cli.models.cost import plain_form
 from vsr_cli.models.spec import ModelSpec
 from vsr_cli.models.weights import (
     WeightRecord,
@@ -82,7 +83,7 @@ def fitting_scales(file: WeightFile, spec: ModelSpec) -> tuple[int, ...]:
     return tuple(
         scale
         for scale in spec.scales
-        if not find_misfits(spec.build(scale, False).state_dict(), file.tensors)
+        if not find_misfits(plain_form(spec, scale).state_dict(), file.tensors)
     )
 
 
@@ -117,7 +118,7 @@ def _misfit(file: WeightFile, specs: list[ModelSpec], scale: int) -> str:
     """Why a file fits none: its differences from the network that it is nearest to."""
     reports = []
     for spec in specs:
-        own = spec.build(scale if scale in spec.scales else spec.scales[0], False).state_dict()
+        own = plain_form(spec, scale if scale in spec.scales else spec.scales[0]).state_dict()
         common = sum(
             name in own and own[name].shape == tensor.shape for name, tensor in file.tensors.items()
         )

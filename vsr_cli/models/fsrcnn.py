@@ -10,6 +10,7 @@ from vsr_cli.models.spec import ModelSpec
 
 SIZES = 56, 12, 4  # feature channels, shrunk channels, mapping layers
 SMALL_SIZES = 32, 5, 1
+RADIUS = 2 + SIZES[2] + 2  # conv5, four conv3, and 9 taps that lie the stride apart
 PAPER = "Dong 2016, arXiv:1608.00367"
 
 SPEC = ModelSpec(
@@ -18,7 +19,7 @@ SPEC = ModelSpec(
     color="luma",
     scales=(2, 3, 4),
     window=1,
-    radius=2 + SIZES[2] + 2,  # conv5, four conv3, and 9 taps that lie the stride apart
+    radius=RADIUS,
     paper=PAPER,
     build=lambda scale, residual: FSRCNN(scale, residual),
 )

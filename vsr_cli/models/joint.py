@@ -5,8 +5,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from vsr_cli.models.fsrcnn import FSRCNN
+from vsr_cli.models.fsrcnn import RADIUS as FRAME_RADIUS
 from vsr_cli.models.fsrcnn import SPEC as FRAME_SPEC
 from vsr_cli.models.spec import ModelSpec
+from vsr_cli.models.srnet3d import RADIUS as CLIP_RADIUS
 from vsr_cli.models.srnet3d import SPEC as CLIP_SPEC
 from vsr_cli.models.srnet3d import SRNet3D
 from vsr_cli.models.temporal import TemporalUpscaler
@@ -20,7 +22,7 @@ SPEC = ModelSpec(
     color="luma",
     scales=SCALES,
     window=CLIP_SPEC.window,
-    radius=FRAME_SPEC.radius + -(-CLIP_SPEC.radius // min(SCALES)),
+    radius=FRAME_RADIUS + -(-CLIP_RADIUS // min(SCALES)),
     paper="Zhu & Gao, after Kim 2018, arXiv:1812.09079",
     build=lambda scale, residual: Joint2D3D(scale, residual),
 )
@@ -41,7 +43,7 @@ class Joint2D3D(TemporalUpscaler):
     """
 
     taps = (1, CLIP_SPEC.window)
-    radii = (FRAME_SPEC.radius, CLIP_SPEC.radius)
+    radii = (FRAME_RADIUS, CLIP_RADIUS)
 
     def __init__(self, scale: int, residual: bool = True) -> None:
         super().__init__(scale, residual)

@@ -10,7 +10,9 @@ RELU, PRELU, LINEAR = 0.0, 0.25, 1.0  # negative slope of what follows a layer
 CENTRE = 0.5  # subtracted in a residual form, so that zero padding is mid-grey
 LAST_STD = 1e-3  # start of the last layer of a residual form
 
-Layer = TypeVar("Layer", bound=nn.Conv2d | nn.ConvTranspose2d | nn.Linear)
+Layer = TypeVar(
+    "Layer", bound=nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.ConvTranspose3d | nn.Linear
+)
 
 
 def conv(

@@ -23,8 +23,9 @@ class ModelSpec:
     scales: tuple[int, ...]  # a clip model that keeps the size has (1,)
     window: int  # frames that go in for one that comes out
     # pixels of the input on each side that an output pixel depends on, at the smallest scale (where
-    # they are most: what a network does to enlarged pixels reaches less far at the larger ones)
-    radius: int
+    # they are most: what a network does to enlarged pixels reaches less far at the larger ones);
+    # None: the whole frame, however large, so that tiles would give another result
+    radius: int | None
     paper: str
     build: Callable[[int, bool], nn.Module]  # (scale, residual)
     has_weights: bool = True
@@ -35,3 +36,13 @@ class ModelSpec:
             raise ValueError(f"window must be odd, to have a middle frame, got {self.window}")
         if self.kind == "clip" and self.color == "rgb":
             raise ValueError(f"a clip model sees luma, but {self.name} is for RGB")
+        if self.kind == "clip" and self.radius is None:
+            raise ValueError(f"a clip model must have a radius, but {self.name} sees whole frames")
+
+    @property
+    def margin(self) -> int:
+        """Pixels of mirrored frame that go in on each side: all that a border's result depends on.
+
+        None where a network sees the whole frame, which a margin would change.
+        """
+        return 0 if self.pads_itself else self.radius or 0

@@ -10,6 +10,7 @@ from vsr_cli.models.spec import ModelSpec
 WINDOW = 5
 CENTRE = 0.5  # subtracted in the residual form
 LAST_STD = 1e-4  # start of the last layer in the residual form
+RADIUS = 2 + 2 + 2 + 1  # 3x5x5, two 3x3x3 maps, two 3x3x3 fusions, conv3
 
 SPEC = ModelSpec(
     name="srnet3d",
@@ -17,7 +18,7 @@ SPEC = ModelSpec(
     color="luma",
     scales=(1,),
     window=WINDOW,
-    radius=2 + 2 + 2 + 1,  # 3x5x5, two 3x3x3 maps, two 3x3x3 fusions, conv3
+    radius=RADIUS,
     paper="Zhu & Gao, after Kim 2018, arXiv:1812.09079",
     build=lambda scale, residual: SRNet3D(residual),
 )

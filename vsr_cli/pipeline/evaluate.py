@@ -23,7 +23,7 @@ from vsr_cli.metrics import ClipAccumulator, ClipScores, MeanScores, mean_over_c
 from vsr_cli.models.load import LoadedChain, load_chain
 from vsr_cli.pipeline.consistency import Consistency
 from vsr_cli.pipeline.device import choose_device, choose_precision, precision_name
-from vsr_cli.pipeline.report import RunStart, chain_name
+from vsr_cli.pipeline.report import RunStart, chain_name, chain_warnings
 from vsr_cli.pipeline.rgb import sees_rgb
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.shots import mark_shots
@@ -156,7 +156,7 @@ class _Run:
             domain=None if chain is None else chain.domain,
             device=str(self.device),
             precision=precision_name(self.precision),
-            warnings=(*(() if chain is None else chain.warnings), *warnings),
+            warnings=(*(() if chain is None else chain_warnings(chain, self.spec.tile)), *warnings),
         )
 
     def evaluate(self, name: str, path: Path, other: Path | None) -> ClipScores:

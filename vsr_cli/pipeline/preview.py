@@ -19,7 +19,7 @@ from vsr_cli.media.target import check_png
 from vsr_cli.models.load import LoadedChain, load_chain
 from vsr_cli.pipeline.device import precision_name
 from vsr_cli.pipeline.places import SoughtClip
-from vsr_cli.pipeline.report import Listener, Start, chain_name
+from vsr_cli.pipeline.report import Listener, Start, chain_name, chain_warnings
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.shots import mark_shots
 from vsr_cli.pipeline.size import OutputSize, choose_size, output_info
@@ -164,7 +164,7 @@ class _Comparison:
             domain=self.chain.domain,
             device=str(self.settings.device),
             precision=precision_name(self.settings.precision),
-            warnings=(*self.chain.warnings, *clip.warnings),
+            warnings=(*chain_warnings(self.chain, self.settings.tile), *clip.warnings),
         )
 
     def row(self, frames: list[Frame], middle: int) -> NDArray[np.uint8]:

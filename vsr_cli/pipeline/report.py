@@ -58,13 +58,22 @@ class Start(RunStart):
             domain=chain.domain,
             device=str(settings.device),
             precision=precision_name(settings.precision),
-            warnings=(*chain.warnings, *reader.warnings, *writer.warnings),
+            warnings=(*chain_warnings(chain, settings.tile), *reader.warnings, *writer.warnings),
         )
 
 
 def chain_name(chain: LoadedChain) -> str:
     """The names of a chain's stages joined by a plus."""
     return "+".join(stage.spec.name for stage in chain.stages)
+
+
+def chain_warnings(chain: LoadedChain, tile: int | None) -> tuple[str, ...]:
+    """What there is to say of a chain before it runs, also of networks that ``--tile`` spares."""
+    whole = [stage.spec.name for stage in chain.stages if tile and stage.spec.radius is None]
+    return (
+        *chain.warnings,
+        *(f"--tile {tile} is not for {name}: it sees the whole frame at once" for name in whole),
+    )
 
 
 class Listener:

@@ -79,7 +79,7 @@ def run_stage(
     """Send frames through one network: 2D frame by frame, 3D by windows of its size."""
     module = _fast_form(model.module, settings)
     if isinstance(module, TemporalUpscaler):
-        steps = StepNetwork(module, model.spec.radius, settings, tile=_window_tile(settings))
+        steps = StepNetwork(module, model.spec.margin, settings, tile=_window_tile(settings))
         return upscale_windows(frames, steps, settings)
     network = _network(module, model, settings)
     if model.spec.kind == "clip":
@@ -115,7 +115,8 @@ def _network(module: nn.Module, model: LoadedModel, settings: StageSettings) -> 
     if tile is None and model.spec.kind == "clip":
         tile = _window_tile(settings)
     elif tile is None:
-        tile = _frame_tile(module, model.spec.color) if device == "cpu" else 0
+        is_cut = device == "cpu" and model.spec.radius is not None
+        tile = _frame_tile(module, model.spec.color) if is_cut else 0
 
     def run(frames: Tensor) -> Tensor:
         half = precision != torch.float32

@@ -31,10 +31,10 @@ class StepNetwork:
     """
 
     def __init__(
-        self, module: TemporalUpscaler, radius: int, settings: StageSettings, *, tile: int
+        self, module: TemporalUpscaler, margin: int, settings: StageSettings, *, tile: int
     ) -> None:
         self.module = module
-        self.radius = radius
+        self.margin = margin
         self.settings = settings
         self._steps = [
             TiledModel(
@@ -55,7 +55,7 @@ class StepNetwork:
 
     def pad(self, plane: Tensor) -> Tensor:
         """A plane (H, W) with its margin, (1, H + 2r, W + 2r)."""
-        return mirror_pad(plane[None, None], self.radius)[0]
+        return mirror_pad(plane[None, None], self.margin)[0]
 
     def prepare(self, frame: Tensor) -> Tensor:
         return self.module.prepare(frame)
@@ -68,7 +68,7 @@ class StepNetwork:
         """(B, C, H, W) and the middle frame with its margin to (s*H, s*W) in [0, 1]."""
         with self._autocast():
             result = self.module.finish(code, middle[None]).float()
-        margin = self.radius * self.module.scale
+        margin = self.margin * self.module.scale
         height, width = result.shape[-2:]
         inside = result[0, 0, margin : height - margin, margin : width - margin]
         return checked(inside)

@@ -23,6 +23,9 @@ class TiledModel:
     learned from patches does not know the zeros that it would pad a border with. Tiles overlap by
     the receptive radius, so the result equals the whole to rounding. Once halved, the tile stays
     small. A network that ``pads_itself`` gets the frame as it is, and tiles that end with it.
+
+    Where the radius is None every pixel of a result depends on the whole frame: it goes in as it
+    is, without a margin, and never in tiles; what memory does not hold at once are fewer frames.
     """
 
     def __init__(
@@ -30,31 +33,49 @@ class TiledModel:
         run: Callable[[Tensor], Tensor],
         *,
         scale: int,
-        radius: int,
+        radius: int | None,
         tile: int = 0,
         pads_itself: bool = False,
     ) -> None:
         self.run = run
         self.scale = scale
-        self.radius = radius
-        self.tile = tile
-        self.pads_itself = pads_itself
+        self.radius = radius or 0
+        self.is_untiled = radius is None
+        self.tile = 0 if self.is_untiled else tile
+        self.pads_itself = pads_itself or self.is_untiled
+        self.most_frames = 0  # at once; 0: all that come together
 
     def __call__(self, frames: Tensor) -> Tensor:
         """frames: (B, C, [T,] H, W) to (B, C, s*H, s*W).
 
         Raises:
-            DeviceError: memory does not even suffice for the smallest tile.
+            DeviceError: memory does not even suffice for the smallest tile, or for one frame of a
+                network that sees it whole.
         """
         while True:
             try:
-                return self._tiled(frames)
+                if not self.most_frames:
+                    return self._tiled(frames)
+                return torch.cat([self._tiled(part) for part in frames.split(self.most_frames)])
             except (torch.OutOfMemoryError, RuntimeError) as error:
                 if not _is_out_of_memory(error):
                     raise
-                self._halve(frames)
+                (self._halve_frames if self.is_untiled else self._halve_tile)(frames)
+                if frames.device.type == "cuda":
+                    torch.cuda.empty_cache()
 
-    def _halve(self, frames: Tensor) -> None:
+    def _halve_frames(self, frames: Tensor) -> None:
+        fewer = min(self.most_frames or len(frames), len(frames)) // 2
+        if not fewer:
+            height, width = frames.shape[-2:]
+            raise DeviceError(
+                f"out of memory on {frames.device} with one frame of {width}x{height}, which this "
+                "network sees as a whole, not in tiles: try another model or device"
+            )
+        self.most_frames = fewer
+        logger.warning("out of memory on %s: going on with --batch-size %d", frames.device, fewer)
+
+    def _halve_tile(self, frames: Tensor) -> None:
         longer = max(frames.shape[-2:])
         smaller = (min(self.tile, longer) if self.tile else longer) // 2
         if smaller < SMALLEST_TILE:
@@ -62,8 +83,6 @@ class TiledModel:
                 f"out of memory on {frames.device} even with tiles of {2 * smaller} pixels: "
                 "try --batch-size 1 or --device cpu"
             )
-        if frames.device.type == "cuda":
-            torch.cuda.empty_cache()
         self.tile = smaller
         logger.warning("out of memory on %s: going on with --tile %d", frames.device, smaller)
 
