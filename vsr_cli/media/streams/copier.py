@@ -9,19 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import av
-from av.container import InputContainer, OutputContainer
+from av.container import OutputContainer
 from av.packet import Packet
-from av.stream import Discard, Disposition, Stream
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from vsr_cli.errors import InputError, OutputError
-from vsr_cli.media.containers import open_container
 from vsr_cli.media.streams.audio import AudioTrack
 from vsr_cli.media.streams.free_tags import append_free_tags
 from vsr_cli.media.streams.hidden import HiddenAudio
 from vsr_cli.media.streams.metadata import clean_tags, copy_labels
 from vsr_cli.media.streams.plan import StreamPlan
-from vsr_cli.media.streams.routes import Route, Way, attachment_of, describe, is_timecode
+from vsr_cli.media.streams.routes import Route, Way, attachment_of, describe, kind_of
 from vsr_cli.media.streams.subtitles import TextTrack
 from vsr_cli.media.video.matroska import TrackEntries
 
@@ -112,7 +111,7 @@ class StreamCopier:
         for route in self._plan.routes:
             if (target := self._targets.get(route.stream.index)) is not None:
                 is_there = route.way is Way.ATTACHMENT or self._num_packets[target.index]
-                (written if is_there else empty)[_kind(route.stream)] += 1
+                (written if is_there else empty)[kind_of(route.stream)] += 1
         return written, empty
 
     def _add(self, route: Route) -> Stream:
@@ -214,39 +213,3 @@ def complete_tracks(path: Path, entries: TrackEntries, copier: StreamCopier | No
         entries.write(path)
     else:
         copier.complete_entries(path)
-
-
-def check_streams(path: Path, copier: StreamCopier | None) -> None:
-    """Open a file once more: a player must find one main video and every stream that was copied.
-
-    Raises:
-        OutputError: one is missing, or the file cannot be read.
-    """
-    try:
-        with open_container(path) as written:
-            _check_streams(written, copier)
-    except InputError as error:
-        raise OutputError("the output could not be read after it was written") from error
-
-
-def _check_streams(written: InputContainer, copier: StreamCopier | None) -> None:
-    wanted, empty = (Counter(), Counter()) if copier is None else copier.streams_by_kind()
-    wanted["video"] += 1
-    found = Counter(_kind(stream) for stream in written.streams)
-    del found[""]
-    for kind in wanted | found | empty:
-        # MP4 has no track for a stream of which nothing lies in the cut.
-        if not wanted[kind] <= found[kind] <= wanted[kind] + empty[kind]:
-            raise OutputError(
-                f"the output would hold {found[kind]} streams of type {kind}, not {wanted[kind]}; "
-                "try an .mkv file"
-            )
-
-
-def _kind(stream: Stream) -> str:
-    """The type of a stream, or "cover"; empty for a track that a muxer makes by itself."""
-    if stream.type == "video" and stream.disposition & Disposition.attached_pic:
-        return "cover"
-    if stream.type == "data" and (stream.discard == Discard.all or is_timecode(stream)):
-        return ""
-    return stream.type

@@ -215,3 +215,12 @@ def describe(stream: Stream) -> str:
     if stream.type == "attachment":
         words = [word for word in (stream.metadata.get("filename"),) if word]
     return f"{stream.type} stream {stream.index}" + (f" ({', '.join(words)})" if words else "")
+
+
+def kind_of(stream: Stream) -> str:
+    """The type of a stream, or "cover"; empty for a track that a muxer makes by itself."""
+    if stream.type == "video" and stream.disposition & Disposition.attached_pic:
+        return "cover"
+    if stream.type == "data" and (stream.discard == Discard.all or is_timecode(stream)):
+        return ""
+    return stream.type

@@ -21,7 +21,8 @@ from vsr_cli.media.containers import PLACE_HINT, open_output, reporting_output
 from vsr_cli.media.pending import PendingFile
 from vsr_cli.media.probing.timing import count_readable
 from vsr_cli.media.reserve import DiskFullError, DiskReserve
-from vsr_cli.media.streams.copier import StreamCopier, check_streams, complete_tracks
+from vsr_cli.media.streams.check import check_streams
+from vsr_cli.media.streams.copier import StreamCopier, complete_tracks
 from vsr_cli.media.streams.metadata import clean_tags
 from vsr_cli.media.streams.plan import plan_streams
 from vsr_cli.media.video.codecs import MILLISECOND_CONTAINERS, check_encoding
