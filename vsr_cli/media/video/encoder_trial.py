@@ -17,6 +17,8 @@ from av.codec import Codec
 from av.codec.context import CodecOption, OptionFlags, OptionType
 from av.video.codeccontext import VideoCodecContext
 
+from vsr_cli.media.video.scheduling import ordinary_scheduling
+
 _SIDE = 256  # pixels; encoders refuse pictures that are very small
 _WHOLE = frozenset({OptionType.INT, OptionType.INT64, OptionType.UINT, OptionType.UINT64})
 _UNBOUNDED = 1 << 30  # no encoder means a limit as large as this
@@ -129,7 +131,7 @@ def _complaint(codec: str, options: Mapping[str, str], pix_fmt: str) -> Complain
     context.pix_fmt = pix_fmt
     context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
     context.options = dict(options)
-    with _hearing_log() as log, _hearing_stderr() as said:
+    with _hearing_log() as log, _hearing_stderr() as said, ordinary_scheduling():
         try:
             context.open()
         except av.error.FFmpegError as error:

@@ -28,6 +28,7 @@ from vsr_cli.media.streams.plan import plan_streams
 from vsr_cli.media.video.codecs import MILLISECOND_CONTAINERS, check_encoding
 from vsr_cli.media.video.encoder import DEFAULT_RATE, FrameEncoder
 from vsr_cli.media.video.matroska import TrackEntries
+from vsr_cli.media.video.scheduling import open_encoders
 from vsr_cli.specs import DecodingSpec, EncodingSpec
 
 
@@ -83,7 +84,7 @@ class VideoWriter(CompletingWriter):
                 self._encoder = FrameEncoder(self._container, info, plan)
                 self._copier = self._copy_streams()
                 self._entries.reserve_shape(self._encoder.stream, plan.container, info)
-                self._container.start_encoding()
+                open_encoders(self._container)
         except BaseException:
             self._abort()
             raise
@@ -105,9 +106,8 @@ class VideoWriter(CompletingWriter):
             if frame.pts <= self._held.pts:
                 raise ValueError(f"pts must increase, got {frame.pts} after {self._held.pts}")
             if self._plan.container in MILLISECOND_CONTAINERS:
-                check_milliseconds(
-                    self._seconds(self._held.pts), self._seconds(frame.pts), self.path
-                )
+                before_s, time_s = self._seconds(self._held.pts), self._seconds(frame.pts)
+                check_milliseconds(before_s, time_s, self.path)
             self._encode(self._held, duration=frame.pts - self._held.pts)
         self._held = frame
 
