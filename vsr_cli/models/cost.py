@@ -2,7 +2,8 @@
 
 A multiply-accumulate (MAC) is one product that is added to a sum. Counted are those of
 convolutions, transposed convolutions and linear layers, as papers do: padding is multiplied too,
-biases, slopes, normalisations and interpolation are left out.
+biases, slopes, normalisations and interpolation are left out. What neighbouring windows share is
+counted once for each frame, as a stream computes it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from vsr_cli.models.spec import ModelSpec
+from vsr_cli.models.temporal import TemporalUpscaler
 
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
 Transposed = nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
@@ -80,7 +82,10 @@ def _count(model: nn.Module, spec: ModelSpec) -> Counter[str]:
     time = (spec.window,) if spec.kind == "clip" else ()
     channels = 3 if spec.color == "rgb" else 1
     with torch.inference_mode():
-        model(torch.zeros(1, channels, *time, SIDE, SIDE))
+        if isinstance(model, TemporalUpscaler):
+            _stream_frame(model)
+        else:
+            model(torch.zeros(1, channels, *time, SIDE, SIDE))
     return found
 
 
@@ -100,6 +105,15 @@ def largest_layer(model: nn.Module, frames: Tensor) -> int:
         for hook in hooks:
             hook.remove()
     return max(sizes)
+
+
+def _stream_frame(model: TemporalUpscaler) -> None:
+    """What a stream computes for one more frame: each step once, neighbours' results are there."""
+    frame = torch.zeros(1, 1, SIDE, SIDE)
+    code = model.prepare(frame)
+    for number, taps in enumerate(model.taps):
+        code = model.step(number, code.unsqueeze(2).expand(-1, -1, taps, -1, -1))
+    model.finish(code, frame)
 
 
 def _layer_macs(layer: nn.Module, given: Tensor, output: Tensor) -> int:
