@@ -53,8 +53,8 @@ PAPER_COUNTS = {
     ("plain", 2): 47_716,
     ("plain", 4): 51_184,
     ("plain-s", 2): 7_700,
-    ("2d3d-fast", 2): 49_252,
-    ("2d3d-fast", 4): 52_720,
+    ("2d3d-fast", 2): 51_508,
+    ("2d3d-fast", 4): 54_976,
     ("refine3d", 1): 35_252,
 }
 # The same layers with few channels, for what does not depend on how many there are.
