@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
@@ -11,6 +13,7 @@ from vsr_cli.models import MODELS, get_spec
 from vsr_cli.models.catalog import describe_layers, find_entry
 from vsr_cli.models.cost import largest_layer, layer_costs, macs_per_pixel
 from vsr_cli.models.spec import ModelSpec
+from vsr_cli.models.temporal import TemporalUpscaler
 
 SIDES = 8, 16  # of inputs without values, compared to leave out what is done once for a frame
 CASES = [(name, scale) for name in MODELS for scale in get_spec(name).scales]
@@ -19,6 +22,8 @@ FSRCNN = 25 * 56 + 56 * 12 + 4 * 9 * 12 * 12 + 12 * 56 + 81 * 56
 # The same for srnet3d, times the frames that come out: five, then three, then one.
 SRNET3D = [75 * 32 * 5, 3 * 256 * 5, 27 * 64 * 5, 27 * 64 * 5, 3 * 256 * 5]
 SRNET3D += [27 * 1024 * 3, 27 * 1024, 9 * 32]
+# Of three unshuffled frames, of one, and of the middle one; four pixels are one.
+REFINE3D = [27 * 4 * 16 * 3, 27 * 16 * 32, 9 * 32 * 32, 9 * 32 * 32, 9 * 32 * 4]
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -34,6 +39,18 @@ def test_srnet3d_spends_most_on_its_two_last_3d_layers() -> None:
     assert round(sum(costs[5:7]) / 1000) in (110, 111)
 
 
+def test_refine3d_spends_a_fifteenth_of_srnet3d() -> None:
+    costs = [layer.macs for layer in layer_costs(get_spec("refine3d"), 1)]
+    assert [cost for cost in costs if cost] == [count / 4 for count in REFINE3D]
+    assert sum(REFINE3D) / 4 < 10_000
+    assert sum(SRNET3D) / (sum(REFINE3D) / 4) > 15
+
+
+def test_steps_that_windows_share_are_counted_once_for_each_frame() -> None:
+    """2d3d-joint enlarges a frame for one window of five; each window of five is refined."""
+    assert macs_per_pixel(get_spec("2d3d-joint"), 2) == FSRCNN / 4 + sum(SRNET3D)
+
+
 @pytest.mark.parametrize(("name", "scale"), CASES)
 def test_macs_are_half_the_operations_that_pytorch_counts(name: str, scale: int) -> None:
     """Of networks; interpolation is no layer, and costs nothing in the papers' way of counting."""
@@ -47,11 +64,29 @@ def test_macs_are_half_the_operations_that_pytorch_counts(name: str, scale: int)
     with torch.device("meta"):
         model = spec.build(scale, False).eval()
     for side in SIDES:
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            model(torch.zeros(1, channels, *time, side, side, device="meta"))
-        flops.append(counter.get_total_flops())
+        frames = torch.zeros(1, channels, *time, side, side, device="meta")
+        if isinstance(model, TemporalUpscaler):
+            flops.append(_flops_of_one_more_frame(model, frames))
+        else:
+            flops.append(_flops(model, frames))
     expected = (flops[1] - flops[0]) / 2 / ((SIDES[1] ** 2 - SIDES[0] ** 2) * scale**2)
     assert macs_per_pixel(spec, scale) == pytest.approx(expected)
+
+
+def _flops(run: Callable[..., torch.Tensor], *inputs: torch.Tensor) -> int:
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        run(*inputs)
+    return counter.get_total_flops()
+
+
+def _flops_of_one_more_frame(model: TemporalUpscaler, frames: torch.Tensor) -> int:
+    """The steps of a window that is longer by a frame, less those of the window; and the last."""
+    codes: list[torch.Tensor] = []
+    finish = model.finish
+    model.finish = lambda *given: [codes.append(x) for x in given] and finish(*given)
+    longer = torch.cat([frames, frames[:, :, :1]], dim=2)
+    steps = _flops(model, longer) - _flops(model, frames)
+    return steps + _flops(finish, *codes[:2])
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

@@ -112,6 +112,21 @@ def test_whole_frame_that_does_not_fit_is_one_clear_error() -> None:
         tiled(torch.rand(3, 1, 90, 70))
 
 
+@pytest.mark.parametrize("tile", [0, 7, 9, 12])
+@pytest.mark.parametrize("radius", [1, 2, 3])
+def test_what_the_network_gets_begins_at_multiples_of_the_unit(tile: int, radius: int) -> None:
+    """A network that treats every third pixel otherwise, counted from where its input begins."""
+
+    def mark(frames: Tensor) -> Tensor:
+        result = frames.clone()
+        result[..., ::3, ::3] += 1
+        return result
+
+    frames = torch.zeros(1, 1, 20, 29)
+    tiled = TiledModel(mark, scale=1, radius=radius, tile=tile, unit=3)
+    assert torch.equal(tiled(frames), mark(frames))
+
+
 def test_other_errors_pass() -> None:
     def broken(frames: Tensor) -> Tensor:
         raise RuntimeError(f"shape {tuple(frames.shape)}")

@@ -25,9 +25,11 @@ def _marked(num_frames: int = 7, scale: int = 2, size: int = 16) -> ClipPair:
     return ClipPair(hr.to(torch.uint8), lr.to(torch.uint8))
 
 
-def _sampler(pair: ClipPair, window: int = 1, patch: int = 6, seed: int = 0) -> PatchSampler:
+def _sampler(
+    pair: ClipPair, window: int = 1, patch: int = 6, seed: int = 0, unit: int = 1
+) -> PatchSampler:
     generator = torch.Generator().manual_seed(seed)
-    return PatchSampler([pair], patch=patch, window=window, generator=generator)
+    return PatchSampler([pair], patch=patch, window=window, generator=generator, unit=unit)
 
 
 def test_patches_show_the_same_place() -> None:
@@ -57,6 +59,28 @@ def test_draws_follow_the_seed() -> None:
     first, again = (_sampler(_marked(), seed=3).batch(16)[0] for _ in range(2))
     assert torch.equal(first, again)
     assert not torch.equal(first, _sampler(_marked(), seed=4).batch(16)[0])
+
+
+def test_patches_begin_at_multiples_of_the_unit() -> None:
+    """Whatever the turn: one of the four corners is the patch's upper left one in the frame."""
+    pair = _marked(num_frames=1)
+    corners = {
+        unit: {
+            int(corner)
+            for patch in (_sampler(pair, unit=unit).batch(128)[0] * 255).round()
+            for corner in [patch[0].min()]
+        }
+        for unit in (1, 2)
+    }
+    allowed = {int(pair.lr[0, 0, top, left]) for top in range(0, 11, 2) for left in range(0, 11, 2)}
+    assert corners[2] <= allowed
+    assert len(corners[2]) > 20
+    assert not corners[1] <= allowed
+
+
+def test_patch_that_cuts_a_unit_is_refused() -> None:
+    with pytest.raises(ValueError, match="patch must be a multiple of 2 for this network, got 7"):
+        _sampler(_marked(), patch=7, unit=2)
 
 
 def test_patch_larger_than_the_clip_is_refused() -> None:

@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 from vsr_cli.cli import main
 from vsr_cli.errors import WeightsError
 from vsr_cli.metrics import psnr
+from vsr_cli.models import get_spec
 from vsr_cli.models.weights import file_sha256, read_weights
 from vsr_cli.specs import Recipe, TrainSpec
 from vsr_cli.training.loop import FINAL_RATE, Progress, learning_rate
@@ -152,6 +153,58 @@ def test_joint_run_starts_from_both_stages(
     again = replace(joint, start=(path,), output=tmp_path / "again.safetensors")
     for name, tensor in read_weights(train(again, _keep_quiet))[0].items():
         assert (tensor - tensors[name]).abs().max() < 0.02, name
+
+
+@pytest.mark.parametrize("model", ["plain-s", "2d3d-fast"])
+def test_reparameterised_run_resumes_and_writes_single_convolutions(
+    model: str, spec: TrainSpec, tmp_path: Path
+) -> None:
+    recipe = replace(SMALL, steps=6, batch_size=2, reparameterised=True)
+    own = replace(spec, model=model, recipe=recipe, checkpoint_every=3)
+    own = replace(own, output=tmp_path / "whole.safetensors")
+    tensors, record = read_weights(train(own, _keep_quiet))
+    fresh = get_spec(model).build(2, True).state_dict()
+    assert tensors.keys() == fresh.keys()
+    assert record.training["recipe"]["reparameterised"] is True
+
+    class KilledError(Exception):
+        pass
+
+    def kill(progress: Progress) -> None:
+        if progress.step == 4:
+            raise KilledError
+
+    broken = replace(own, output=tmp_path / "broken.safetensors")
+    with pytest.raises(KilledError):
+        train(broken, kill)
+    for name, tensor in read_weights(train(replace(broken, resume=True), _keep_quiet))[0].items():
+        assert torch.equal(tensor, tensors[name]), name
+    single = replace(recipe, reparameterised=False)
+    with pytest.raises(ValueError, match="residual, reparameterised', this run is"):
+        train(replace(broken, recipe=single, resume=True), _keep_quiet)
+
+
+def test_weights_that_are_trained_on_with_branches_start_as_they_are(
+    spec: TrainSpec, tmp_path: Path
+) -> None:
+    """At a rate of next to nothing they end as they started, to the rounding of float32."""
+    start = train(replace(spec, recipe=replace(SMALL, steps=6)), _keep_quiet)
+    still = replace(SMALL, steps=2, learning_rate=1e-12, reparameterised=True)
+    output = tmp_path / "still.safetensors"
+    path = train(replace(spec, start=(start,), recipe=still, output=output), _keep_quiet)
+    tensors = read_weights(path)[0]
+    for name, tensor in read_weights(start)[0].items():
+        assert torch.allclose(tensor, tensors[name], rtol=1e-5, atol=1e-6), name
+
+
+def test_refiner_of_two_by_two_pixels_takes_even_patches(spec: TrainSpec, tmp_path: Path) -> None:
+    frame = train(spec, _keep_quiet)
+    output = tmp_path / "r.safetensors"
+    own = replace(spec, model="refine3d", behind=frame, output=output)
+    with pytest.raises(ValueError, match="patch must be a multiple of 2 for this network, got 15"):
+        train(replace(own, recipe=replace(SMALL, patch=15)), _keep_quiet)
+    train(replace(own, recipe=replace(SMALL, steps=2)), _keep_quiet)
+    assert read_weights(output)[1].partner_sha256 == file_sha256(frame)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

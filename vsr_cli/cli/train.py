@@ -48,7 +48,9 @@ TUNED = ("steps", "batch_size", "patch", "learning_rate", "loss", "residual")
 @overwrite_option
 @quiet_option
 def train(model: str, output: Path, quiet: bool, **options: Any) -> None:
-    """Train MODEL (fsrcnn, srnet3d, 2d3d-joint) on clips, and write its weights to OUTPUT.
+    """Train MODEL on clips, and write its weights to OUTPUT.
+
+    MODEL is fsrcnn, srnet3d, 2d3d-joint, or one of our own: plain, plain-s, 2d3d-fast, refine3d.
 
     The clips are the truth; what the network sees is degraded from them (antialiased bicubic, 8
     bits). First the 2D stage: vsr train fsrcnn 2d.safetensors --data runs. Then the 3D stage on its

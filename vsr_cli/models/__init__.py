@@ -41,6 +41,10 @@ MODELS: Mapping[str, str] = MappingProxyType(
         "srnet3d": "vsr_cli.models.srnet3d",
         "2d3d-joint": "vsr_cli.models.joint",
         "fstrn": "vsr_cli.models.fstrn",
+        "plain": "vsr_cli.models.plain",
+        "plain-s": "vsr_cli.models.plain:SPEC_SMALL",
+        "2d3d-fast": "vsr_cli.models.fast",
+        "refine3d": "vsr_cli.models.refine3d",
     }
 )
 # Names whose network is in the file that is given with --weights.

@@ -3,7 +3,8 @@
 A multiply-accumulate (MAC) is one product that is added to a sum. Counted are those of
 convolutions, transposed convolutions and linear layers, as papers do: padding is multiplied too,
 biases, slopes, normalisations and interpolation are left out. So is what a network does once for a
-frame, however large: the share of a pixel goes to zero.
+frame, however large: the share of a pixel goes to zero. What neighbouring windows share is counted
+once for each frame, as a stream computes it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from vsr_cli.models.spec import ModelSpec
+from vsr_cli.models.temporal import TemporalUpscaler
 
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
 Transposed = nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
@@ -89,7 +91,10 @@ def _count(model: nn.Module, spec: ModelSpec, side: int) -> Counter[str]:
     time = (spec.window,) if spec.kind == "clip" else ()
     channels = 3 if spec.color == "rgb" else 1
     with torch.inference_mode():
-        model(torch.zeros(1, channels, *time, side, side, device="meta"))
+        if isinstance(model, TemporalUpscaler):
+            _stream_frame(model, torch.zeros(1, 1, side, side, device="meta"))
+        else:
+            model(torch.zeros(1, channels, *time, side, side, device="meta"))
     for hook in hooks:
         hook.remove()
     return found
@@ -111,6 +116,14 @@ def largest_layer(model: nn.Module, frames: Tensor) -> int:
         for hook in hooks:
             hook.remove()
     return max(sizes)
+
+
+def _stream_frame(model: TemporalUpscaler, frame: Tensor) -> None:
+    """What a stream computes for one more frame: each step once, neighbours' results are there."""
+    code = model.prepare(frame)
+    for number, taps in enumerate(model.taps):
+        code = model.step(number, code.unsqueeze(2).expand(-1, -1, taps, -1, -1))
+    model.finish(code, frame)
 
 
 def _layer_macs(layer: nn.Module, given: Tensor, output: Tensor) -> int:

@@ -30,6 +30,7 @@ class ModelSpec:
     build: Callable[[int, bool], nn.Module]  # (scale, residual)
     has_weights: bool = True
     pads_itself: bool = False  # continues a frame beyond its border of its own accord
+    unit: int = 1  # pixels that the frame's upper left corner and a tile's are apart, or a multiple
 
     def __post_init__(self) -> None:
         if self.window % 2 == 0:

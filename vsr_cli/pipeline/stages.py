@@ -130,6 +130,7 @@ def _network(module: nn.Module, model: LoadedModel, settings: StageSettings) -> 
         radius=model.spec.radius,
         tile=tile,
         pads_itself=model.spec.pads_itself,
+        unit=model.spec.unit,
     )
 
 

@@ -22,7 +22,8 @@ class TiledModel:
     The frame is continued by its mirror image as far as the network sees, since a network that
     learned from patches does not know the zeros that it would pad a border with. Tiles overlap by
     the receptive radius, so the result equals the whole to rounding. Once halved, the tile stays
-    small. A network that ``pads_itself`` gets the frame as it is, and tiles that end with it.
+    small. A network that ``pads_itself`` gets the frame as it is, and tiles that end with it. What
+    a network gets begins multiples of ``unit`` pixels away from the frame's upper left corner.
 
     Where the radius is None every pixel of a result depends on the whole frame: it goes in as it
     is, without a margin, and never in tiles; what memory does not hold at once are fewer frames.
@@ -36,10 +37,12 @@ class TiledModel:
         radius: int | None,
         tile: int = 0,
         pads_itself: bool = False,
+        unit: int = 1,
     ) -> None:
         self.run = run
         self.scale = scale
-        self.radius = radius or 0
+        self.unit = unit
+        self.radius = round_up(radius or 0, unit)
         self.is_untiled = radius is None
         self.tile = 0 if self.is_untiled else tile
         self.pads_itself = pads_itself or self.is_untiled
@@ -97,9 +100,10 @@ class TiledModel:
         if is_whole:
             return self.run(padded)[..., _inside(border, height, s), _inside(border, width, s)]
         result: Tensor | None = None
-        for top, bottom in _spans(height, self.tile):
+        tile = round_up(self.tile, self.unit)
+        for top, bottom in _spans(height, tile):
             above, below = self._reach(top, bottom, height)
-            for left, right in _spans(width, self.tile):
+            for left, right in _spans(width, tile):
                 before, after = self._reach(left, right, width)
                 rows = slice(top - above + border, bottom + below + border)
                 columns = slice(left - before + border, right + after + border)
@@ -127,6 +131,11 @@ def _inside(margin: int, length: int, scale: int) -> slice:
 
 def _spans(length: int, tile: int) -> list[tuple[int, int]]:
     return [(start, min(start + tile, length)) for start in range(0, length, tile)]
+
+
+def round_up(number: int, unit: int) -> int:
+    """The next multiple of ``unit``."""
+    return -(-number // unit) * unit
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -57,6 +57,7 @@ class Recipe:
     loss: LossName = "mse"
     ema_decay: float = 0.999
     residual: bool = True
+    reparameterised: bool = False  # convolutions train as branches, see training.reparameterised
 
     def __post_init__(self) -> None:
         if min(self.steps, self.batch_size, self.patch) < 1 or self.margin < 0:

@@ -18,6 +18,7 @@ from vsr_cli.specs import Recipe
 from vsr_cli.training.checkpoint import load_checkpoint, save_checkpoint
 from vsr_cli.training.losses import LOSSES
 from vsr_cli.training.pairs import ClipPair
+from vsr_cli.training.reparameterised import collapse, expand
 from vsr_cli.training.tasks import Task, patch_loss, sampler_for, validation_psnr
 
 FINAL_RATE = 0.01  # of the peak learning rate, at the last step
@@ -57,7 +58,7 @@ def fit(
     settings: LoopSettings,
     on_step: Callable[[Progress], None],
 ) -> dict[str, Any]:
-    """Train ``task.module`` in place; it ends with its averaged (EMA) weights.
+    """Train ``task.module`` in place; it ends with its averaged (EMA) weights, in its own layout.
 
     Returns:
         steps, seconds, final validation PSNR and the curve as [step, dB] pairs.
@@ -79,6 +80,7 @@ def fit(
                 log.flush()
             on_step(Progress(run.step, loss, psnr))
     task.module.load_state_dict(run.average.module.state_dict())
+    collapse(task.module)
     return {
         "steps": run.step,
         "seconds": round(run.seconds(), 1),
@@ -92,6 +94,8 @@ class _Run:
 
     def __init__(self, task: Task, recipe: Recipe, settings: LoopSettings) -> None:
         self.task, self.recipe, self.settings = task, recipe, settings
+        if recipe.reparameterised:
+            expand(task.module)
         task.module.to(settings.device).train()
         self.average = AveragedModel(
             task.module, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay)

@@ -76,21 +76,31 @@ class PatchSampler:
 
     With ``window`` 1 a batch is ``lr`` (B, 1, p, p) and ``hr`` (B, 1, s*p, s*p); with 5 it is
     ``lr`` (B, 1, 5, p, p) and the middle frame's ``hr`` (B, 1, s*p, s*p), frames at a clip's ends
-    repeated. ``patch`` is in pixels of ``lr``. The draws depend on ``generator`` alone.
+    repeated. ``patch`` is in pixels of ``lr``; a patch begins multiples of ``unit`` of them away
+    from the frame's upper left corner. The draws depend on ``generator`` alone.
     """
 
     def __init__(
-        self, clips: Sequence[ClipPair], *, patch: int, window: int, generator: torch.Generator
+        self,
+        clips: Sequence[ClipPair],
+        *,
+        patch: int,
+        window: int,
+        generator: torch.Generator,
+        unit: int = 1,
     ) -> None:
         self.clips = clips
         self.patch = patch
         self.window = window
+        self.unit = unit
         self.generator = generator
         self.frames = torch.tensor([clip.num_frames for clip in clips], dtype=torch.float32)
         self.scale = clips[0].hr.shape[-1] // clips[0].lr.shape[-1]
         smallest = min(min(clip.lr.shape[-2:]) for clip in clips)
         if smallest < patch:
             raise ValueError(f"patch must be at most {smallest} (smallest clip), got {patch}")
+        if patch % unit:
+            raise ValueError(f"patch must be a multiple of {unit} for this network, got {patch}")
 
     def batch(self, size: int) -> tuple[Tensor, Tensor]:
         """Draw ``size`` pairs, float32 in [0, 1]."""
@@ -117,8 +127,8 @@ class PatchSampler:
         best, place = -1.0, (0, 0)
         for _ in range(CANDIDATES):
             top, left = (
-                self._integer(height - self.patch + 1),
-                self._integer(width - self.patch + 1),
+                self._integer((side - self.patch) // self.unit + 1) * self.unit
+                for side in (height, width)
             )
             codes = clip.lr[time, 0, top : top + self.patch : 4, left : left + self.patch : 4]
             texture = float(codes.to(torch.float32).var())

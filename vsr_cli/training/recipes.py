@@ -8,6 +8,19 @@ from types import MappingProxyType
 from vsr_cli.models import parse_chain
 from vsr_cli.specs import Recipe
 
+# Of our own networks. Branches gained 0.19 dB after 3,000 steps of plain at x2, and the loss of the
+# tables, in which calm frames count as much as wild ones, about as much again.
+OURS = Recipe(
+    steps=50_000,
+    batch_size=4,
+    patch=44,
+    margin=4,
+    learning_rate=2e-3,
+    warmup_steps=200,
+    loss="psnr",
+    reparameterised=True,
+)
+
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         # Dong 2016 trains with SGD on 91 images, 1e-3 and 1e-4 for the deconvolution.
@@ -22,6 +35,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "2d3d-joint": Recipe(
             steps=20_000, batch_size=8, patch=24, margin=3, learning_rate=1e-4, warmup_steps=500
         ),
+        **dict.fromkeys(("plain", "plain-s", "2d3d-fast", "refine3d"), OURS),
     }
 )
 

@@ -25,6 +25,7 @@ class Task(Protocol):
 
     module: nn.Module
     window: int
+    unit: int  # pixels of the input that places of patches and tiles are multiples of
 
     def forward(self, lr: Tensor) -> Tensor:
         """Upscale or refine a batch as ``PatchSampler`` draws it."""
@@ -35,6 +36,7 @@ class FrameTask:
     """(B, 1, p, p) to (B, 1, s*p, s*p): a 2D stage on degraded frames."""
 
     window = 1
+    unit = 1
 
     def __init__(self, model: nn.Module) -> None:
         self.module = channels_last(model)
@@ -53,8 +55,9 @@ class ClipTask:
 
     window = 2 * CONTEXT + 1
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, *, unit: int = 1) -> None:
         self.module = channels_last(model)
+        self.unit = unit
 
     def forward(self, lr: Tensor) -> Tensor:
         result: Tensor = self.module(lr)
@@ -81,7 +84,9 @@ def validation_psnr(
         for clip in clips:
             scale = clip.hr.shape[-1] // clip.lr.shape[-1]
             tile = CPU_WINDOW_TILE if device.type == "cpu" else 0
-            network = TiledModel(task.forward, scale=scale, radius=MIRRORED, tile=tile)
+            network = TiledModel(
+                task.forward, scale=scale, radius=MIRRORED, tile=tile, unit=task.unit
+            )
             border = max(scale, 2)
             times = torch.linspace(0, clip.num_frames - 1, num_frames).round().long()
             per_frame = []
@@ -111,4 +116,4 @@ def window_at(frames: Tensor, middle: int, window: int) -> Tensor:
 def sampler_for(
     task: Task, clips: Sequence[ClipPair], *, patch: int, generator: torch.Generator
 ) -> PatchSampler:
-    return PatchSampler(clips, patch=patch, window=task.window, generator=generator)
+    return PatchSampler(clips, patch=patch, window=task.window, unit=task.unit, generator=generator)

@@ -49,7 +49,7 @@ def train(spec: TrainSpec, on_step: Callable[[Progress], None]) -> Path:
         every=spec.checkpoint_every,
         validation_frames=spec.validation_frames,
         seed=spec.seed,
-        purpose=f"{spec.model} {_form(spec.scale, spec.recipe.residual)}",
+        purpose=_purpose(spec),
         device=device,
         autocast=_autocast(choose_precision(spec.precision, device)),
         resume=spec.resume,
@@ -76,7 +76,7 @@ def _build(spec: TrainSpec) -> tuple[ModelSpec, Task, str]:
         raise ValueError(f"--behind takes weights of a 2D model, {spec.behind} is of {arch}")
     if spec.behind.resolve() == spec.output.resolve():
         raise ValueError(f"the output {spec.behind} is the file given with --behind")
-    return model_spec, ClipTask(model), file_sha256(spec.behind)
+    return model_spec, ClipTask(model, unit=model_spec.unit), file_sha256(spec.behind)
 
 
 def _start(spec: TrainSpec, model_spec: ModelSpec) -> nn.Module:
@@ -113,6 +113,11 @@ def _check_start(path: Path, record: WeightRecord, spec: TrainSpec) -> None:
 
 def _form(scale: int, residual: bool) -> str:
     return f"x{scale} {'residual' if residual else 'plain'}"
+
+
+def _purpose(spec: TrainSpec) -> str:
+    branches = ", reparameterised" if spec.recipe.reparameterised else ""
+    return f"{spec.model} {_form(spec.scale, spec.recipe.residual)}{branches}"
 
 
 def _load(spec: TrainSpec, paths: Sequence[Path]) -> list[ClipPair]:
