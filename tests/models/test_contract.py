@@ -117,7 +117,8 @@ def _base(spec: ModelSpec, scale: int, frames: Tensor) -> Tensor:
 def _tiled(
     model: nn.Module, spec: ModelSpec, scale: int, *, more: int = 0, tile: int = 0
 ) -> TiledModel:
-    return TiledModel(model, scale=scale, radius=spec.radius + more, tile=tile, unit=spec.unit)
+    radius = None if spec.radius is None else spec.radius + more
+    return TiledModel(model, scale=scale, radius=radius, tile=tile, unit=spec.unit)
 
 
 def _channels(spec: ModelSpec) -> int:
@@ -197,7 +198,7 @@ def test_without_a_radius_every_pixel_depends_on_the_whole_frame(name: str, scal
 def test_without_a_radius_frames_go_in_as_they_are(name: str, scale: int) -> None:
     spec = get_spec(name)
     model, frames = _build(spec, scale), _input(spec, height=23, width=14)
-    assert torch.equal(TiledModel(model, scale=scale, radius=None, tile=8)(frames), model(frames))
+    assert torch.equal(_tiled(model, spec, scale, tile=8)(frames), model(frames))
 
 
 def _reach(model: nn.Module, spec: ModelSpec, scale: int) -> int:
