@@ -290,7 +290,7 @@ def test_output_that_lacks_a_stream_is_an_error(
 ) -> None:
     clip, silent = make_clip("a.mkv", audio_start=0.0), make_clip("silent.mkv")
     monkeypatch.setattr(
-        "vsr_cli.media.streams.copier.open_container", lambda _: av.open(str(silent))
+        "vsr_cli.media.streams.check.open_container", lambda _: av.open(str(silent))
     )
     with pytest.raises(OutputError, match="would hold 0 streams of type audio, not 1"):
         convert(clip, tmp_path / "out.mkv")
