@@ -28,7 +28,7 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, MeanScores]:
                 writer.write(frame)
     return {
         model: evaluate_clips([path], EvaluateSpec(model=model, device="cpu")).mean
-        for model in ("bicubic", "fsrcnn", "2d3d")
+        for model in ("bicubic", "fsrcnn", "2d3d", "2d3d-fast")
     }
 
 
@@ -40,6 +40,11 @@ def test_the_frame_model_beats_bicubic_by_far(scores: dict[str, MeanScores]) -> 
 def test_the_clip_model_beats_the_frame_model(scores: dict[str, MeanScores]) -> None:
     assert scores["2d3d"].psnr > scores["fsrcnn"].psnr + 0.3
     assert scores["2d3d"].ssim > scores["fsrcnn"].ssim
+
+
+def test_the_fast_model_beats_the_frame_model(scores: dict[str, MeanScores]) -> None:
+    assert scores["2d3d-fast"].psnr > scores["fsrcnn"].psnr + 0.3
+    assert scores["2d3d-fast"].ssim > scores["fsrcnn"].ssim
 
 
 def test_the_stages_belong_together() -> None:
