@@ -21,7 +21,7 @@ from vsr_cli.pipeline.simulate import simulate_to_file
 from vsr_cli.specs import EvaluateSpec, ShallowWaterSpec
 
 HERE = Path(__file__).parent
-MODELS = ("bicubic", "fsrcnn", "2d3d")
+MODELS = ("bicubic", "fsrcnn", "2d3d", "2d3d-fast")
 
 
 def main() -> None:

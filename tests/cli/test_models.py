@@ -37,7 +37,7 @@ def test_table_has_a_line_for_every_name() -> None:
     assert result.exit_code == 0, result.stderr
     first = {line.split()[0] for line in result.stdout.splitlines() if line.strip()}
     assert first >= {*MODELS, *ALIASES}
-    assert "x2 climate (53.11)" in result.stdout
+    assert "x2 climate (53.12)" in result.stdout
     assert [line.split()[0] for line in result.stdout.splitlines() if "whole frame" in line] == [
         name for name in MODELS if get_spec(name).radius is None
     ]
