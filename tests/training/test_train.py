@@ -18,11 +18,17 @@ from click.testing import CliRunner, Result
 from vsr_cli.cli import main
 from vsr_cli.errors import WeightsError
 from vsr_cli.metrics import psnr
-from vsr_cli.models import get_spec
+from vsr_cli.models import MODELS, get_spec
 from vsr_cli.models.weights import file_sha256, read_weights
 from vsr_cli.specs import Recipe, TrainSpec
-from vsr_cli.training.loop import FINAL_RATE, Progress, learning_rate
+from vsr_cli.training.loop import Progress
 from vsr_cli.training.losses import LOSSES
+from vsr_cli.training.optimizer import (
+    FINAL_RATE,
+    learning_rate,
+    make_optimizer,
+    set_learning_rate,
+)
 from vsr_cli.training.recipes import RECIPES, find_recipe
 from vsr_cli.training.train import train
 
@@ -209,8 +215,8 @@ def test_refiner_of_two_by_two_pixels_takes_even_patches(spec: TrainSpec, tmp_pa
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_losses_are_zero_or_least_for_equal_images(loss: str) -> None:
-    image = torch.rand(2, 1, 8, 8)
-    near, far = LOSSES[loss](image, image + 0.01), LOSSES[loss](image, image + 0.1)
+    image = torch.rand(2, 1, 16, 16)
+    near, far = LOSSES[loss](image, 0.98 * image + 0.01), LOSSES[loss](image, 0.8 * image + 0.1)
     assert LOSSES[loss](image, image) < near < far
 
 
@@ -232,9 +238,29 @@ def test_learning_rate_warms_up_and_decays() -> None:
 
 
 def test_recipes_are_found_by_name() -> None:
-    assert find_recipe("2d3d-joint") is RECIPES["2d3d-joint"]
-    with pytest.raises(ValueError, match="there are fsrcnn, srnet3d, 2d3d-joint"):
+    assert find_recipe("2d3d-joint") is RECIPES["ours"]["2d3d-joint"]
+    with pytest.raises(ValueError, match="no recipe for 'bicubic': there are srcnn, srcnn-915"):
         find_recipe("bicubic")
+    with pytest.raises(ValueError, match="no recipe of a paper for 'plain': there are srcnn"):
+        find_recipe("plain", "paper")
+
+
+def test_every_network_has_a_recipe() -> None:
+    trained = {name for name in MODELS if get_spec(name).has_weights and name != "spandrel"}
+    assert trained - {"srgan"} == {*RECIPES["ours"]}
+
+
+def test_paper_rates_are_those_of_the_papers() -> None:
+    """The rate of every layer at the start, and after the steps at which it falls."""
+    for model, rates in (("fsrcnn", (1e-3, 1e-4)), ("srcnn", (1e-4, 1e-5))):
+        recipe = find_recipe(model, "paper")
+        optimizer = make_optimizer(get_spec(model).build(3, False), recipe)
+        set_learning_rate(optimizer, recipe, 0)
+        assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(rates)
+    recipe = find_recipe("vdsr", "paper")
+    found = [learning_rate(recipe, step) for step in (0, 49_999, 50_000, 100_000, 199_999)]
+    assert found == pytest.approx([0.1, 0.1, 0.01, 1e-3, 1e-4])
+    assert recipe.scales == (2, 3, 4)
 
 
 def test_checkpoint_of_another_run_or_none_is_refused(spec: TrainSpec, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from vsr_cli.specs.simulation import (
     ShallowWaterSpec,
     SimulatedField,
 )
-from vsr_cli.specs.training import LossName, Recipe, TrainSpec
+from vsr_cli.specs.training import LossName, Recipe, RecipeForm, TrainSpec
 from vsr_cli.specs.upscale import Chroma, UpscaleSpec
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "InitialState",
     "LossName",
     "Recipe",
+    "RecipeForm",
     "ShallowWaterSpec",
     "SimulatedField",
     "TrainSpec",

@@ -1,0 +1,139 @@
+"""What a network learns from: videos, cut into their shots, and stills."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from vsr_cli.errors import InputError
+from vsr_cli.frames import Frame, PixelFormat
+from vsr_cli.imaging.color import rgb_to_luma
+from vsr_cli.imaging.degradation import crop_to_multiple, degrade_bicubic
+from vsr_cli.imaging.resample import resize
+from vsr_cli.media import open_reader, read_still
+from vsr_cli.media.pictures.sequence import STILL_EXTENSIONS
+from vsr_cli.pipeline.shots import mark_shots
+from vsr_cli.specs.upscale import SCENE_THRESHOLD
+from vsr_cli.training.motion import moving_clip
+from vsr_cli.training.pairs import ClipPair, make_pair
+
+Color = Literal["luma", "rgb"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSettings:
+    """How files become pairs."""
+
+    scale: int
+    color: Color = "luma"
+    window: int = 1  # frames; a still becomes a moving clip where it is more than one
+    sizes: tuple[float, ...] = (1.0,)  # of the copies of a still, as parts of its own
+    patch: int = 0  # pixels of a side of the network's input; what is smaller is left out
+    enlarged: int = 1  # what the network gets is this much larger than the degraded frame
+    seed: int = 0  # of the motion
+
+
+def load_pairs(paths: Sequence[Path], settings: SourceSettings) -> list[ClipPair]:
+    """All clips and stills in memory; of a video one pair for each shot.
+
+    Raises:
+        InputError: a file cannot be read or used.
+        ValueError: all are smaller than a patch.
+    """
+    generator = torch.Generator().manual_seed(settings.seed)
+    pairs: list[ClipPair] = []
+    for path in paths:
+        if path.suffix.lower() in STILL_EXTENSIONS:
+            pairs += _still_pairs(path, settings, generator)
+        else:
+            pairs += _video_pairs(path, settings)
+    sides = [settings.enlarged * min(pair.lr.shape[-2:]) for pair in pairs]
+    usable = [pair for pair, side in zip(pairs, sides, strict=True) if side >= settings.patch]
+    if not usable and pairs:
+        raise ValueError(f"patch must be at most {max(sides)} for these data, got {settings.patch}")
+    return usable
+
+
+def _video_pairs(path: Path, settings: SourceSettings) -> list[ClipPair]:
+    if settings.color == "rgb":
+        raise InputError(f"{path} is a video: networks that see RGB are trained on stills here")
+    with open_reader(path) as reader:
+        pixel_format = reader.info.pixel_format
+        if pixel_format.bits != 8 or pixel_format.family == "gbr":
+            raise InputError(
+                f"{path} is {pixel_format.name}: training takes grey or YUV clips of 8 bits"
+            )
+        shots = _shots(reader, pixel_format)
+    return [make_pair(torch.stack(shot)[:, None], settings.scale) for shot in shots]
+
+
+def _shots(frames: Iterable[Frame], pixel_format: PixelFormat) -> list[list[Tensor]]:
+    marked = mark_shots(frames, pixel_format, SCENE_THRESHOLD)
+    return [
+        [frame.planes[0] for frame in shot] for _, shot in groupby(marked, key=lambda f: f.shot)
+    ]
+
+
+def _still_pairs(
+    path: Path, settings: SourceSettings, generator: torch.Generator
+) -> list[ClipPair]:
+    """A still at each of the sizes, rounded to 8 bits there, as the stills of a camera are."""
+    frame, info = read_still(path)
+    top = info.pixel_format.max_code
+    planes = torch.stack([plane.float() / top for plane in frame.planes])[None]
+    if info.pixel_format.family == "gbr":
+        planes = planes[:, [2, 0, 1]]  # red, green, blue
+    elif settings.color == "rgb":
+        planes = planes.expand(-1, 3, -1, -1)
+    pairs = []
+    for size in settings.sizes:
+        hr = _rounded(_resized(planes, size))
+        if min(hr.shape[-2:]) < max(settings.scale, 8):
+            continue
+        if settings.window > 1:
+            pairs.append(make_pair(_codes(moving_clip(_one_plane(hr), generator)), settings.scale))
+        else:
+            pairs.append(_still_pair(hr, settings))
+    return pairs
+
+
+def _still_pair(hr: Tensor, settings: SourceSettings) -> ClipPair:
+    """(1, 1 or 3, H, W) in [0, 1]; colours are degraded before luma is taken, as in eval."""
+    hr = crop_to_multiple(hr, settings.scale)
+    lr = degrade_bicubic(hr, settings.scale, each_axis=True)
+    if settings.color == "rgb" or hr.shape[1] == 1:
+        return ClipPair(_codes(hr), _codes(lr))
+    return ClipPair(_fine_codes(_one_plane(hr)), _fine_codes(_one_plane(lr)))
+
+
+def _resized(planes: Tensor, size: float) -> Tensor:
+    if size == 1:
+        return planes
+    height, width = (round(side * size) for side in planes.shape[-2:])
+    return resize(planes, height=max(1, height), width=max(1, width)).clamp(0, 1)
+
+
+def _one_plane(planes: Tensor) -> Tensor:
+    """Gray as it is, of colours the luma that the networks see in a still."""
+    if planes.shape[1] == 1:
+        return planes
+    return rgb_to_luma(*planes.split(1, dim=1)).float()
+
+
+def _rounded(planes: Tensor) -> Tensor:
+    return (planes * 255).round() / 255
+
+
+def _codes(values: Tensor) -> Tensor:
+    return (values * 255).round().to(torch.uint8)
+
+
+def _fine_codes(values: Tensor) -> Tensor:
+    """uint16: the luma of 8-bit colours lies between the codes of 8 bits."""
+    return (values * 65535).round().to(torch.int32).to(torch.uint16)
