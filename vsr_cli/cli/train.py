@@ -56,6 +56,7 @@ TUNED = ("steps", "batch_size", "patch", "learning_rate", "loss", "residual", "p
 @click.option("--patch", type=click.IntRange(min=8), help="Pixels of a patch of the input.")
 @click.option("--learning-rate", type=float, help="Peak of the schedule.")
 @click.option("--loss", type=click.Choice(get_args(LossName)), help="What is minimised.")
+@click.option("--perceptual-weights", type=FILE, help="VGG-19 of torchvision, for srgan.")
 @click.option("--residual/--plain", default=None, help="Learn the residual, or the paper's form.")
 @click.option("--patience", type=click.IntRange(min=0), help="Validations without a gain; 0: all.")
 @click.option("--tensorboard", type=click.Path(file_okay=False, path_type=Path), help="Log folder.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-LossName = Literal["mse", "l1", "charbonnier", "psnr", "ssim", "ssim+cross-entropy"]
+LossName = Literal["mse", "l1", "charbonnier", "psnr", "ssim", "ssim+cross-entropy", "adversarial"]
 Schedule = Literal["cosine", "constant", "steps"]
 Optimizer = Literal["adam", "adamw", "sgd"]
 # spike: relative to the usual norm; rate: each value by the learning rate (Kim 2016); none
@@ -35,6 +35,7 @@ class TrainSpec:
     precision: str = "bf16"
     checkpoint_every: int = 2000  # steps; validation too
     validation_frames: int = 8  # of each validation clip, spread over it
+    perceptual_weights: Path | None = None  # VGG-19 of torchvision, for the adversarial loss
     tensorboard: Path | None = None  # folder for TensorBoard's event files
     resume: bool = False
     overwrite: bool = False
@@ -51,6 +52,8 @@ class TrainSpec:
         shared = {path.resolve() for path in self.data} & {p.resolve() for p in self.validation}
         if shared:
             raise ValueError(f"{shared.pop()} is both training and validation data")
+        if self.perceptual_weights and self.recipe.loss != "adversarial":
+            raise ValueError("perceptual weights are for the loss adversarial, that of srgan")
         if self.layers and self.transfer is None:
             raise ValueError("transfer-layer needs a file to take it from: give --transfer FILE")
 

@@ -99,6 +99,9 @@ class Criterion(nn.Module):
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
         return self.loss(sr, hr)
 
+    def learn(self, sr: Tensor, hr: Tensor, rate: float) -> None:
+        """What a criterion that learns itself does after a step; patches as in the loss."""
+
     def figures(self) -> dict[str, float]:
         """What the log shows beside the loss."""
         return {}

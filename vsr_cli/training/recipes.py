@@ -49,6 +49,16 @@ OURS: Mapping[str, Recipe] = MappingProxyType(
         "vdsr": replace(DEEP, learning_rate=5e-4, scales=(2, 3, 4)),
         **dict.fromkeys(("drcn", "msrn", "mcmsrn", "scmsrn", "edrn"), DEEP),
         "srresnet": DEEP,
+        # From srresnet's weights: --start. Patches of 96x96 at x4.
+        "srgan": replace(
+            DEEP,
+            steps=100_000,
+            patch=24,
+            margin=0,
+            learning_rate=1e-4,
+            loss="adversarial",
+            clip="none",
+        ),
         "fstrn": replace(DEEP, batch_size=4, loss="charbonnier"),
         # Narrow ReLU layers die at 1e-3 and more.
         "srnet3d": replace(
@@ -164,6 +174,19 @@ PAPER: Mapping[str, Recipe] = MappingProxyType(
         # Ledig 2017: 16 patches of 96x96 at x4, Adam 1e-4, a million steps.
         "srresnet": replace(
             _PLAIN, batch_size=16, patch=24, margin=0, learning_rate=1e-4, turns=True
+        ),
+        # Then 100,000 steps each at 1e-4 and 1e-5 with the discriminator, from those weights.
+        "srgan": replace(
+            _PLAIN,
+            steps=200_000,
+            batch_size=16,
+            patch=24,
+            margin=0,
+            learning_rate=1e-4,
+            schedule="steps",
+            decay_every=100_000,
+            loss="adversarial",
+            turns=True,
         ),
         # Yang 2021: its own loss; rates as Dong 2016. SSIM's window needs patches above 11 pixels.
         "emtcm": replace(

@@ -20,7 +20,7 @@ from vsr_cli.training.losses import Criterion
 from vsr_cli.training.optimizer import Clipper, learning_rate, make_optimizer, set_learning_rate
 from vsr_cli.training.pairs import ClipPair
 from vsr_cli.training.reparameterised import expand
-from vsr_cli.training.tasks import Task, patch_loss, validation_psnr
+from vsr_cli.training.tasks import Task, validation_psnr, within
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +75,15 @@ class Run:
         scale = hr.shape[-1] // lr.shape[-1]
         with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
             sr = self.task.forward(lr, scale)
-        loss = patch_loss(self.criterion, sr, hr, self.recipe.margin * scale)
+        sr, hr = (within(patches, self.recipe.margin * scale) for patches in (sr, hr))
+        loss = self.criterion(sr, hr)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         average_gradients(self.task.module.parameters())
         self.clipper.clip(self.task.module, learning_rate(self.recipe, self.step))
         self.optimizer.step()
         self.average.update_parameters(self.task.module)
+        self.criterion.learn(sr.detach(), hr, learning_rate(self.recipe, self.step))
         self.step += 1
         value = float(mean_of_all(loss.detach()))
         if not math.isfinite(value):

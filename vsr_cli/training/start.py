@@ -31,6 +31,8 @@ def start_network(spec: TrainSpec, model_spec: ModelSpec) -> nn.Module:
     parts = {name: model}
     if isinstance(model, Joint2D3D):
         parts |= {arch: model.get_submodule(part) for arch, part in PARTS.items()}
+    if name == "srgan":
+        parts["srresnet"] = model  # the same network before its adversarial training
     for path in spec.start:
         tensors, record = read_weights(path)
         if record.arch not in parts:

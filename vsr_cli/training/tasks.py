@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -18,8 +18,6 @@ from vsr_cli.specs import Recipe
 from vsr_cli.training.losses import CODE
 from vsr_cli.training.pairs import ClipPair, to_unit
 from vsr_cli.training.sampler import PatchSampler
-
-Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class Task:
@@ -55,10 +53,10 @@ class Task:
         )
 
 
-def patch_loss(loss: Loss, sr: Tensor, hr: Tensor, margin: int) -> Tensor:
-    """The loss without a border of ``margin`` pixels of the result, where padding is felt most."""
+def within(patches: Tensor, margin: int) -> Tensor:
+    """Without a border of ``margin`` pixels, where padding is felt most; float32."""
     inside = slice(margin, -margin or None)
-    return loss(sr[..., inside, inside].float(), hr[..., inside, inside])
+    return patches[..., inside, inside].float()
 
 
 def validation_psnr(

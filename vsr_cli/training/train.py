@@ -18,6 +18,7 @@ from vsr_cli.models.weights import WeightRecord, file_sha256, read_weights, save
 from vsr_cli.pipeline.device import choose_device, choose_precision
 from vsr_cli.pipeline.tiling import TiledModel
 from vsr_cli.specs import TrainSpec
+from vsr_cli.training.adversarial import AdversarialCriterion
 from vsr_cli.training.card import write_card
 from vsr_cli.training.curves import draw_curves
 from vsr_cli.training.distributed import joined, own_device
@@ -67,7 +68,7 @@ def train(spec: TrainSpec, on_step: Callable[[Progress], None]) -> Path:
             rank=rank,
             tensorboard=spec.tensorboard,
         )
-        criterion = Criterion(LOSSES[spec.recipe.loss])
+        criterion = _criterion(spec)
         result = fit(task, clips, validation, spec.recipe, criterion, settings, on_step)
         if rank == 0:
             record = _record(spec, model_spec, partner, result, device)
@@ -93,6 +94,16 @@ def _build(spec: TrainSpec) -> tuple[ModelSpec, Task, str]:
     if spec.behind.resolve() == spec.output.resolve():
         raise ValueError(f"the output {spec.behind} is the file given with --behind")
     return model_spec, Task(model_spec, model), file_sha256(spec.behind)
+
+
+def _criterion(spec: TrainSpec) -> Criterion:
+    recipe = spec.recipe
+    if recipe.loss != "adversarial":
+        return Criterion(LOSSES[recipe.loss])
+    patch = spec.scale * (recipe.patch - 2 * recipe.margin)
+    return AdversarialCriterion(
+        patch=patch, learning_rate=recipe.learning_rate, vgg=spec.perceptual_weights
+    )
 
 
 def _purpose(spec: TrainSpec) -> str:
