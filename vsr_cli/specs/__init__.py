@@ -3,6 +3,7 @@
 Standard library only: ``vsr --help`` reads these files and loads no torch.
 """
 
+from vsr_cli.specs.droplet import DropletSpec
 from vsr_cli.specs.evaluate import EvaluateSpec
 from vsr_cli.specs.media import DecodingSpec, Deinterlace, EncodingSpec
 from vsr_cli.specs.simulation import (
@@ -23,6 +24,7 @@ __all__ = [
     "Chroma",
     "DecodingSpec",
     "Deinterlace",
+    "DropletSpec",
     "EncodingSpec",
     "EvaluateSpec",
     "InitialState",
