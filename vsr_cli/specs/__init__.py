@@ -4,7 +4,7 @@ Standard library only: ``vsr --help`` reads these files and loads no torch.
 """
 
 from vsr_cli.specs.droplet import DropletSpec
-from vsr_cli.specs.evaluate import EvaluateSpec
+from vsr_cli.specs.evaluate import EvaluateSpec, OutlineMethod
 from vsr_cli.specs.media import DecodingSpec, Deinterlace, EncodingSpec
 from vsr_cli.specs.simulation import (
     FIELD_RANGES,
@@ -29,6 +29,7 @@ __all__ = [
     "EvaluateSpec",
     "InitialState",
     "LossName",
+    "OutlineMethod",
     "Recipe",
     "ShallowWaterSpec",
     "SimulatedField",
