@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from rich.table import Table
 
 from vsr_cli.cli.console import stdout_console
 from vsr_cli.cli.options import FILE, json_option, model_options, quiet_option
-from vsr_cli.specs import EvaluateSpec
+from vsr_cli.specs import EvaluateSpec, OutlineMethod
 
 if TYPE_CHECKING:
     from vsr_cli.metrics import ClipScores, MeanScores
     from vsr_cli.pipeline.evaluate import Evaluation
+
+OUTLINE_COLUMNS = ("diameter", "error", "area", "error")
 
 
 @click.command("eval")
@@ -26,6 +28,11 @@ if TYPE_CHECKING:
 @click.option(
     "--border", type=int, help="Pixels cut on each side.  [default: scale; 0 with --against]"
 )
+@click.option(
+    "--outline",
+    type=click.Choice(get_args(OutlineMethod)),
+    help="Measure the brightest object too, its edge found so.  [report]",
+)
 @json_option
 @quiet_option
 def evaluate(truths: tuple[Path, ...], as_json: bool, quiet: bool, **options: Any) -> None:
@@ -34,6 +41,10 @@ def evaluate(truths: tuple[Path, ...], as_json: bool, quiet: bool, **options: An
     With --model each TRUTH is degraded (antialiased bicubic), upscaled as vsr upscale does (but of
     RGB the luma alone, where that takes G, B and R), and compared with itself; with --against two
     files are compared. PSNR (dB, peak 1), SSIM and mean squared error are those of luma.
+
+    --outline adds diameter and area in pixels of the largest bright object in each picture, and
+    their absolute errors: level finds its edge between pixels, canny and canny-filled by Canny's
+    edges, through or around their pixels.
     """
     spec = EvaluateSpec(**options)
     from vsr_cli.cli.display import RunDisplay
@@ -53,7 +64,8 @@ def evaluate(truths: tuple[Path, ...], as_json: bool, quiet: bool, **options: An
 def table(result: Evaluation) -> Table:
     """One row for each clip, and the mean below if there are several."""
     rows = Table("clip")
-    for name in ("frames", "PSNR dB", "SSIM", "MSE"):
+    names = ("frames", "PSNR dB", "SSIM", "MSE")
+    for name in (*names, *(OUTLINE_COLUMNS if result.mean.outline else ())):
         rows.add_column(name, justify="right", no_wrap=True)
     for clip in result.clips:
         rows.add_row(clip.name, *_numbers(clip))
@@ -64,9 +76,18 @@ def table(result: Evaluation) -> Table:
 
 
 def _numbers(scores: ClipScores | MeanScores) -> tuple[str, ...]:
-    return (
+    numbers = (
         str(scores.frames),
         f"{scores.psnr:.3f}",
         f"{scores.ssim:.5f}",
         f"{scores.mse:.3e}",
+    )
+    if (outline := scores.outline) is None:
+        return numbers
+    return (
+        *numbers,
+        f"{outline.diameter:.3f}",
+        f"{outline.diameter_error:.4f}",
+        f"{outline.area:.1f}",
+        f"{outline.area_error:.2f}",
     )

@@ -3,7 +3,8 @@
 Standard library only: ``vsr --help`` reads these files and loads no torch.
 """
 
-from vsr_cli.specs.evaluate import EvaluateSpec
+from vsr_cli.specs.droplet import DropletSpec
+from vsr_cli.specs.evaluate import EvaluateSpec, OutlineMethod
 from vsr_cli.specs.media import DecodingSpec, Deinterlace, EncodingSpec
 from vsr_cli.specs.simulation import (
     FIELD_RANGES,
@@ -23,10 +24,12 @@ __all__ = [
     "Chroma",
     "DecodingSpec",
     "Deinterlace",
+    "DropletSpec",
     "EncodingSpec",
     "EvaluateSpec",
     "InitialState",
     "LossName",
+    "OutlineMethod",
     "Recipe",
     "RecipeForm",
     "ShallowWaterSpec",
