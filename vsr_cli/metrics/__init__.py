@@ -1,33 +1,62 @@
-"""Two clips in, numbers out: PSNR and SSIM in float64, per frame and per clip."""
+"""Two clips in, numbers out: in float64, per frame and per clip; ``table`` names them all."""
 
 from __future__ import annotations
 
+from vsr_cli.metrics.anomaly import AnomalyCorrelation
+from vsr_cli.metrics.bias import bias, mean_error
 from vsr_cli.metrics.clip import (
     ClipAccumulator,
     ClipScores,
     FrameScores,
     MeanScores,
+    Scores,
+    key,
     mean_over_clips,
     scores_to_json,
 )
 from vsr_cli.metrics.contour import Outline, OutlineScores, compare_outlines, find_outline
+from vsr_cli.metrics.flow import FlowError
+from vsr_cli.metrics.gradient import gradient_error
+from vsr_cli.metrics.ms_ssim import multiscale_similarity
 from vsr_cli.metrics.pair import crop_border
-from vsr_cli.metrics.pixel import mse, psnr
+from vsr_cli.metrics.pixel import mae, mse, psnr, rmse
+from vsr_cli.metrics.quantiles import quantile_error
+from vsr_cli.metrics.spectrum import Spectra, SpectrumAccumulator
 from vsr_cli.metrics.ssim import structural_similarity
+from vsr_cli.metrics.table import METRICS, MetricEntry, MetricSettings
+from vsr_cli.metrics.temporal import DifferencePsnr, Flicker
 
 __all__ = [
+    "METRICS",
+    "AnomalyCorrelation",
     "ClipAccumulator",
     "ClipScores",
+    "DifferencePsnr",
+    "Flicker",
+    "FlowError",
     "FrameScores",
     "MeanScores",
+    "MetricEntry",
+    "MetricSettings",
     "Outline",
     "OutlineScores",
+    "Scores",
+    "Spectra",
+    "SpectrumAccumulator",
+    "bias",
     "compare_outlines",
     "crop_border",
     "find_outline",
+    "gradient_error",
+    "key",
+    "mae",
+    "mean_error",
     "mean_over_clips",
     "mse",
+    "multiscale_similarity",
     "psnr",
+    "quantile_error",
+    "rmse",
     "scores_to_json",
     "structural_similarity",
 ]

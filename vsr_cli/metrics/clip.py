@@ -1,84 +1,118 @@
 """Scores of a clip: per frame, their mean over the frames, and the mean over clips.
 
 A clip's PSNR is the mean of its frames' PSNR, as in the tables of the literature, and not the PSNR
-of its mean error. A frame that equals the ground truth has an infinite PSNR, and so has its clip.
+of its mean error; so are all metrics of single frames. A frame that equals the ground truth has an
+infinite PSNR, and so has its clip. Metrics of the whole clip have a figure for that alone.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from vsr_cli.metrics.contour import OutlineScores, compare_outlines
-from vsr_cli.metrics.pixel import mse, psnr_of_mse
-from vsr_cli.metrics.ssim import structural_similarity
+from vsr_cli.metrics.table import METRICS, MetricSettings
+from vsr_cli.specs import DEFAULT_METRICS
 
 if TYPE_CHECKING:
     from vsr_cli.metrics.pair import Image
-    from vsr_cli.specs import OutlineMethod
+    from vsr_cli.specs import MetricName, OutlineMethod
 
 
 @dataclass(frozen=True, slots=True)
-class FrameScores:
-    """The scores of one frame."""
+class Scores:
+    """Figures by the name of their metric, in the order asked for."""
 
-    psnr: float  # dB; infinite where mse is 0
-    ssim: float
-    mse: float  # of values in [0, 1]
+    values: Mapping[str, float | None]  # None where there is none, as of the first frame's change
     outline: OutlineScores | None = None
 
+    @property
+    def psnr(self) -> float:
+        """PSNR in dB; infinite where the images are identical.
+
+        Raises:
+            ValueError: it was not asked for.
+        """
+        return self.value("psnr")
+
+    @property
+    def ssim(self) -> float:
+        """SSIM, as ``psnr``."""
+        return self.value("ssim")
+
+    @property
+    def mse(self) -> float:
+        """Mean squared error, as ``psnr``."""
+        return self.value("mse")
+
+    def value(self, name: str) -> float:
+        """The figure of one metric.
+
+        Raises:
+            ValueError: there is none.
+        """
+        value = self.values.get(name)
+        if value is None:
+            raise ValueError(f"there is no {name} here, only {', '.join(self.values)}")
+        return value
+
 
 @dataclass(frozen=True, slots=True)
-class ClipScores:
-    """The scores of one clip, each the mean over its frames."""
+class FrameScores(Scores):
+    """The scores of one frame."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipScores(Scores):
+    """The scores of one clip."""
 
     name: str
     frames: int
-    psnr: float  # dB
-    ssim: float
-    mse: float
     per_frame: tuple[FrameScores, ...]
-    outline: OutlineScores | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MeanScores:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeanScores(Scores):
     """The mean over clips; each clip counts once, however long it is."""
 
     clips: int
     frames: int  # of all clips together
-    psnr: float  # dB
-    ssim: float
-    mse: float
-    outline: OutlineScores | None = None
 
 
 class ClipAccumulator:
     """Takes the frames of one clip in order and keeps their scores only."""
 
-    def __init__(self, name: str, *, border: int = 0, outline: OutlineMethod | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        border: int = 0,
+        outline: OutlineMethod | None = None,
+        metrics: Sequence[MetricName] = DEFAULT_METRICS,
+        settings: MetricSettings | None = None,
+    ) -> None:
+        """``settings`` are those of all metrics, in the place of ``border`` alone."""
         self.name = name
-        self.border = border  # pixels at each side that do not count
         self.outline = outline  # how outlines are found; None: they are not
+        settings = settings or MetricSettings(border=border)
+        self._metrics = {metric: METRICS[metric].make(settings) for metric in metrics}
         self._scores: list[FrameScores] = []
 
     def add(self, sr: Image, hr: Image) -> FrameScores:
-        """Score one frame. sr, hr: (H, W) float in [0, 1].
+        """Score one frame. sr, hr: (H, W) or (3, H, W) float in [0, 1].
 
         Raises:
-            ValueError: the images do not fit each other, are smaller than the SSIM's window, or
+            ValueError: the images do not fit each other, are smaller than a metric's window, or
                 hold no outline to be measured.
-            MissingExtraError: outlines need scikit-image, which is not installed.
+            MissingExtraError: outlines or optical flow need scikit-image, which is not installed.
         """
-        error = mse(sr, hr, border=self.border)
-        similarity = structural_similarity(sr, hr, border=self.border)
+        values = {key(name): metric.add(sr, hr) for name, metric in self._metrics.items()}
         outline = compare_outlines(sr, hr, method=self.outline) if self.outline else None
-        scores = FrameScores(psnr_of_mse(error), similarity, error, outline)
-        self._scores.append(scores)
-        return scores
+        self._scores.append(FrameScores(values, outline))
+        return self._scores[-1]
 
     def result(self) -> ClipScores:
         """The scores of the frames added so far.
@@ -88,43 +122,64 @@ class ClipAccumulator:
         """
         if not self._scores:
             raise ValueError(f"clip {self.name!r} has no frame to score")
-        psnr, ssim, error = _mean(self._scores)
         frames = tuple(self._scores)
-        outline = _mean_outline(frames)
-        return ClipScores(self.name, len(frames), psnr, ssim, error, frames, outline)
+        return ClipScores(
+            values={key(name): metric.result() for name, metric in self._metrics.items()},
+            outline=_mean_outline(frames),
+            name=self.name,
+            frames=len(frames),
+            per_frame=frames,
+        )
+
+
+def key(metric: MetricName) -> str:
+    """The name of a metric in documents and attributes: "ms_ssim" of "ms-ssim"."""
+    return metric.replace("-", "_")
 
 
 def mean_over_clips(clips: Sequence[ClipScores]) -> MeanScores:
-    """The mean over clips, each counted once.
+    """The mean over clips, each counted once; a clip without a figure does not count in its mean.
 
     Raises:
         ValueError: there is no clip.
     """
     if not clips:
         raise ValueError("the mean needs at least one clip, got none")
-    psnr, ssim, error = _mean(clips)
-    frames = sum(clip.frames for clip in clips)
-    return MeanScores(len(clips), frames, psnr, ssim, error, _mean_outline(clips))
-
-
-def scores_to_json(scores: FrameScores | ClipScores | MeanScores) -> dict[str, Any]:
-    """The scores as a document for ``json.dumps``: an infinite PSNR, which JSON lacks, is null.
-
-    Outlines that were not asked for are left out.
-    """
-    return asdict(scores, dict_factory=_finite_dict)
-
-
-def _mean(scores: Sequence[FrameScores | ClipScores]) -> tuple[float, float, float]:
-    """Mean PSNR, SSIM and MSE."""
-    return (
-        fmean(score.psnr for score in scores),
-        fmean(score.ssim for score in scores),
-        fmean(score.mse for score in scores),
+    return MeanScores(
+        values={name: _mean(clip.values[name] for clip in clips) for name in clips[0].values},
+        outline=_mean_outline(clips),
+        clips=len(clips),
+        frames=sum(clip.frames for clip in clips),
     )
 
 
-def _mean_outline(scores: Sequence[FrameScores | ClipScores]) -> OutlineScores | None:
+def scores_to_json(scores: Scores) -> dict[str, Any]:
+    """The scores as a document for ``json.dumps``: what is infinite, which JSON lacks, is null.
+
+    Outlines that were not asked for are left out.
+    """
+    document: dict[str, Any] = {}
+    if isinstance(scores, ClipScores):
+        document["name"] = scores.name
+    if isinstance(scores, MeanScores):
+        document["clips"] = scores.clips
+    if isinstance(scores, ClipScores | MeanScores):
+        document["frames"] = scores.frames
+    document |= {name: _finite(value) for name, value in scores.values.items()}
+    if isinstance(scores, ClipScores):
+        document["per_frame"] = [scores_to_json(frame) for frame in scores.per_frame]
+    if scores.outline is not None:
+        outline = asdict(scores.outline)
+        document["outline"] = {name: _finite(value) for name, value in outline.items()}
+    return document
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def _mean_outline(scores: Sequence[Scores]) -> OutlineScores | None:
     """The mean of each measure and error; None where there are none."""
     outlines = [score.outline for score in scores if score.outline is not None]
     if not outlines:
@@ -133,9 +188,5 @@ def _mean_outline(scores: Sequence[FrameScores | ClipScores]) -> OutlineScores |
     return OutlineScores(*map(fmean, columns))
 
 
-def _finite_dict(items: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in items
-        if key != "outline" or value is not None
-    }
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

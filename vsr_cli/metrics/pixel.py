@@ -1,39 +1,68 @@
-"""Pixel by pixel: mean squared error and peak signal-to-noise ratio."""
+"""Pixel by pixel: mean squared error, its root, mean absolute error, peak signal-to-noise ratio.
+
+References:
+    Wang, Bovik, "Mean squared error: love it or leave it?", IEEE Signal Processing Magazine 26
+    (2009), doi:10.1109/MSP.2008.930649.
+    Rasp et al., "WeatherBench 2", Journal of Advances in Modeling Earth Systems 16 (2024),
+    doi:10.1029/2023MS004019, for means that are weighted by area. It takes the area between the
+    edges of cells; we take the cosine of their middle, which differs by a constant factor where
+    all rows have the same height.
+"""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
-from vsr_cli.metrics.pair import image_pair
+from vsr_cli.metrics.pair import area_mean, check_data_range, image_pair
 
 if TYPE_CHECKING:
     from vsr_cli.metrics.pair import Image
+    from vsr_cli.specs import Grid
 
 
-def mse(sr: Image, hr: Image, *, border: int = 0) -> float:
-    """Mean squared error of two images. sr, hr: (H, W) float in [0, 1].
+def mse(sr: Image, hr: Image, *, border: int = 0, grid: Grid = "plane") -> float:
+    """Mean squared error of two images. sr, hr: (H, W) or (3, H, W) float in [0, 1].
 
-    ``border`` pixels at each side do not count.
+    ``border`` pixels at each side do not count; on the ``sphere`` pixels count by their area.
 
     Raises:
         ValueError: the images do not fit each other (see ``image_pair``).
     """
     first, second = image_pair(sr, hr, border=border)
-    return float((first - second).square().mean())
+    return area_mean((first - second).square(), border=border, grid=grid)
 
 
-def psnr(sr: Image, hr: Image, *, border: int = 0) -> float:
-    """Peak signal-to-noise ratio in dB for a peak of 1. sr, hr: (H, W) float in [0, 1].
+def rmse(sr: Image, hr: Image, *, border: int = 0, grid: Grid = "plane") -> float:
+    """Root of the mean squared error of one frame; arguments and errors as those of ``mse``."""
+    return math.sqrt(mse(sr, hr, border=border, grid=grid))
 
-    Infinite for identical images: nothing is added to the error, so no value is capped.
+
+def mae(sr: Image, hr: Image, *, border: int = 0, grid: Grid = "plane") -> float:
+    """Mean absolute error; arguments and errors as those of ``mse``."""
+    first, second = image_pair(sr, hr, border=border)
+    return area_mean((first - second).abs(), border=border, grid=grid)
+
+
+def psnr(
+    sr: Image, hr: Image, *, border: int = 0, data_range: float = 1.0, grid: Grid = "plane"
+) -> float:
+    """Peak signal-to-noise ratio in dB. sr, hr: (H, W) or (3, H, W) float in [0, 1].
+
+    ``data_range`` is the peak. Infinite for identical images: nothing is added to the error, so no
+    value is capped.
 
     Raises:
-        ValueError: the images do not fit each other (see ``image_pair``).
+        ValueError: the images do not fit each other (see ``image_pair``), or the peak is none.
     """
-    return psnr_of_mse(mse(sr, hr, border=border))
+    return psnr_of_mse(mse(sr, hr, border=border, grid=grid), data_range=data_range)
 
 
-def psnr_of_mse(error: float) -> float:
-    """The PSNR in dB that belongs to a mean squared error, for a peak of 1."""
-    return -10 * math.log10(error) if error > 0 else math.inf
+def psnr_of_mse(error: float, *, data_range: float = 1.0) -> float:
+    """The PSNR in dB that belongs to a mean squared error.
+
+    Raises:
+        ValueError: the peak is not above 0.
+    """
+    check_data_range(data_range)
+    return 20 * math.log10(data_range) - 10 * math.log10(error) if error > 0 else math.inf

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from vsr_cli.metrics.pair import image_pair
+from vsr_cli.metrics.pair import check_data_range, image_pair
 
 if TYPE_CHECKING:
     from vsr_cli.metrics.pair import Image
@@ -27,39 +27,51 @@ K1 = 0.01
 K2 = 0.03
 
 
-def structural_similarity(sr: Image, hr: Image, *, border: int = 0) -> float:
-    """Mean SSIM of two images, in [-1, 1]; 1 for identical ones. sr, hr: (H, W) float in [0, 1].
+def structural_similarity(
+    sr: Image, hr: Image, *, border: int = 0, data_range: float = 1.0
+) -> float:
+    """Mean SSIM of two images, in [-1, 1]; 1 for identical ones.
 
-    ``border`` pixels at each side do not count. Symmetric in its two images.
+    sr, hr: (H, W) float in [0, 1], or (3, H, W), of which it is the mean. ``border`` pixels at each
+    side do not count; ``data_range`` is the peak. Symmetric in its two images.
 
     Raises:
         ValueError: the images do not fit each other (see ``image_pair``), or are smaller than the
-            window of 11 x 11 pixels.
+            window of 11 x 11 pixels, or the peak is none.
     """
     first, second = image_pair(sr, hr, border=border)
-    height, width = first.shape
+    check_data_range(data_range)
+    height, width = first.shape[-2:]
     if min(height, width) < WINDOW:
         raise ValueError(
             f"SSIM needs at least {WINDOW}x{WINDOW} pixels inside the border, "
             f"got {width}x{height} with {border = }"
         )
-    return float(ssim_map(first[None], second[None]).mean())
+    planes = (image.reshape(-1, height, width) for image in (first, second))
+    return float(ssim_map(*planes, data_range=data_range).mean())
 
 
-def ssim_map(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+def ssim_map(first: torch.Tensor, second: torch.Tensor, *, data_range: float = 1.0) -> torch.Tensor:
     """SSIM in each window, for images in [0, 1]: (N, H, W) twice to (N, H - 10, W - 10).
 
     Differentiable, so that training can maximise it.
     """
+    luminance, structure = ssim_factors(first, second, data_range=data_range)
+    return luminance * structure
+
+
+def ssim_factors(
+    first: torch.Tensor, second: torch.Tensor, *, data_range: float = 1.0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """SSIM's luminance, and its contrast times structure, each as ``ssim_map``."""
     images = (first, second, first * first, second * second, first * second)
     mean_x, mean_y, mean_xx, mean_yy, mean_xy = (_gaussian_mean(image) for image in images)
     var_x = mean_xx - mean_x.square()
     var_y = mean_yy - mean_y.square()
     cov = mean_xy - mean_x * mean_y
-    c1, c2 = K1**2, K2**2  # the peak is 1
+    c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
     luminance = (2 * mean_x * mean_y + c1) / (mean_x.square() + mean_y.square() + c1)
-    structure = (2 * cov + c2) / (var_x + var_y + c2)
-    return luminance * structure
+    return luminance, (2 * cov + c2) / (var_x + var_y + c2)
 
 
 def _gaussian_mean(images: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,74 @@
+"""Anomaly correlation: does the result depart from the mean state where the truth does.
+
+References:
+    Wilks, "Statistical Methods in the Atmospheric Sciences", 3rd edition (2011), section 8.6.4, the
+    uncentred form.
+
+The climatology is the mean over time of the truth of the clip itself, at each pixel, so a clip
+needs two frames that differ. Forecasts are scored against a climatology of decades; ours says how
+well one clip's own variation is kept. Sums run over all frames and pixels together.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+
+from vsr_cli.metrics.pair import image_pair, row_weights
+
+if TYPE_CHECKING:
+    from vsr_cli.metrics.pair import Image
+    from vsr_cli.specs import Grid
+
+
+class AnomalyCorrelation:
+    """The anomaly correlation of a clip, in [-1, 1], from frames in order; keeps three pictures."""
+
+    def __init__(self, *, border: int = 0, grid: Grid = "plane") -> None:
+        self.border, self.grid = border, grid
+        self._frames = 0
+        self._start = torch.empty(0)  # the first truth; what is summed is what departs from it
+        self._sums = (torch.empty(0), torch.empty(0))  # of result and truth at each pixel
+        self._products = torch.zeros(3, dtype=torch.float64)  # sr * hr, sr * sr, hr * hr
+
+    def add(self, sr: Image, hr: Image) -> None:
+        """Take one frame. sr, hr: (H, W) or (3, H, W) float in [0, 1].
+
+        Raises:
+            ValueError: the images do not fit each other (see ``image_pair``).
+        """
+        first, second = image_pair(sr, hr, border=self.border)
+        if not self._frames:
+            self._start = second
+            self._sums = (torch.zeros_like(second), torch.zeros_like(second))
+        x, y = first - self._start, second - self._start
+        self._sums = (self._sums[0] + x, self._sums[1] + y)
+        self._products += torch.stack([self._total(x * y), self._total(x * x), self._total(y * y)])
+        self._frames += 1
+
+    def result(self) -> float | None:
+        """The correlation so far; None where result or truth never departs from the mean."""
+        if not self._frames:
+            return None
+        sum_x, sum_y = self._sums
+        mean = sum_y / self._frames  # the climatology, less the first truth
+        with_x, with_mean = self._total(mean * sum_x), self._total(mean * sum_y)
+        both, only_x, only_y = map(float, self._products)
+        covariance = both - float(with_x)
+        spread_x = only_x - 2 * float(with_x) + float(with_mean)
+        spread_y = only_y - float(with_mean)
+        if spread_x <= _noise(only_x) or spread_y <= _noise(only_y):
+            return None
+        return covariance / math.sqrt(spread_x * spread_y)
+
+    def _total(self, values: torch.Tensor) -> torch.Tensor:
+        """Sum over the pixels, each by its area."""
+        weights = row_weights(values.shape[-2], border=self.border, grid=self.grid)
+        return (values.sum(-1) @ weights.to(values.device)).sum().cpu()
+
+
+def _noise(square: float) -> float:
+    """What rounding leaves of a sum of squares from which all of it is subtracted."""
+    return 1e-13 * square

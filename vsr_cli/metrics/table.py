@@ -1,0 +1,162 @@
+"""The table of metrics: what ``--metric`` names, and how each is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from statistics import fmean
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from vsr_cli.metrics.anomaly import AnomalyCorrelation
+from vsr_cli.metrics.bias import bias, mean_error
+from vsr_cli.metrics.flow import FlowError
+from vsr_cli.metrics.gradient import gradient_error
+from vsr_cli.metrics.ms_ssim import multiscale_similarity
+from vsr_cli.metrics.pixel import mae, mse, psnr, rmse
+from vsr_cli.metrics.quantiles import HIGH, LOW, quantile_error
+from vsr_cli.metrics.spectrum import SpectrumAccumulator
+from vsr_cli.metrics.ssim import structural_similarity
+from vsr_cli.metrics.temporal import DifferencePsnr, Flicker
+
+if TYPE_CHECKING:
+    from vsr_cli.metrics.pair import Image
+    from vsr_cli.specs import Grid, MetricName
+
+Better = Literal["higher", "lower", "zero"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSettings:
+    """What all metrics of one evaluation share."""
+
+    border: int = 0  # pixels at each side that do not count
+    data_range: float = 1.0  # the peak of PSNR and SSIM
+    grid: Grid = "plane"
+
+
+class ClipMetric(Protocol):
+    """Takes the frames of one clip in order."""
+
+    def add(self, sr: Image, hr: Image) -> float | None:
+        """Take one frame; returns its own score if there is one."""
+
+    def result(self) -> float | None:
+        """The score of the clip so far, if it has one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricEntry:
+    """One metric of the table."""
+
+    title: str  # with its unit
+    style: str  # of its figures
+    better: Better
+    make: Callable[[MetricSettings], ClipMetric]
+
+    def shown(self, score: float | None) -> str:
+        """A score in words; a dash where there is none."""
+        return "-" if score is None else format(score, self.style)
+
+
+class FrameMean:
+    """A metric of single frames: the clip's is the mean over them."""
+
+    def __init__(self, function: Callable[[Image, Image], float]) -> None:
+        self.function = function
+        self._scores: list[float] = []
+
+    def add(self, sr: Image, hr: Image) -> float:
+        """Score one frame."""
+        self._scores.append(self.function(sr, hr))
+        return self._scores[-1]
+
+    def result(self) -> float | None:
+        """The mean so far."""
+        return fmean(self._scores) if self._scores else None
+
+
+class SpectralScore:
+    """One figure of the spectra of a clip."""
+
+    def __init__(self, settings: MetricSettings, name: Literal["resolution", "distance"]) -> None:
+        self.name = name
+        self._spectra = SpectrumAccumulator(border=settings.border, grid=settings.grid)
+        self._frames = 0
+
+    def add(self, sr: Image, hr: Image) -> None:
+        """Take one frame."""
+        self._spectra.add(sr, hr)
+        self._frames += 1
+
+    def result(self) -> float | None:
+        """The figure of the spectra so far."""
+        if not self._frames:
+            return None
+        spectra = self._spectra.spectra()
+        return spectra.resolution if self.name == "resolution" else spectra.distance
+
+
+def _weighted(function: Callable[..., float]) -> Callable[[MetricSettings], ClipMetric]:
+    """A metric of frames whose pixels count by their area."""
+    return lambda s: FrameMean(partial(function, border=s.border, grid=s.grid))
+
+
+def _peaked(function: Callable[..., float]) -> Callable[[MetricSettings], ClipMetric]:
+    """A metric of frames that knows a peak."""
+    return lambda s: FrameMean(partial(function, border=s.border, data_range=s.data_range))
+
+
+def _quantile(level: float) -> Callable[[MetricSettings], ClipMetric]:
+    return lambda s: FrameMean(partial(quantile_error, level=level, border=s.border))
+
+
+def _psnr(settings: MetricSettings) -> ClipMetric:
+    s = settings
+    return FrameMean(partial(psnr, border=s.border, data_range=s.data_range, grid=s.grid))
+
+
+def _entry(
+    title: str, style: str, better: Better, make: Callable[[MetricSettings], ClipMetric]
+) -> MetricEntry:
+    return MetricEntry(title=title, style=style, better=better, make=make)
+
+
+METRICS: Mapping[MetricName, MetricEntry] = MappingProxyType(
+    {
+        "psnr": _entry("PSNR dB", ".3f", "higher", _psnr),
+        "ssim": _entry("SSIM", ".5f", "higher", _peaked(structural_similarity)),
+        "ms-ssim": _entry("MS-SSIM", ".5f", "higher", _peaked(multiscale_similarity)),
+        "mse": _entry("MSE", ".3e", "lower", _weighted(mse)),
+        "rmse": _entry("RMSE", ".3e", "lower", _weighted(rmse)),
+        "mae": _entry("MAE", ".3e", "lower", _weighted(mae)),
+        "bias": _entry("bias", "+.2e", "zero", _weighted(bias)),
+        "mean-error": _entry("mean error", ".2e", "lower", _weighted(mean_error)),
+        "gradient": _entry("gradient NRMSE", ".4f", "lower", _weighted(gradient_error)),
+        "minimum": _entry("minimum", "+.4f", "zero", _quantile(0)),
+        "quantile-low": _entry(f"{LOW:.1%} quantile", "+.4f", "zero", _quantile(LOW)),
+        "quantile-high": _entry(f"{HIGH:.1%} quantile", "+.4f", "zero", _quantile(HIGH)),
+        "maximum": _entry("maximum", "+.4f", "zero", _quantile(1)),
+        "acc": _entry(
+            "ACC",
+            ".5f",
+            "higher",
+            lambda s: AnomalyCorrelation(border=s.border, grid=s.grid),
+        ),
+        "tpsnr": _entry(
+            "tPSNR dB",
+            ".3f",
+            "higher",
+            lambda s: DifferencePsnr(border=s.border, data_range=s.data_range, grid=s.grid),
+        ),
+        "flicker": _entry(
+            "flicker", ".3e", "lower", lambda s: Flicker(border=s.border, grid=s.grid)
+        ),
+        "tof": _entry("tOF px", ".4f", "lower", lambda s: FlowError(border=s.border)),
+        "resolution": _entry(
+            "resolution px", ".2f", "lower", lambda s: SpectralScore(s, "resolution")
+        ),
+        "lsd": _entry("LSD dB", ".3f", "lower", lambda s: SpectralScore(s, "distance")),
+    }
+)

@@ -1,0 +1,31 @@
+"""The names of what ``vsr eval`` measures; see vsr_cli/metrics/table.py for what they are."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+MetricName = Literal[
+    "psnr",
+    "ssim",
+    "ms-ssim",
+    "mse",
+    "rmse",
+    "mae",
+    "bias",
+    "mean-error",
+    "gradient",
+    "minimum",
+    "quantile-low",
+    "quantile-high",
+    "maximum",
+    "acc",
+    "tpsnr",
+    "flicker",
+    "tof",
+    "resolution",
+    "lsd",
+]
+Grid = Literal["plane", "sphere"]  # the sphere: a map of the globe in latitude and longitude
+Channel = Literal["luma", "rgb", "planes"]
+
+DEFAULT_METRICS: tuple[MetricName, ...] = ("psnr", "ssim", "mse")
