@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from vsr_cli.errors import InputError
+from vsr_cli.fields import FIELD_SUFFIXES
 from vsr_cli.frames import ClipInfo, Frame, PixelFormat
 from vsr_cli.imaging.color import rgb_to_luma
 from vsr_cli.imaging.degradation import degrade_frame
@@ -66,7 +67,8 @@ def find_clips(paths: Iterable[Path]) -> tuple[Path, ...]:
     for path in paths:
         if not path.exists():
             raise InputError(f"{path} does not exist; check the name")
-        found.extend(_in_folder(path) if path.is_dir() else [path])
+        is_folder = path.is_dir() and path.suffix.lower() not in FIELD_SUFFIXES  # .zarr is one
+        found.extend(_in_folder(path) if is_folder else [path])
     return tuple(found)
 
 

@@ -14,7 +14,15 @@ from vsr_cli.specs.simulation import (
     ShallowWaterSpec,
     SimulatedField,
 )
-from vsr_cli.specs.training import LossName, Recipe, RecipeForm, TrainSpec
+from vsr_cli.specs.training import (
+    Interpolation,
+    LossName,
+    Recipe,
+    RecipeForm,
+    SimulatedRun,
+    TrainSpec,
+    parse_simulated,
+)
 from vsr_cli.specs.upscale import Chroma, UpscaleSpec
 
 __all__ = [
@@ -28,12 +36,15 @@ __all__ = [
     "EncodingSpec",
     "EvaluateSpec",
     "InitialState",
+    "Interpolation",
     "LossName",
     "OutlineMethod",
     "Recipe",
     "RecipeForm",
     "ShallowWaterSpec",
     "SimulatedField",
+    "SimulatedRun",
     "TrainSpec",
     "UpscaleSpec",
+    "parse_simulated",
 ]

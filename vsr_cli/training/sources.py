@@ -1,4 +1,4 @@
-"""What a network learns from: videos, cut into their shots, and stills."""
+"""What a network learns from: videos, cut into their shots, stills, fields, and simulations."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vsr_cli.errors import InputError
+from vsr_cli.fields import FIELD_SUFFIXES, read_fields
 from vsr_cli.frames import Frame, PixelFormat
 from vsr_cli.imaging.color import rgb_to_luma
 from vsr_cli.imaging.degradation import crop_to_multiple, degrade_bicubic
@@ -19,6 +22,10 @@ from vsr_cli.imaging.resample import resize
 from vsr_cli.media import open_reader, read_still
 from vsr_cli.media.pictures.sequence import STILL_EXTENSIONS
 from vsr_cli.pipeline.shots import mark_shots
+from vsr_cli.pipeline.simulate import encode_values
+from vsr_cli.simulation.droplet import simulate_droplets
+from vsr_cli.simulation.shallow_water import simulate_shallow_water
+from vsr_cli.specs import DropletSpec, SimulatedRun
 from vsr_cli.specs.upscale import SCENE_THRESHOLD
 from vsr_cli.training.motion import moving_clip
 from vsr_cli.training.pairs import ClipPair, make_pair
@@ -37,6 +44,8 @@ class SourceSettings:
     patch: int = 0  # pixels of a side of the network's input; what is smaller is left out
     enlarged: int = 1  # what the network gets is this much larger than the degraded frame
     seed: int = 0  # of the motion
+    variable: str | None = None  # of files with fields; None: the only one
+    simulated: tuple[SimulatedRun, ...] = ()  # made here, beside the files
 
 
 def load_pairs(paths: Sequence[Path], settings: SourceSettings) -> list[ClipPair]:
@@ -51,8 +60,12 @@ def load_pairs(paths: Sequence[Path], settings: SourceSettings) -> list[ClipPair
     for path in paths:
         if path.suffix.lower() in STILL_EXTENSIONS:
             pairs += _still_pairs(path, settings, generator)
+        elif path.suffix.lower() in FIELD_SUFFIXES:
+            pairs += [field_pair(values, settings) for values in _whole_fields(path, settings)]
         else:
             pairs += _video_pairs(path, settings)
+    for run in settings.simulated:
+        pairs.append(_simulated_pair(run, settings))
     sides = [settings.enlarged * min(pair.lr.shape[-2:]) for pair in pairs]
     usable = [pair for pair, side in zip(pairs, sides, strict=True) if side >= settings.patch]
     if not usable and pairs:
@@ -61,8 +74,7 @@ def load_pairs(paths: Sequence[Path], settings: SourceSettings) -> list[ClipPair
 
 
 def _video_pairs(path: Path, settings: SourceSettings) -> list[ClipPair]:
-    if settings.color == "rgb":
-        raise InputError(f"{path} is a video: networks that see RGB are trained on stills here")
+    _refuse_rgb(path, settings)
     with open_reader(path) as reader:
         pixel_format = reader.info.pixel_format
         if pixel_format.bits != 8 or pixel_format.family == "gbr":
@@ -71,6 +83,40 @@ def _video_pairs(path: Path, settings: SourceSettings) -> list[ClipPair]:
             )
         shots = _shots(reader, pixel_format)
     return [make_pair(torch.stack(shot)[:, None], settings.scale) for shot in shots]
+
+
+def field_pair(values: NDArray[np.float32], settings: SourceSettings) -> ClipPair:
+    """A series (T, H, W) between its own extremes, in 16 bits, truth and input."""
+    low, high = float(values.min()), float(values.max())
+    if not low < high:
+        raise InputError(f"a field has the value {low:g} everywhere: there is nothing to learn")
+    hr = torch.from_numpy((values - low) / (high - low))[:, None]
+    hr = crop_to_multiple(hr, settings.scale).contiguous()
+    return ClipPair(_fine_codes(hr), _fine_codes(degrade_bicubic(hr, settings.scale, bits=None)))
+
+
+def _whole_fields(path: Path, settings: SourceSettings) -> list[NDArray[np.float32]]:
+    _refuse_rgb(path, settings)
+    fields = read_fields(path, settings.variable)
+    if not all(np.isfinite(values).all() for values in fields):
+        raise InputError(f"{path} has missing values: training takes fields that are whole")
+    return fields
+
+
+def _simulated_pair(run: SimulatedRun, settings: SourceSettings) -> ClipPair:
+    """A simulated run in 8 bits, as the videos of ``vsr simulate``."""
+    if isinstance(run.spec, DropletSpec):
+        frames = [drop.values for drop in simulate_droplets(run.spec)]
+        value_range = (0.0, 1.0)
+    else:
+        frames, value_range = list(simulate_shallow_water(run.spec)), run.spec.value_range
+    codes = np.stack([encode_values(values, value_range) for values in frames])
+    return make_pair(torch.from_numpy(codes)[:, None], settings.scale)
+
+
+def _refuse_rgb(path: Path, settings: SourceSettings) -> None:
+    if settings.color == "rgb":
+        raise InputError(f"{path} is no still: networks that see RGB are trained on stills here")
 
 
 def _shots(frames: Iterable[Frame], pixel_format: PixelFormat) -> list[list[Tensor]]:

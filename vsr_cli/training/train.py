@@ -89,6 +89,8 @@ def _build(spec: TrainSpec) -> tuple[ModelSpec, Task, str]:
         return model_spec, Task(model_spec, model), ""
     if spec.behind is None:
         raise ValueError(f"{spec.model} refines what a 2D stage upscaled: give --behind FILE")
+    if isinstance(spec.behind, str):
+        return model_spec, Task(model_spec, model), ""
     if get_spec(arch := read_weights(spec.behind)[1].arch).kind != "frame":
         raise ValueError(f"--behind takes weights of a 2D model, {spec.behind} is of {arch}")
     if spec.behind.resolve() == spec.output.resolve():
@@ -116,15 +118,18 @@ def _load(spec: TrainSpec, scale: int, *, is_training: bool) -> list[ClipPair]:
     settings = SourceSettings(
         scale=scale, color=model_spec.color, window=model_spec.window, seed=spec.seed
     )
+    settings = replace(settings, variable=spec.variable)
     if is_training:
+        settings = replace(settings, simulated=spec.simulated)
         enlarged = 1 if spec.behind is None else scale
         recipe = spec.recipe
         settings = replace(settings, sizes=recipe.sizes, patch=recipe.patch, enlarged=enlarged)
     clips = load_pairs(spec.data if is_training else spec.validation, settings)
     if spec.behind is None:
         return clips
-    _, record = read_weights(spec.behind)
-    loaded = load_model(get_spec(record.arch), scale, path=spec.behind)
+    path = spec.behind if isinstance(spec.behind, Path) else None
+    name = read_weights(path)[1].arch if path else str(spec.behind)
+    loaded = load_model(get_spec(name), scale, path=path)
     module = channels_last(rewrite(loaded.module))
     network = TiledModel(module, scale=loaded.scale, radius=loaded.spec.radius)
     return [upscale_pair(clip, network) for clip in clips]
@@ -141,7 +146,8 @@ def _record(
     training = {
         **result,
         "recipe": asdict(spec.recipe),
-        "data": _names(spec.data),
+        "data": [*_names(spec.data), *(run.name for run in spec.simulated)],
+        "behind": spec.behind if isinstance(spec.behind, str) else "",
         "validation": _names(spec.validation),
         "start": [file_sha256(path) for path in start],
         "degradation": "bicubic, antialiased, 8 bits",
