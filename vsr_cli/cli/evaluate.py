@@ -10,7 +10,13 @@ import click
 from rich.table import Table
 
 from vsr_cli.cli.console import stdout_console
-from vsr_cli.cli.options import FILE, json_option, model_options, quiet_option
+from vsr_cli.cli.options import (
+    FILE,
+    degradation_option,
+    json_option,
+    model_options,
+    quiet_option,
+)
 from vsr_cli.specs import EvaluateSpec
 
 if TYPE_CHECKING:
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
 @click.command("eval")
 @click.argument("truths", metavar="TRUTH...", nargs=-1, required=True, type=FILE)
 @model_options(EvaluateSpec)
+@degradation_option
 @click.option("--lr", type=FILE, help="Low-resolution file or folder, instead of degrading.")
 @click.option("--against", type=FILE, help="File or folder to compare with, instead of a model.")
 @click.option(
@@ -34,6 +41,12 @@ def evaluate(truths: tuple[Path, ...], as_json: bool, quiet: bool, **options: An
     With --model each TRUTH is degraded (antialiased bicubic), upscaled as vsr upscale does (but of
     RGB the luma alone, where that takes G, B and R), and compared with itself; with --against two
     files are compared. PSNR (dB, peak 1), SSIM and mean squared error are those of luma.
+
+    --degradation is a chain of steps in their order, such as
+    blur:sigma=2/0.7,angle=30+bicubic+noise:sigma=2,gain=0.1,seed=1+h264:crf=28. Steps: bicubic,
+    area, bilinear, lanczos or nearest; blur:sigma=,angle= and motion:length=,angle= (pixels,
+    degrees); noise:sigma=,gain=,seed= and round:bits= (code values of 8 bits); jpeg:quality=;
+    h264:crf= and h265:crf=. Without a downscaler bicubic comes behind blur and motion.
     """
     spec = EvaluateSpec(**options)
     from vsr_cli.cli.display import RunDisplay
@@ -48,6 +61,8 @@ def evaluate(truths: tuple[Path, ...], as_json: bool, quiet: bool, **options: An
         click.echo(json.dumps(result.to_json()))
     else:
         stdout_console().print(table(result))
+        if chain := result.protocol["degradation_chain"]:
+            click.echo(f"degradation: {chain}")
 
 
 def table(result: Evaluation) -> Table:

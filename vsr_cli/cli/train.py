@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from vsr_cli.cli.options import overwrite_option, quiet_option
+from vsr_cli.cli.options import degradation_option, overwrite_option, quiet_option
 from vsr_cli.cli.progress import training_bar
 from vsr_cli.specs import LossName, TrainSpec
 
@@ -30,6 +30,7 @@ TUNED = ("steps", "batch_size", "patch", "learning_rate", "loss", "residual")
 @click.option(
     "--validate", "validation", multiple=True, type=PATHS, help="Clips to score on. Repeatable."
 )
+@degradation_option
 @click.option("--scale", default=2, show_default=True, help="Enlargement.")
 @click.option("--domain", default="custom", show_default=True, help="Recorded in the weights.")
 @click.option("--behind", type=FILE, help="Weights of the 2D stage that a clip model refines.")
@@ -53,10 +54,11 @@ def train(model: str, output: Path, quiet: bool, **options: Any) -> None:
     MODEL is fsrcnn, srnet3d, 2d3d-joint, or one of our own: plain, plain-s, 2d3d-fast, refine3d.
 
     The clips are the truth; what the network sees is degraded from them (antialiased bicubic, 8
-    bits). First the 2D stage: vsr train fsrcnn 2d.safetensors --data runs. Then the 3D stage on its
-    output: vsr train srnet3d 3d.safetensors --behind 2d.safetensors --data runs. Then, if wanted,
-    both in one graph: vsr train 2d3d-joint both.safetensors --start 2d.safetensors --start
-    3d.safetensors --data runs. The checkpoint and a log in JSON lines lie beside OUTPUT.
+    bits, unless --degradation says otherwise: vsr eval --help lists its steps). First the 2D stage:
+    vsr train fsrcnn 2d.safetensors --data runs. Then the 3D stage on its output: vsr train srnet3d
+    3d.safetensors --behind 2d.safetensors --data runs. Then, if wanted, both in one graph: vsr
+    train 2d3d-joint both.safetensors --start 2d.safetensors --start 3d.safetensors --data runs. The
+    checkpoint and a log in JSON lines lie beside OUTPUT.
     """
     spec = _spec(model, output, options)
     from vsr_cli.pipeline.memory import keep_freed_memory

@@ -3,6 +3,17 @@
 Standard library only: ``vsr --help`` reads these files and loads no torch.
 """
 
+from vsr_cli.specs.degradation import (
+    Blur,
+    DegradationSpec,
+    Downscale,
+    Jpeg,
+    Motion,
+    Noise,
+    Round,
+    VideoCoding,
+)
+from vsr_cli.specs.degradation_text import parse_degradation
 from vsr_cli.specs.evaluate import EvaluateSpec
 from vsr_cli.specs.media import DecodingSpec, Deinterlace, EncodingSpec
 from vsr_cli.specs.simulation import (
@@ -20,16 +31,25 @@ __all__ = [
     "FIELD_RANGES",
     "FIELD_UNITS",
     "SPINUP_HOURS",
+    "Blur",
     "Chroma",
     "DecodingSpec",
+    "DegradationSpec",
     "Deinterlace",
+    "Downscale",
     "EncodingSpec",
     "EvaluateSpec",
     "InitialState",
+    "Jpeg",
     "LossName",
+    "Motion",
+    "Noise",
     "Recipe",
+    "Round",
     "ShallowWaterSpec",
     "SimulatedField",
     "TrainSpec",
     "UpscaleSpec",
+    "VideoCoding",
+    "parse_degradation",
 ]

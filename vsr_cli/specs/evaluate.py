@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from vsr_cli.specs.degradation import BICUBIC, DegradationSpec
 from vsr_cli.specs.upscale import UpscaleSpec
 
 # What only a model uses when files are scored; scale may say what the files were made with.
@@ -18,6 +19,7 @@ OF_MODEL = frozenset(
         "tile",
         "scene_threshold",
         "consistency",
+        "degradation",
     }
 )
 
@@ -37,6 +39,7 @@ class EvaluateSpec:
     scene_threshold: float = 50.0
     consistency: int = 0
     lr: Path | None = None  # given low-resolution input: a file or a folder; None: degrade
+    degradation: DegradationSpec = BICUBIC  # from the truth to the model's input
     against: Path | None = None  # a file or a folder to compare with, in the place of a model
     border: int | None = None  # pixels cut on each side; None: scale with a model, else 0
 
@@ -46,6 +49,8 @@ class EvaluateSpec:
             raise ValueError(f"give either --model NAME or --against FILE, got {given}")
         if self.against is not None and self.lr is not None:
             raise ValueError("--lr is the input of a model: it cannot go with --against")
+        if self.lr is not None and self.degradation != BICUBIC:
+            raise ValueError("--lr is given in the place of degrading: leave --degradation out")
         if self.border is not None and self.border < 0:
             raise ValueError(f"border must be at least 0, got {self.border}")
         if self.model is not None:

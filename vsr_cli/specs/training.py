@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from vsr_cli.specs.degradation import BICUBIC, DegradationSpec
+
 LossName = Literal["mse", "charbonnier", "psnr"]
 
 
@@ -22,6 +24,7 @@ class TrainSpec:
     domain: str = "custom"
     behind: Path | None = None  # weights of the 2D stage whose output a clip model refines
     start: tuple[Path, ...] = ()  # weights to start from
+    degradation: DegradationSpec = BICUBIC  # from the truth to the network's input
     seed: int = 0
     device: str = "auto"
     precision: str = "bf16"

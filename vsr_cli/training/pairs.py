@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +10,12 @@ import torch
 from torch import Tensor
 
 from vsr_cli.errors import InputError
+from vsr_cli.frames import Frame
 from vsr_cli.imaging.degradation import crop_to_multiple, degrade_bicubic
 from vsr_cli.media import open_reader
+from vsr_cli.pipeline.degrade import degrade_clip
+from vsr_cli.specs import DegradationSpec
+from vsr_cli.specs.degradation import BICUBIC
 
 CANDIDATES = 3  # positions looked at for one patch; the one with the most texture is taken
 CONTEXT = 2  # frames on each side of the middle one of a window
@@ -29,8 +33,8 @@ class ClipPair:
         return self.hr.shape[0]
 
 
-def load_clip(path: Path, scale: int) -> ClipPair:
-    """Read the luma of a video, 8 bits, and degrade it by antialiased bicubic shrinking.
+def load_clip(path: Path, scale: int, degradation: DegradationSpec = BICUBIC) -> ClipPair:
+    """Read the luma of a video, 8 bits, and degrade it, with the same noise whenever it is read.
 
     Raises:
         InputError: the file cannot be read, is RGB, or has not 8 bits per sample.
@@ -41,8 +45,19 @@ def load_clip(path: Path, scale: int) -> ClipPair:
             raise InputError(
                 f"{path} is {pixel_format.name}: training takes grey or YUV clips of 8 bits"
             )
-        frames = [frame.planes[0] for frame in reader]
-    return make_pair(torch.stack(frames)[:, None], scale)
+        hr: list[Tensor] = []
+        frames = _luma_kept(reader, hr)
+        degraded = degrade_clip(frames, reader.info, scale, degradation, name=path.name)
+        lr = [frame.planes[0] for frame in degraded]
+    truth = crop_to_multiple(torch.stack(hr)[:, None], scale).contiguous()
+    return ClipPair(truth, torch.stack(lr)[:, None])
+
+
+def _luma_kept(frames: Iterable[Frame], kept: list[Tensor]) -> Iterator[Frame]:
+    """Frames that pass by while their luma is kept."""
+    for frame in frames:
+        kept.append(frame.planes[0])
+        yield frame
 
 
 def make_pair(hr: Tensor, scale: int) -> ClipPair:

@@ -19,6 +19,8 @@ from vsr_cli.models.weights import WeightRecord, file_sha256, fill, read_weights
 from vsr_cli.pipeline.device import choose_device, choose_precision
 from vsr_cli.pipeline.tiling import TiledModel
 from vsr_cli.specs import TrainSpec
+from vsr_cli.specs.degradation import BICUBIC
+from vsr_cli.specs.degradation_text import degradation_record
 from vsr_cli.training.loop import LoopSettings, Progress, fit
 from vsr_cli.training.pairs import ClipPair, load_clip, upscale_pair
 from vsr_cli.training.tasks import ClipTask, FrameTask, Task
@@ -117,11 +119,12 @@ def _form(scale: int, residual: bool) -> str:
 
 def _purpose(spec: TrainSpec) -> str:
     branches = ", reparameterised" if spec.recipe.reparameterised else ""
-    return f"{spec.model} {_form(spec.scale, spec.recipe.residual)}{branches}"
+    other = "" if spec.degradation == BICUBIC else f", {spec.degradation}"
+    return f"{spec.model} {_form(spec.scale, spec.recipe.residual)}{branches}{other}"
 
 
 def _load(spec: TrainSpec, paths: Sequence[Path]) -> list[ClipPair]:
-    clips = [load_clip(path, spec.scale) for path in paths]
+    clips = [load_clip(path, spec.scale, spec.degradation) for path in paths]
     if spec.behind is None:
         return clips
     _, record = read_weights(spec.behind)
@@ -143,7 +146,7 @@ def _record(
         "data": [path.name for path in spec.data],
         "validation": [path.name for path in spec.validation],
         "start": [file_sha256(path) for path in spec.start],
-        "degradation": "bicubic, antialiased, 8 bits",
+        "degradation": degradation_record(spec.degradation),
         "seed": spec.seed,
         "torch": torch.__version__,
     }
