@@ -45,7 +45,7 @@ def evaluate(truths: tuple[Path, ...], as_json: bool, quiet: bool, **options: An
     --degradation is a chain of steps in their order, such as
     blur:sigma=2/0.7,angle=30+bicubic+noise:sigma=2,gain=0.1,seed=1+h264:crf=28. Steps: bicubic,
     area, bilinear, lanczos or nearest; blur:sigma=,angle= and motion:length=,angle= (pixels,
-    degrees); noise:sigma=,gain=,seed= and round:bits= (code values of 8 bits); jpeg:quality=;
+    degrees); noise:sigma=,gain=,seed= (code values of 8 bits); round:bits=; jpeg:quality=;
     h264:crf= and h265:crf=. Without a downscaler bicubic comes behind blur and motion.
     """
     spec = EvaluateSpec(**options)

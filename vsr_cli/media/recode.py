@@ -1,7 +1,7 @@
 """Frames encoded and decoded in memory, for what a codec leaves of them.
 
 Planes stay what they are: gray is coded as gray, YUV with its own chroma, RGB as RGB. Where a coder
-has fewer bits, codes are rounded to the most that it has and shifted back.
+has fewer bits, codes are rounded to the most that are used of it and shifted back.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from vsr_cli.media.pixels.formats import planar_cousin, require_planar
 from vsr_cli.media.pixels.planes import PictureConverter, make_picture, read_planes, sample_dtype
 from vsr_cli.specs import Jpeg, VideoCoding
 
-JPEG_BITS = 8
+# x265 has 12 bits too, and loses the picture there from crf 35 to 40 on (of PyAV 18.1, measured).
+JPEG_BITS, MAX_VIDEO_BITS = 8, 10
 TIME_BASE = Fraction(1, 25)  # one frame a tick: what times a clip has makes no difference
 # x265 8-bit overwrites memory with clips 17 or 18 pixels high (of PyAV 18.1), and refuses those
 # below 16. Both codecs repeat the last rows and columns up to whole blocks anyway.
@@ -42,14 +43,16 @@ BLOCK, SMALLEST = 16, 64  # pixels
 
 @dataclass(frozen=True, slots=True)
 class _Coder:
-    """An encoder, set to give the same packets on every machine: one thread."""
+    """An encoder, set to give the same packets in every run: one thread, among other things."""
 
     encoder: str
     decoder: str
     options: Mapping[str, str]
 
 
-_X264 = MappingProxyType({"preset": "medium"})
+# With AVX-512 x264's macroblock tree gives other packets in every run (of PyAV 18.1: six in thirty
+# runs of ten frames of 80x48). Without it runs agree; CPUs without AVX2 may differ a little.
+_X264 = MappingProxyType({"preset": "medium", "mbtree": "0"})
 _X265 = MappingProxyType(
     {"preset": "medium", "x265-params": "log-level=error:pools=none:frame-threads=1"}
 )
@@ -71,10 +74,12 @@ def recode_frames(
     JPEG codes each frame by itself: gray and luma with libjpeg's first table of quantisation,
     chroma with its second, which is what a JPEG file of these planes holds; RGB as Pillow does by
     default, by way of YCbCr with chroma of half the size. H.264 and H.265 code the clip with B
-    frames, by x264 and x265 at preset medium; so many frames are held as the encoder looks ahead.
+    frames, by x264 (without its macroblock tree) and x265 at preset medium; so many frames are held
+    as the encoder looks ahead.
 
     Args:
-        frames: integer planes without alpha, the first ones or all; in order, from the first on.
+        frames: integer planes without alpha, all of them; in order, from the first on. JPEG also
+            takes luma alone.
         pixel_format: theirs.
         step: how.
 
@@ -82,7 +87,7 @@ def recode_frames(
         As many frames, of the same size, format and times.
 
     Raises:
-        VsrError: the coder is not there, or cannot code frames like these.
+        VsrError: the codec is not there, or cannot code frames like these.
     """
     if isinstance(step, Jpeg):
         return (replace(f, planes=_jpeg(f.planes, pixel_format, step.quality)) for f in frames)
@@ -209,7 +214,9 @@ def _choose_format(encoder: str, layout: PixelFormat, step: VideoCoding) -> str:
     fitting: dict[int, str] = {}
     for name in (form.name for form in formats if not form.name.startswith("yuvj")):
         found = planar_cousin(name)
-        if found is not None and _planes_of(found) == _planes_of(layout) and not found.has_alpha:
+        if found is None or found.has_alpha or found.bits > MAX_VIDEO_BITS:
+            continue
+        if _planes_of(found) == _planes_of(layout):
             fitting.setdefault(found.bits, name)
     if not fitting:
         raise InputError(

@@ -81,10 +81,10 @@ def degradation_warnings(chain: LoadedChain, spec: EvaluateSpec) -> tuple[str, .
         if stage.record is not None
     }
     others = [
-        f"{name} on {found}"
+        f"{name} ({found})"
         for name, found in records.items()
         if found is not None and not found.is_like(spec.degradation)
     ]
     if not others:
         return ()
-    return (f"the degradation is {spec.degradation}, but trained was {', '.join(others)}",)
+    return (f"trained on another degradation than {spec.degradation}: {', '.join(others)}",)

@@ -138,7 +138,9 @@ class VideoCoding:
     """A video codec, the whole clip encoded and decoded."""
 
     codec: VideoFormat
-    crf: float  # constant rate factor of x264 or x265: higher is worse
+    crf: (
+        float  # constant rate factor of x264 (without its macroblock tree) or x265: higher is worse
+    )
 
     def __post_init__(self) -> None:
         if not 0 <= self.crf <= MAX_CRF:

@@ -114,7 +114,7 @@ def _parse_step(text: str, chain: str) -> Step:
     for item in rest.split(",") if colon else ():
         key, equals, value = (part.strip() for part in item.partition("="))
         if key not in form.parameters or not equals:
-            takes = ", ".join(f"{known}=..." for known in form.parameters) or "no parameter"
+            takes = ", ".join(f"{known}=" for known in form.parameters) or "no parameter"
             raise ValueError(f"degradation {name} takes {takes}, got {item!r}; steps join by +")
         if key in values:
             raise ValueError(f"degradation {name} has {key} twice; give it once")
@@ -124,5 +124,5 @@ def _parse_step(text: str, chain: str) -> Step:
             words = _WORDS[form.parameters[key]]
             raise ValueError(f"{name}'s {key} must be {words}, got {value!r}") from error
     if form.needed and form.needed not in values:
-        raise ValueError(f"degradation {name} needs {form.needed}: {name}:{form.needed}=...")
+        raise ValueError(f"degradation {name} needs a value: {name}:{form.needed}=NUMBER")
     return form.make(**values)
