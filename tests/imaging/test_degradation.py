@@ -169,6 +169,16 @@ def test_noise_differs_between_planes_frames_and_clips() -> None:
         assert all(map(torch.equal, first.planes, second.planes))
 
 
+def test_frames_may_be_read_in_any_order_and_number() -> None:
+    frames = [Frame((_plane(24, 36, seed=n),), pts=n) for n in range(6)]
+    chain, info = "blur:sigma=1+area+noise:sigma=6,gain=0.5", _info(GRAY)
+    whole = _degraded(chain, frames, info, name="a")
+    for first in (4, 2, 0):
+        part = _degraded(chain, frames[first : first + 2], info, name="a", first_number=first)
+        for found, expected in zip(part, whole[first:], strict=False):
+            assert torch.equal(found.planes[0], expected.planes[0])
+
+
 def test_luma_has_the_same_noise_without_the_other_planes() -> None:
     planes = tuple(_plane(*YUV.plane_size(n, width=36, height=24), seed=n) for n in range(3))
     whole = _degraded("noise:sigma=6", [Frame(planes, pts=0)], _info(YUV))

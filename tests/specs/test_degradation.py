@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vsr_cli.specs import (
@@ -55,12 +55,14 @@ def chains(draw: st.DrawFn) -> DegradationSpec:
     return DegradationSpec(tuple(steps))
 
 
+@settings(deadline=None)
 @given(chains())
 def test_text_is_read_as_the_same_chain(spec: DegradationSpec) -> None:
     assert parse_degradation(str(spec)) == spec
     assert recorded_degradation(degradation_record(spec)) == spec
 
 
+@settings(deadline=None)
 @given(st.lists(OTHERS, min_size=1, max_size=5))
 def test_downscaler_that_is_missing_stands_behind_blur_and_motion(steps: list[object]) -> None:
     found = parse_degradation("+".join(map(str, steps))).steps

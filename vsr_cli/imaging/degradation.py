@@ -86,21 +86,24 @@ def degrade_frames(
     *,
     recode: Recoder,
     name: str = "",
+    first_number: int = 0,
     each_axis: bool = False,
 ) -> Iterator[Frame]:
     """Frames of code values through a chain of degradations, to code values of the same depth.
 
     ``spec`` says where values are rounded. Each plane is degraded by itself, of a frame that has
-    only the first ones too; noise differs between them. The last rows and columns of a plane are
-    cut or repeated to ``scale`` times the size that it comes out with.
+    only the first ones too. The last rows and columns of a plane are cut or repeated to ``scale``
+    times the size that it comes out with. Noise depends on its seed, the clip's name, the frame's
+    number, the step's place in the chain and the plane, and on nothing else.
 
     Args:
-        frames: of one clip, from its first frame on and in order.
+        frames: of one clip, in order; the whole clip where a video codec is among the steps.
         info: the clip that they are of.
         scale: whole factor of the downscaler.
         spec: the steps.
         recode: what encodes and decodes, for no coder is known here.
         name: of the clip; clips of other names get other noise.
+        first_number: of the first of the frames, counted from the clip's start.
         each_axis: round between the axes too, as ``degrade_bicubic`` does, in a chain that begins
             with bicubic and does not stay unrounded behind it.
 
@@ -110,7 +113,7 @@ def degrade_frames(
     first, *others = spec.steps
     is_rounded = not others or isinstance(others[0], Jpeg | VideoCoding | Round)
     per_axis = each_axis and first == Downscale("bicubic") and is_rounded
-    run = _Run(info, scale, name, per_axis)
+    run = _Run(info, scale, name, first_number, per_axis)
     for place, step in enumerate(spec.steps):
         if isinstance(step, Jpeg | VideoCoding):
             frames = recode(run.apply(frames), info.pixel_format, step)
@@ -127,6 +130,7 @@ class _Run:
     info: ClipInfo
     scale: int
     name: str
+    first_number: int
     each_axis: bool
     steps: tuple[tuple[int, FrameStep], ...] = ()
 
@@ -136,7 +140,7 @@ class _Run:
             yield from frames
             return
         top = self.info.pixel_format.max_code
-        for number, frame in enumerate(frames):
+        for number, frame in enumerate(frames, self.first_number):
             planes = [plane.to(torch.float64) for plane in frame.planes]
             for place, step in self.steps:
                 planes = self._step(planes, step, f"{self.name}\0{number}\0{place}")
