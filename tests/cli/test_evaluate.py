@@ -160,3 +160,34 @@ def test_folder_without_clips_is_exit_code_1(tmp_path: Path) -> None:
     result = _run(tmp_path, *MODEL)
     assert result.exit_code == 1
     assert "holds neither clips nor stills" in result.stderr
+
+
+@pytest.fixture
+def disc(tmp_path: Path) -> Path:
+    """A picture of a bright disc of 40.6 pixels."""
+    y, x = np.mgrid[:64, :72] - np.array([30.7, 36.2])[:, None, None]
+    level = np.clip(20.3 - np.hypot(x, y) + 0.5, 0, 1)
+    write_png(tmp_path / "disc.png", np.round(20 + 180 * level).astype(np.uint8))
+    return tmp_path / "disc.png"
+
+
+def test_outline_adds_diameter_and_area(disc: Path) -> None:
+    result = _run(disc, *MODEL, "--outline", "level")
+    assert result.exit_code == 0, result.output
+    for text in ("diameter", "area", "error", "40."):
+        assert text in result.stdout
+    assert "diameter" not in _run(disc, *MODEL).stdout
+    document = json.loads(_run(disc, *MODEL, "--outline", "canny", "--json").stdout)
+    assert document["protocol"]["outline"] == "canny"
+    outline = document["clips"][0]["outline"]
+    assert outline["diameter"] == pytest.approx(40.6, abs=0.7)
+    assert outline == document["mean"]["outline"]
+
+
+@pytest.mark.parametrize("method", ["level", "canny"])
+def test_picture_without_outline_is_exit_code_2(stills: Path, method: str) -> None:
+    result = _run(stills / "a.png", "--against", stills / "a.png", "--quiet", "--outline", method)
+    assert result.exit_code == 2
+    assert "a.png" in result.stderr
+    assert "outline" in result.stderr
+    assert result.stderr.count("\n") == 1

@@ -11,9 +11,10 @@ from click.testing import CliRunner, Result
 
 from vsr_cli.cli import main
 from vsr_cli.cli.progress import progress_bar
-from vsr_cli.pipeline import simulate
+from vsr_cli.pipeline import droplets, simulate
+from vsr_cli.pipeline.droplets import DropletReport
 from vsr_cli.pipeline.simulate import SimulationReport
-from vsr_cli.specs import ShallowWaterSpec
+from vsr_cli.specs import DropletSpec, ShallowWaterSpec
 
 
 def _run(*args: str | Path) -> Result:
@@ -122,3 +123,93 @@ def test_progress_bar_of_unknown_length_works(capsys: pytest.CaptureFixture[str]
         advance()
         advance(4)
     assert "5/?" in capsys.readouterr().err
+
+
+def _drop(*args: str | Path) -> Result:
+    return CliRunner().invoke(main, ["simulate", "droplet", *map(str, args)])
+
+
+@pytest.fixture
+def drops(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the library was called with, instead of a rendering."""
+    calls: list[dict[str, Any]] = []
+
+    def record(spec: DropletSpec, output: Path, **settings: Any) -> DropletReport:
+        calls.append({"spec": spec, "output": output, **settings})
+        size = (spec.width, spec.height)
+        return DropletReport(str(output), "t.json", spec.frames, *size, spec.stills, 0.0, ())
+
+    monkeypatch.setattr(droplets, "simulate_droplets_to_file", record)
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "stills"),
+    [
+        ("a.mkv", "", False),
+        ("a.mp4", "", False),
+        ("a.npz", "", True),
+        ("a", "", True),
+        ("a", "--clip", False),
+        ("a.mkv", "--stills", True),
+    ],
+)
+def test_ending_says_stills_or_clip(
+    drops: list[dict[str, Any]], name: str, words: str, stills: bool
+) -> None:
+    result = _drop(name, *words.split())
+    assert result.exit_code == 0, result.output
+    assert drops[0]["spec"] == DropletSpec(stills=stills)
+    assert drops[0]["output"] == Path(name)
+    what = "stills of drops" if stills else "frames of a drop"
+    assert result.stdout == f"{name}: 120 {what}; truth in t.json\n"
+
+
+def test_every_option_of_drops_reaches_the_library(drops: list[dict[str, Any]]) -> None:
+    words = (
+        "--size 200x160 --frames 7 --seed 9 --diameter 50 60.5 --amplitude 0.02 --camera-rate 500 "
+        "--blur 1.5 --noise 2 --supersample 3 --crf 20 --overwrite"
+    )
+    assert _drop("a.mp4", *words.split()).exit_code == 0
+    assert drops[0]["spec"] == DropletSpec(
+        width=200,
+        height=160,
+        frames=7,
+        seed=9,
+        diameter=(50.0, 60.5),
+        amplitude=0.02,
+        camera_rate=500.0,
+        blur=1.5,
+        noise=2.0,
+        supersample=3,
+    )
+    assert drops[0]["crf"] == 20
+    assert drops[0]["overwrite"] is True
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ("--size 280", "a size is WIDTHxHEIGHT"),
+        ("--size 20x20", "size must be at least 32x32"),
+        ("--frames 0", "frames must be at least 1, got 0"),
+        ("--diameter 60 50", "the smaller one first, got 60 50"),
+        ("--diameter 50", "'--diameter'"),
+        ("--amplitude 1", "amplitude must be in 0..0.08, got 1.0"),
+        ("--crf 20", "crf is for .mp4"),
+    ],
+)
+def test_bad_input_of_drops_is_exit_code_2(words: str, complaint: str, tmp_path: Path) -> None:
+    result = _drop(tmp_path / "a.mkv", *words.split())
+    assert result.exit_code == 2
+    assert complaint in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_real_drops_are_written_with_their_truth(tmp_path: Path) -> None:
+    result = _drop(tmp_path / "drops", *["--size", "48x48", "--frames", "2", "--json"])
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert [round(d["diameter"]) > 10 for d in document["droplets"]] == [True, True]
+    assert (tmp_path / "drops" / "00002.png").exists()
+    assert "2/2" in result.stderr

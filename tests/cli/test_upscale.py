@@ -95,6 +95,8 @@ BAD_INPUT = {
     "start below 0": (["in.mp4", "o.mp4", "--start", "-1"], 2, "start must be at least 0"),
     "start nan": (["in.mp4", "o.mp4", "--start", "nan"], 2, "start must be at least 0 seconds"),
     "end nan": (["in.mp4", "o.mp4", "--end", "nan"], 2, "end must be finite"),
+    "start too late": (["in.mp4", "o.mp4", "--start", "1e30"], 2, "at most 1e+09 seconds"),
+    "end too late": (["in.mp4", "o.mp4", "--end", "1e30"], 2, "at most 1e+09 seconds"),
     "end inf": (["in.mp4", "o.mp4", "--end", "inf"], 2, "end must be finite"),
     "after the clip": (["in.mp4", "o.mp4", "--start", "99"], 1, "no frame lies between"),
     "weights": (["in.mp4", "o.mp4", "--weights", "text.mp4"], 1, "not a safetensors file"),

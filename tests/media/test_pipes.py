@@ -445,3 +445,27 @@ def test_pipe_of_nothing_but_video_passes_strictly(tmp_path: Path, make_clip: Cl
     data = make_clip().read_bytes()
     done = run("-", tmp_path / "o.mkv", *MODEL, "--quiet", "--strict-streams", stdin=data)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_chapters_of_a_file_are_named_where_pictures_alone_are_written(
+    tmp_path: Path, make_clip: Clip
+) -> None:
+    source = tmp_path / "chapters.mkv"
+    with av.open(str(make_clip())) as before, av.open(str(source), "w") as after:
+        stream = after.add_stream_from_template(before.streams.video[0])
+        tick = Fraction(1, 1000)
+        after.set_chapters(
+            [
+                {"id": n, "start": 80 * n, "end": 80 * n + 80, "time_base": tick, "metadata": {}}
+                for n in (0, 1)
+            ]
+        )
+        for packet in before.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                after.mux(packet)
+    lost = b"not carried over: 2 chapters (a .y4m file holds pictures alone)\n"
+    target = tmp_path / "o.y4m"
+    assert run(source, target, *MODEL, "--quiet").stderr.startswith(b"Warning: " + lost)
+    done = run(source, tmp_path / "p.y4m", *MODEL, "--quiet", "--strict-streams")
+    assert (done.returncode, done.stderr) == (1, b"Error: --strict-streams: " + lost)

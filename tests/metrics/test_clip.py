@@ -12,6 +12,7 @@ import torch
 from vsr_cli.metrics import (
     ClipAccumulator,
     ClipScores,
+    compare_outlines,
     mean_over_clips,
     psnr,
     scores_to_json,
@@ -67,3 +68,38 @@ def test_clip_without_frames_is_refused() -> None:
 def test_mean_of_no_clip_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one clip"):
         mean_over_clips([])
+
+
+def _disc(radius: float) -> torch.Tensor:
+    """A soft disc, (48, 48) float64 in [0, 1]."""
+    y, x = torch.meshgrid(*[torch.arange(48, dtype=torch.float64) - 23.4] * 2, indexing="ij")
+    return (0.5 + (radius - torch.hypot(x, y)) / 2).clamp(0.1, 0.9)
+
+
+def test_outlines_are_measured_if_asked_for() -> None:
+    accumulator = ClipAccumulator("a", border=2, outline="level")
+    for radius in (12.0, 14.0):
+        accumulator.add(_disc(radius - 0.5), _disc(radius))
+    clip = accumulator.result()
+    frames = [compare_outlines(_disc(radius - 0.5), _disc(radius)) for radius in (12.0, 14.0)]
+    assert [frame.outline for frame in clip.per_frame] == frames
+    assert clip.outline is not None
+    assert clip.outline.diameter == pytest.approx(25, abs=0.1)
+    assert clip.outline.diameter_error == pytest.approx(1, abs=0.05)
+    assert clip.outline.area_error == pytest.approx(fmean(frame.area_error for frame in frames))
+    other = ClipAccumulator("b", outline="level")
+    other.add(_disc(13), _disc(13))
+    mean = mean_over_clips([clip, other.result()])
+    assert mean.outline is not None
+    assert mean.outline.area_error == pytest.approx(clip.outline.area_error / 2)
+    document = json.loads(json.dumps(scores_to_json(clip), allow_nan=False))
+    assert document["outline"]["area_error"] == clip.outline.area_error
+    assert document["per_frame"][1]["outline"]["area"] == frames[1].area
+
+
+def test_outlines_are_left_out_if_not_asked_for() -> None:
+    clip = _clip("a", 0.1)
+    assert clip.outline is None
+    assert "outline" not in json.dumps(
+        [scores_to_json(clip), scores_to_json(mean_over_clips([clip]))]
+    )

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 
 from vsr_cli.cli import main
+from vsr_cli.media import write_png
 from vsr_cli.models.weights import read_weights
 from vsr_cli.pipeline.evaluate import evaluate_clips
-from vsr_cli.specs import EvaluateSpec, Recipe, TrainSpec, parse_degradation
+from vsr_cli.specs import EvaluateSpec, Recipe, TrainSpec, parse_degradation, parse_simulated
+from vsr_cli.training import sources
 from vsr_cli.training.pairs import load_clip
+from vsr_cli.training.sources import SourceSettings, load_pairs
 from vsr_cli.training.train import train
 
 Clip = Callable[..., Path]
@@ -64,6 +69,46 @@ def test_noise_of_a_clip_is_that_of_its_name(clip: Path, tmp_path: Path) -> None
     first, second, third = (load_clip(path, 2, chain).lr for path in (clip, moved, renamed))
     assert torch.equal(first, second)
     assert not torch.equal(first, third)
+
+
+@pytest.mark.parametrize("chain", ["area", CHAIN, "h264:crf=30"])
+def test_shots_of_a_video_are_those_of_the_whole_clip(make_clip: Clip, chain: str) -> None:
+    """A codec sees the clip as it is, with its cuts."""
+    path, spec = make_clip("in.mkv", codec="ffv1", size=(66, 50)), parse_degradation(chain)
+    whole = load_clip(path, 2, spec)
+    shots = load_pairs([path], SourceSettings(scale=2, window=5, degradation=spec))
+    assert torch.equal(torch.cat([shot.hr for shot in shots]), whole.hr)
+    assert torch.equal(torch.cat([shot.lr for shot in shots]), whole.lr)
+
+
+def test_every_source_is_degraded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fields in their 16 bits, simulated runs, and stills over which a camera moves."""
+    draw = np.random.default_rng(0)
+    drops = [SimpleNamespace(values=draw.random((40, 48))) for _ in range(3)]
+    monkeypatch.setattr(sources, "simulate_droplets", lambda spec: drops)  # which takes a minute
+    np.savez(tmp_path / "a.npz", frames=draw.normal(size=(3, 32, 64)).astype(np.float32))
+    write_png(tmp_path / "b.png", draw.integers(0, 256, (80, 96), np.uint8))
+    paths = [tmp_path / "a.npz", tmp_path / "b.png"]
+    runs = parse_simulated("droplet:1")
+    for window in (1, 5):
+        loaded = [
+            load_pairs(
+                paths,
+                SourceSettings(
+                    scale=2, window=window, simulated=runs, degradation=parse_degradation(chain)
+                ),
+            )
+            for chain in ("area", "area+noise:sigma=2")
+        ]
+        for clean, noisy in zip(*loaded, strict=True):
+            assert torch.equal(clean.hr, noisy.hr)
+            hr, lr, worse = (t.double() for t in (clean.hr, clean.lr, noisy.lr))
+            blocks = hr.unflatten(-1, (-1, 2)).unflatten(-3, (-1, 2)).mean((-3, -1))
+            assert (blocks - lr).abs().max() <= 0.5
+            code = 256 if clean.hr.dtype == torch.uint16 else 1
+            inside = (lr > 12 * code) & (lr < 243 * code)
+            if inside.sum() > 1000:
+                assert float((worse - lr)[inside].std()) == pytest.approx(2 * code, rel=0.08)
 
 
 def test_weights_say_what_they_were_trained_on(spec: TrainSpec, clip: Path, tmp_path: Path) -> None:

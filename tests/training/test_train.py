@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import av
+import imageio.v3 as iio
 import numpy as np
 import pytest
 import torch
@@ -18,11 +22,18 @@ from click.testing import CliRunner, Result
 from vsr_cli.cli import main
 from vsr_cli.errors import WeightsError
 from vsr_cli.metrics import psnr
-from vsr_cli.models import get_spec
-from vsr_cli.models.weights import file_sha256, read_weights
+from vsr_cli.models import MODELS, get_spec
+from vsr_cli.models.load import load_model
+from vsr_cli.models.weights import file_sha256, read_weights, released_weights
 from vsr_cli.specs import Recipe, TrainSpec
-from vsr_cli.training.loop import FINAL_RATE, Progress, learning_rate
+from vsr_cli.training.loop import Progress
 from vsr_cli.training.losses import LOSSES
+from vsr_cli.training.optimizer import (
+    FINAL_RATE,
+    learning_rate,
+    make_optimizer,
+    set_learning_rate,
+)
 from vsr_cli.training.recipes import RECIPES, find_recipe
 from vsr_cli.training.train import train
 
@@ -209,8 +220,8 @@ def test_refiner_of_two_by_two_pixels_takes_even_patches(spec: TrainSpec, tmp_pa
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_losses_are_zero_or_least_for_equal_images(loss: str) -> None:
-    image = torch.rand(2, 1, 8, 8)
-    near, far = LOSSES[loss](image, image + 0.01), LOSSES[loss](image, image + 0.1)
+    image = torch.rand(2, 1, 16, 16)
+    near, far = LOSSES[loss](image, 0.98 * image + 0.01), LOSSES[loss](image, 0.8 * image + 0.1)
     assert LOSSES[loss](image, image) < near < far
 
 
@@ -232,9 +243,29 @@ def test_learning_rate_warms_up_and_decays() -> None:
 
 
 def test_recipes_are_found_by_name() -> None:
-    assert find_recipe("2d3d-joint") is RECIPES["2d3d-joint"]
-    with pytest.raises(ValueError, match="there are fsrcnn, srnet3d, 2d3d-joint"):
+    assert find_recipe("2d3d-joint") is RECIPES["ours"]["2d3d-joint"]
+    with pytest.raises(ValueError, match="no recipe for 'bicubic': there are srcnn, srcnn-915"):
         find_recipe("bicubic")
+    with pytest.raises(ValueError, match="no recipe of a paper for 'plain': there are srcnn"):
+        find_recipe("plain", "paper")
+
+
+def test_every_network_has_a_recipe() -> None:
+    trained = {name for name in MODELS if get_spec(name).has_weights and name != "spandrel"}
+    assert trained == {*RECIPES["ours"]}
+
+
+def test_paper_rates_are_those_of_the_papers() -> None:
+    """The rate of every layer at the start, and after the steps at which it falls."""
+    for model, rates in (("fsrcnn", (1e-3, 1e-4)), ("srcnn", (1e-4, 1e-5))):
+        recipe = find_recipe(model, "paper")
+        optimizer = make_optimizer(get_spec(model).build(3, False), recipe)
+        set_learning_rate(optimizer, recipe, 0)
+        assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(rates)
+    recipe = find_recipe("vdsr", "paper")
+    found = [learning_rate(recipe, step) for step in (0, 49_999, 50_000, 100_000, 199_999)]
+    assert found == pytest.approx([0.1, 0.1, 0.01, 1e-3, 1e-4])
+    assert recipe.scales == (2, 3, 4)
 
 
 def test_checkpoint_of_another_run_or_none_is_refused(spec: TrainSpec, tmp_path: Path) -> None:
@@ -315,3 +346,129 @@ def test_bad_settings_are_one_line(
     assert words in result.stderr.splitlines()[-1]
     assert result.exit_code == code
     assert {path.name for path in tmp_path.iterdir()} == {"a.mkv"}
+
+
+def _still(path: Path, seed: int) -> Path:
+    """A picture of coloured waves, 64x64."""
+    draw = np.random.default_rng(seed)
+    rows, columns = np.mgrid[0:64, 0:64]
+    waves = [np.sin(rows / draw.uniform(2, 6) + columns / draw.uniform(2, 6)) for _ in range(3)]
+    iio.imwrite(path, (128 + 100 * np.stack(waves, -1)).astype(np.uint8))
+    return path
+
+
+def test_one_file_for_several_scales(spec: TrainSpec) -> None:
+    """VDSR's joint training: x2, x3 and x4 in one file, each of which can be loaded."""
+    recipe = replace(SMALL, steps=6, scales=(2, 3, 4), patch=10)
+    path = train(replace(spec, model="vdsr", recipe=recipe, checkpoint_every=6), _keep_quiet)
+    _, record = read_weights(path)
+    assert record.trained_scales == (2, 3, 4)
+    for scale in (2, 3, 4):
+        loaded = load_model(get_spec("vdsr"), scale, path=path)
+        assert loaded.module(torch.rand(1, 1, 8, 9)).shape == (1, 1, 8 * scale, 9 * scale)
+
+
+def test_colours_are_learnt_from_stills(spec: TrainSpec, tmp_path: Path) -> None:
+    spec = replace(
+        spec,
+        model="srresnet",
+        data=(_still(tmp_path / "a.png", 1),),
+        validation=(_still(tmp_path / "b.png", 2),),
+        recipe=replace(SMALL, steps=2),
+        checkpoint_every=2,
+    )
+    tensors, record = read_weights(train(spec, _keep_quiet))
+    assert record.color == "rgb"
+    assert record.training["curve"][0][1] > 10
+    # The statistics of batch normalisation are averaged with the weights, not those of the start.
+    assert tensors["fuse_norm.running_mean"].abs().sum() > 0
+
+
+def test_generator_is_trained_against_a_discriminator(spec: TrainSpec, tmp_path: Path) -> None:
+    recipe = replace(SMALL, steps=2, loss="adversarial", patch=8, margin=0)
+    spec = replace(
+        spec,
+        model="srgan",
+        data=(_still(tmp_path / "a.png", 1),),
+        validation=(),
+        recipe=recipe,
+        checkpoint_every=1,
+    )
+    train(spec, _keep_quiet)
+    log = spec.output.with_suffix(".jsonl").read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in log.splitlines()]
+    assert all(0 <= line["verdict"] <= 1 and line["pixel_error"] > 0 for line in lines)
+    train(replace(spec, resume=True, recipe=replace(recipe, steps=3)), _keep_quiet)
+
+
+def test_patience_ends_a_run_with_its_best_weights(spec: TrainSpec) -> None:
+    """A rate that ruins the weights after a good beginning."""
+    recipe = replace(
+        SMALL, steps=200, patience=2, schedule="constant", learning_rate=0.02, clip="none"
+    )
+    path = train(replace(spec, recipe=recipe, checkpoint_every=2), _keep_quiet)
+    _, record = read_weights(path)
+    curve = [psnr for _, psnr in record.training["curve"]]
+    assert record.training["steps"] < 200
+    assert curve.index(max(curve)) == len(curve) - 3
+    best = torch.load(spec.output.with_suffix(".best.ckpt"), weights_only=True)
+    tensors, _ = read_weights(path)
+    average = {name.removeprefix("module."): value for name, value in best["average"].items()}
+    assert all(torch.equal(average[name], tensor) for name, tensor in tensors.items())
+
+
+def test_curves_and_card_lie_beside_the_weights(spec: TrainSpec) -> None:
+    path = train(spec, _keep_quiet)
+    assert iio.imread(spec.output.with_suffix(".png")).shape[:2] == (540, 960)
+    card = spec.output.with_suffix(".md").read_text(encoding="utf-8")
+    for words in ("fsrcnn, 12,637 parameters", "train.mkv", "Steps: 40", file_sha256(path)):
+        assert words in card
+
+
+def test_own_clip_is_finetuned_from_released_weights(
+    clip: Callable[[str, int], Path], tmp_path: Path
+) -> None:
+    data = clip("own.mkv", 1)
+    output = tmp_path / "own.safetensors"
+    result = _cli(
+        "srnet3d", output, "--finetune", "--data", data, "--steps", 2, "--patch", 16, "--quiet"
+    )
+    assert result.exit_code == 0, result.stderr
+    _, record = read_weights(output)
+    released = {entry.model: entry.sha256 for entry in released_weights()}
+    assert record.training["start"] == [released["srnet3d"]]
+    assert record.partner_sha256 == released["fsrcnn"]
+    usual = find_recipe("srnet3d")
+    assert record.training["recipe"]["learning_rate"] == usual.learning_rate / 4
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_network(clip: Callable[[str, int], Path], tmp_path: Path) -> None:
+    """Under torchrun on the CPU: one file, and both processes hold the same weights."""
+    output = tmp_path / "w.safetensors"
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
+        *("-m", "vsr_cli", "train", "fsrcnn", output, "--data", clip("a.mkv", 1), "--quiet"),
+        *("--steps", "20", "--patch", "16", "--checkpoint-every", "10", "--device", "cpu"),
+        *("--precision", "fp32"),
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run([str(word) for word in command], check=True, env=environment, timeout=300)
+    _, record = read_weights(output)
+    assert record.training["steps"] == 20
+    log = output.with_suffix(".jsonl").read_text(encoding="utf-8")
+    assert [json.loads(line)["step"] for line in log.splitlines()] == [10, 20]
+
+
+def test_third_stage_on_raw_bicubic(clip: Callable[[str, int], Path], tmp_path: Path) -> None:
+    """Zhu & Gao's ablation: no 2D network, bicubic frames refined."""
+    output = tmp_path / "raw.safetensors"
+    result = _cli(
+        *("srnet3d", output, "--behind", "bicubic", "--data", clip("a.mkv", 1), "--quiet"),
+        *("--steps", 2, "--patch", 16, "--precision", "fp32"),
+    )
+    assert result.exit_code == 0, result.stderr
+    _, record = read_weights(output)
+    assert (record.partner_sha256, record.training["behind"]) == ("", "bicubic")
+    result = _cli("srnet3d", output, "--behind", "nothing", "--data", clip("b.mkv", 1))
+    assert (result.exit_code, "'nothing' does not exist" in result.stderr) == (2, True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from rich.table import Table
@@ -17,11 +17,13 @@ from vsr_cli.cli.options import (
     model_options,
     quiet_option,
 )
-from vsr_cli.specs import EvaluateSpec
+from vsr_cli.specs import EvaluateSpec, OutlineMethod
 
 if TYPE_CHECKING:
     from vsr_cli.metrics import ClipScores, MeanScores
     from vsr_cli.pipeline.evaluate import Evaluation
+
+OUTLINE_COLUMNS = ("diameter", "error", "area", "error")
 
 
 @click.command("eval")
@@ -32,6 +34,11 @@ if TYPE_CHECKING:
 @click.option("--against", type=FILE, help="File or folder to compare with, instead of a model.")
 @click.option(
     "--border", type=int, help="Pixels cut on each side.  [default: scale; 0 with --against]"
+)
+@click.option(
+    "--outline",
+    type=click.Choice(get_args(OutlineMethod)),
+    help="Measure the brightest object too, its edge found so.  [report]",
 )
 @json_option
 @quiet_option
@@ -47,6 +54,10 @@ def evaluate(truths: tuple[Path, ...], as_json: bool, quiet: bool, **options: An
     area, bilinear, lanczos or nearest; blur:sigma=,angle= and motion:length=,angle= (pixels,
     degrees); noise:sigma=,gain=,seed= (code values of 8 bits); round:bits=; jpeg:quality=;
     h264:crf= and h265:crf=. Without a downscaler bicubic comes behind blur and motion.
+
+    --outline adds diameter and area in pixels of the largest bright object in each picture, and
+    their absolute errors: level finds its edge between pixels, canny and canny-filled by Canny's
+    edges, through or around their pixels.
     """
     spec = EvaluateSpec(**options)
     from vsr_cli.cli.display import RunDisplay
@@ -68,7 +79,8 @@ def evaluate(truths: tuple[Path, ...], as_json: bool, quiet: bool, **options: An
 def table(result: Evaluation) -> Table:
     """One row for each clip, and the mean below if there are several."""
     rows = Table("clip")
-    for name in ("frames", "PSNR dB", "SSIM", "MSE"):
+    names = ("frames", "PSNR dB", "SSIM", "MSE")
+    for name in (*names, *(OUTLINE_COLUMNS if result.mean.outline else ())):
         rows.add_column(name, justify="right", no_wrap=True)
     for clip in result.clips:
         rows.add_row(clip.name, *_numbers(clip))
@@ -79,9 +91,18 @@ def table(result: Evaluation) -> Table:
 
 
 def _numbers(scores: ClipScores | MeanScores) -> tuple[str, ...]:
-    return (
+    numbers = (
         str(scores.frames),
         f"{scores.psnr:.3f}",
         f"{scores.ssim:.5f}",
         f"{scores.mse:.3e}",
+    )
+    if (outline := scores.outline) is None:
+        return numbers
+    return (
+        *numbers,
+        f"{outline.diameter:.3f}",
+        f"{outline.diameter_error:.4f}",
+        f"{outline.area:.1f}",
+        f"{outline.area_error:.2f}",
     )

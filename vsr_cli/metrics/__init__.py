@@ -10,6 +10,7 @@ from vsr_cli.metrics.clip import (
     mean_over_clips,
     scores_to_json,
 )
+from vsr_cli.metrics.contour import Outline, OutlineScores, compare_outlines, find_outline
 from vsr_cli.metrics.pair import crop_border
 from vsr_cli.metrics.pixel import mse, psnr
 from vsr_cli.metrics.ssim import structural_similarity
@@ -19,7 +20,11 @@ __all__ = [
     "ClipScores",
     "FrameScores",
     "MeanScores",
+    "Outline",
+    "OutlineScores",
+    "compare_outlines",
     "crop_border",
+    "find_outline",
     "mean_over_clips",
     "mse",
     "psnr",

@@ -43,21 +43,29 @@ def structural_similarity(sr: Image, hr: Image, *, border: int = 0) -> float:
             f"SSIM needs at least {WINDOW}x{WINDOW} pixels inside the border, "
             f"got {width}x{height} with {border = }"
         )
-    moments = torch.stack([first, second, first * first, second * second, first * second])
-    mean_x, mean_y, mean_xx, mean_yy, mean_xy = _gaussian_mean(moments)
+    return float(ssim_map(first[None], second[None]).mean())
+
+
+def ssim_map(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    """SSIM in each window, for images in [0, 1]: (N, H, W) twice to (N, H - 10, W - 10).
+
+    Differentiable, so that training can maximise it.
+    """
+    images = (first, second, first * first, second * second, first * second)
+    mean_x, mean_y, mean_xx, mean_yy, mean_xy = (_gaussian_mean(image) for image in images)
     var_x = mean_xx - mean_x.square()
     var_y = mean_yy - mean_y.square()
     cov = mean_xy - mean_x * mean_y
     c1, c2 = K1**2, K2**2  # the peak is 1
     luminance = (2 * mean_x * mean_y + c1) / (mean_x.square() + mean_y.square() + c1)
     structure = (2 * cov + c2) / (var_x + var_y + c2)
-    return float((luminance * structure).mean())
+    return luminance * structure
 
 
 def _gaussian_mean(images: torch.Tensor) -> torch.Tensor:
-    """Weighted mean in each window. images: (C, H, W); returns (C, H - 10, W - 10)."""
+    """Weighted mean in each window. images: (N, H, W); returns (N, H - 10, W - 10)."""
     offset = torch.arange(WINDOW, dtype=images.dtype, device=images.device) - WINDOW // 2
     weight = torch.exp(-offset.square() / (2 * SIGMA**2))
     weight = weight / weight.sum()
-    columns = F.conv2d(images[:, None], weight[None, None, :, None])  # (C, 1, H - 10, W)
+    columns = F.conv2d(images[:, None], weight[None, None, :, None])  # (N, 1, H - 10, W)
     return F.conv2d(columns, weight[None, None, None, :])[:, 0]

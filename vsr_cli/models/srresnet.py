@@ -136,8 +136,13 @@ class Discriminator(nn.Module):
         if frames.shape[-2:] != (self.patch, self.patch):
             height, width = frames.shape[-2:]
             raise ValueError(f"patches must be {self.patch}x{self.patch}, got {width}x{height}")
-        x = F.leaky_relu(self.map[0](frames), LEAK)  # (B, 64, 96, 96)
-        for layer, norm in zip(list(self.map)[1:], self.norm, strict=True):
-            x = F.leaky_relu(norm(layer(x)), LEAK)  # at last (B, 512, 6, 6)
+        x = self.maps(frames)[-1]  # (B, 512, 6, 6)
         x = F.leaky_relu(self.dense(x.flatten(1)), LEAK)  # (B, 1024)
         return self.judge(x)
+
+    def maps(self, frames: Tensor) -> list[Tensor]:
+        """What each of the eight convolutions finds, (B, 64, 96, 96) to (B, 512, 6, 6)."""
+        maps = [F.leaky_relu(self.map[0](frames), LEAK)]
+        for layer, norm in zip(list(self.map)[1:], self.norm, strict=True):
+            maps.append(F.leaky_relu(norm(layer(maps[-1])), LEAK))
+        return maps

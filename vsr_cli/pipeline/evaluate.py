@@ -50,7 +50,6 @@ COLORS: Mapping[PixelFamily, str] = {
     "yuv": "Y / (2^bits - 1)",
     "gbr": "BT.601 studio-range Y of RGB (MATLAB rgb2ycbcr), rounded; the network's input is not",
 }
-
 # Of given files whose depth differs from that of the truth.
 DEPTHS = "codes times 2^(truth's bits - bits), but of RGB or full range divided by 2^bits - 1"
 
@@ -162,7 +161,7 @@ class _Run:
 
     def evaluate(self, name: str, path: Path, other: Path | None) -> ClipScores:
         """The scores of one clip; ``other`` is the given file that belongs to it."""
-        scores = ClipAccumulator(name, border=self.border)
+        scores = ClipAccumulator(name, border=self.border, outline=self.spec.outline)
         waiting: deque[Frame] = deque()  # truth whose counterpart is on its way
         with ExitStack() as stack:
             truth = stack.enter_context(open_clip(path))
@@ -239,6 +238,7 @@ class _Run:
             "given_depth": DEPTHS if spec.lr or spec.against else None,
             "rounding": "none" if chain is None else "to code values of the truth's bits",
             "border": self.border,
+            "outline": spec.outline,
             "mean": "over the frames of a clip, then over the clips",
             "device": None if chain is None else str(self.device),
             "precision": None if chain is None else precision_name(self.precision),

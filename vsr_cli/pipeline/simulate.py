@@ -98,7 +98,7 @@ def simulate_to_file(
     if kind in CODECS:
         check_output(output, overwrite=overwrite)
     else:
-        _check_array_output(output, overwrite=overwrite)
+        check_file_output(output, overwrite=overwrite)
     tally = _Tally(spec.value_range, on_frame)
     frames = tally.watch(simulate_shallow_water(spec))
     if kind in CODECS:
@@ -106,12 +106,12 @@ def simulate_to_file(
         _write_video(spec, output, frames, encoding=encoding, overwrite=overwrite)
     elif kind == ".npz":
         series = _collect(spec, frames)
-        with _pending(output, overwrite=overwrite) as part:
+        with pending_file(output, overwrite=overwrite) as part:
             write_npz(part, series, value_range=spec.value_range, spec=asdict(spec))
     else:
         series = _collect(spec, frames)
         history = f"simulate shallow-water {json.dumps(asdict(spec))}"
-        with _pending(output, overwrite=overwrite) as part:
+        with pending_file(output, overwrite=overwrite) as part:
             write_field_series(part, series, history=history)
     return tally.report(spec, output)
 
@@ -212,7 +212,7 @@ def _collect(spec: ShallowWaterSpec, frames: Iterable[Values]) -> FieldSeries:
     )
 
 
-def _check_array_output(output: Path, *, overwrite: bool) -> None:
+def check_file_output(output: Path, *, overwrite: bool) -> None:
     """Refuse, before the run, what could not be written after it."""
     if output.suffix.lower() == ".nc":
         require_netcdf()
@@ -225,7 +225,7 @@ def _check_array_output(output: Path, *, overwrite: bool) -> None:
 
 
 @contextmanager
-def _pending(output: Path, *, overwrite: bool) -> Iterator[Path]:
+def pending_file(output: Path, *, overwrite: bool) -> Iterator[Path]:
     """A path beside ``output`` that takes its place when the context is left without error."""
     pending = PendingFile(output, overwrite=overwrite)
     try:

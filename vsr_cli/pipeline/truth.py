@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from vsr_cli.errors import InputError
+from vsr_cli.fields import FIELD_SUFFIXES
 from vsr_cli.frames import ClipInfo, Frame, PixelFormat
 from vsr_cli.imaging.color import rgb_to_luma
 from vsr_cli.media import list_stills, open_reader, read_still
@@ -67,7 +68,8 @@ def find_clips(paths: Iterable[Path]) -> tuple[Path, ...]:
     for path in paths:
         if not path.exists():
             raise InputError(f"{path} does not exist; check the name")
-        found.extend(_in_folder(path) if path.is_dir() else [path])
+        is_folder = path.is_dir() and path.suffix.lower() not in FIELD_SUFFIXES  # .zarr is one
+        found.extend(_in_folder(path) if is_folder else [path])
     return tuple(found)
 
 
@@ -211,11 +213,9 @@ def counterparts(
     if given is None:
         # Stills are compared with published figures, whose inputs MATLAB made.
         is_still = truth.path.suffix.lower() in STILL_EXTENSIONS
-        frames, name = _remembered(truth, waiting), truth.path.name
-        for low in degrade_clip(
-            frames, truth.info, scale, degradation, name=name, each_axis=is_still
-        ):
-            yield needed_planes(low, pixel_format)
+        frames, info, name = _remembered(truth, waiting), truth.info, truth.path.name
+        low = degrade_clip(frames, info, scale, degradation, name=name, each_axis=is_still)
+        yield from (needed_planes(frame, pixel_format) for frame in low)
         return
     counts = [0, 0]
     for pair in zip_longest(truth.frames, given.frames):

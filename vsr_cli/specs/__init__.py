@@ -14,7 +14,8 @@ from vsr_cli.specs.degradation import (
     VideoCoding,
 )
 from vsr_cli.specs.degradation_text import parse_degradation
-from vsr_cli.specs.evaluate import EvaluateSpec
+from vsr_cli.specs.droplet import DropletSpec
+from vsr_cli.specs.evaluate import EvaluateSpec, OutlineMethod
 from vsr_cli.specs.media import DecodingSpec, Deinterlace, EncodingSpec
 from vsr_cli.specs.simulation import (
     FIELD_RANGES,
@@ -24,7 +25,15 @@ from vsr_cli.specs.simulation import (
     ShallowWaterSpec,
     SimulatedField,
 )
-from vsr_cli.specs.training import LossName, Recipe, TrainSpec
+from vsr_cli.specs.training import (
+    Interpolation,
+    LossName,
+    Recipe,
+    RecipeForm,
+    SimulatedRun,
+    TrainSpec,
+    parse_simulated,
+)
 from vsr_cli.specs.upscale import Chroma, UpscaleSpec
 
 __all__ = [
@@ -37,19 +46,25 @@ __all__ = [
     "DegradationSpec",
     "Deinterlace",
     "Downscale",
+    "DropletSpec",
     "EncodingSpec",
     "EvaluateSpec",
     "InitialState",
+    "Interpolation",
     "Jpeg",
     "LossName",
     "Motion",
     "Noise",
+    "OutlineMethod",
     "Recipe",
+    "RecipeForm",
     "Round",
     "ShallowWaterSpec",
     "SimulatedField",
+    "SimulatedRun",
     "TrainSpec",
     "UpscaleSpec",
     "VideoCoding",
     "parse_degradation",
+    "parse_simulated",
 ]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Literal, get_args
 
 from vsr_cli.specs.degradation import BICUBIC, DegradationSpec
 from vsr_cli.specs.upscale import UpscaleSpec
+
+OutlineMethod = Literal["level", "canny", "canny-filled"]  # see metrics/contour.py
 
 # What only a model uses when files are scored; scale may say what the files were made with.
 OF_MODEL = frozenset(
@@ -42,6 +45,7 @@ class EvaluateSpec:
     degradation: DegradationSpec = BICUBIC  # from the truth to the model's input
     against: Path | None = None  # a file or a folder to compare with, in the place of a model
     border: int | None = None  # pixels cut on each side; None: scale with a model, else 0
+    outline: OutlineMethod | None = None  # how the outline is found that is measured, if one is
 
     def __post_init__(self) -> None:
         if (self.model is None) == (self.against is None):
@@ -53,6 +57,8 @@ class EvaluateSpec:
             raise ValueError("--lr is given in the place of degrading: leave --degradation out")
         if self.border is not None and self.border < 0:
             raise ValueError(f"border must be at least 0, got {self.border}")
+        if self.outline not in (None, *get_args(OutlineMethod)):
+            raise ValueError(f"outline must be {get_args(OutlineMethod)}, got {self.outline!r}")
         if self.model is not None:
             self.upscale()
             return

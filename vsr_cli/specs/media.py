@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 Deinterlace = Literal["auto", "off", "bwdif"]
 MAX_RATE = 1000  # frames per second
+MAX_TIME_S = 1e9  # thirty years, which every time base can count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,8 @@ class DecodingSpec:
             raise ValueError(f"start must be at least 0 seconds, got {start:g}")
         if end is not None and not (math.isfinite(end) and end > start):
             raise ValueError(f"end must be finite and later than start, got {start:g} to {end:g}")
+        if max(start, end or 0.0) > MAX_TIME_S:
+            raise ValueError(f"start and end are at most {MAX_TIME_S:g} seconds")
         if self.deinterlace not in get_args(Deinterlace):
             accepted = ", ".join(get_args(Deinterlace))
             raise ValueError(f"deinterlace must be one of {accepted}, got {self.deinterlace!r}")

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 Chroma = Literal["bicubic", "model"]
 MAX_ROUNDS = 1000  # of back-projection; it converges in tens
+SCENE_THRESHOLD = 50.0  # per cent of dissimilarity between two frames, see pipeline.shots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class UpscaleSpec:
     batch_size: int | None = None  # frames at once; None: by frame size and device
     tile: int | None = None  # pixels of a stage's input; 0: whole frames; None: by network
     chroma: Chroma = "bicubic"
-    scene_threshold: float = 50.0  # per cent; see pipeline.shots; 0: off
+    scene_threshold: float = SCENE_THRESHOLD  # per cent; see pipeline.shots; 0: off
     consistency: int = 0  # rounds of back-projection after the networks
 
     def __post_init__(self) -> None:

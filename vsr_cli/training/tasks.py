@@ -2,72 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from vsr_cli.imaging.color import rgb_to_luma
 from vsr_cli.metrics import psnr
 from vsr_cli.models.rewrite import channels_last
+from vsr_cli.models.spec import ModelSpec
 from vsr_cli.pipeline.stages import CPU_WINDOW_TILE
 from vsr_cli.pipeline.tiling import TiledModel
-from vsr_cli.training.pairs import CONTEXT, ClipPair, PatchSampler, to_unit
-
-# Pixels beyond the border that validation shows a network: above the radius of those with a recipe.
-MIRRORED = 16
-
-Loss = Callable[[Tensor, Tensor], Tensor]
+from vsr_cli.specs import Recipe
+from vsr_cli.training.losses import CODE
+from vsr_cli.training.pairs import ClipPair, to_unit
+from vsr_cli.training.sampler import PatchSampler
 
 
-class Task(Protocol):
-    """A network together with the pairs that it learns from."""
+class Task:
+    """A network together with the form of the pairs that it learns from.
 
-    module: nn.Module
-    window: int
-    unit: int  # pixels of the input that places of patches and tiles are multiples of
-
-    def forward(self, lr: Tensor) -> Tensor:
-        """Upscale or refine a batch as ``PatchSampler`` draws it."""
-        ...
-
-
-class FrameTask:
-    """(B, 1, p, p) to (B, 1, s*p, s*p): a 2D stage on degraded frames."""
-
-    window = 1
-    unit = 1
-
-    def __init__(self, model: nn.Module) -> None:
-        self.module = channels_last(model)
-
-    def forward(self, lr: Tensor) -> Tensor:
-        result: Tensor = self.module(lr)
-        return result
-
-
-class ClipTask:
-    """(B, 1, 5, p, p) to (B, 1, s*p, s*p).
-
-    A 3D stage on frames that a 2D stage has upscaled (s is 1), or a network that does both, on
-    degraded frames.
+    A batch is (B, C, p, p) for a network of single frames and (B, 1, 5, p, p) for one of windows;
+    what comes out is (B, C, s*p, s*p), where s is 1 for a 3D stage behind a 2D one.
     """
 
-    window = 2 * CONTEXT + 1
+    def __init__(self, spec: ModelSpec, module: nn.Module) -> None:
+        self.spec = spec
+        self.module = channels_last(module)
 
-    def __init__(self, model: nn.Module, *, unit: int = 1) -> None:
-        self.module = channels_last(model)
-        self.unit = unit
+    def forward(self, lr: Tensor, scale: int) -> Tensor:
+        """Upscale or refine a batch as ``PatchSampler`` draws it.
 
-    def forward(self, lr: Tensor) -> Tensor:
+        A network whose weights serve every scale takes that of the batch.
+        """
+        if hasattr(self.module, "scale"):
+            self.module.scale = scale  # type: ignore[assignment]
         result: Tensor = self.module(lr)
         return result
 
+    def tiled(self, scale: int, tile: int) -> TiledModel:
+        """The network for whole frames."""
+        return TiledModel(
+            partial(self.forward, scale=scale),
+            scale=scale,
+            radius=self.spec.radius,
+            tile=tile,
+            pads_itself=self.spec.pads_itself,
+            unit=self.spec.unit,
+        )
 
-def patch_loss(loss: Loss, sr: Tensor, hr: Tensor, margin: int) -> Tensor:
-    """The loss without a border of ``margin`` pixels of the result, where padding is felt most."""
+
+def within(patches: Tensor, margin: int) -> Tensor:
+    """Without a border of ``margin`` pixels, where padding is felt most; float32."""
     inside = slice(margin, -margin or None)
-    return loss(sr[..., inside, inside].float(), hr[..., inside, inside])
+    return patches[..., inside, inside].float()
 
 
 def validation_psnr(
@@ -84,26 +73,31 @@ def validation_psnr(
         for clip in clips:
             scale = clip.hr.shape[-1] // clip.lr.shape[-1]
             tile = CPU_WINDOW_TILE if device.type == "cpu" else 0
-            network = TiledModel(
-                task.forward, scale=scale, radius=MIRRORED, tile=tile, unit=task.unit
-            )
+            network = task.tiled(scale, tile)
             border = max(scale, 2)
             times = torch.linspace(0, clip.num_frames - 1, num_frames).round().long()
             per_frame = []
             for time in times.tolist():
-                lr = window_at(clip.lr, time, task.window).to(device)
+                lr = window_at(clip.lr, time, task.spec.window).to(device)
                 with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
-                    sr = network(lr).float().clamp(0, 1)[0, 0].cpu()
-                sr = (sr * 255).round() / 255
+                    sr = network(lr).float().clamp(0, 1).cpu()
                 inside = slice(border, -border)
-                truth = to_unit(clip.hr[time, 0])
-                per_frame.append(psnr(sr[inside, inside], truth[inside, inside]))
+                pair = (scored(sr[0]), scored(to_unit(clip.hr[time])))
+                per_frame.append(psnr(*(image[inside, inside] for image in pair)))
             scores.append(sum(per_frame) / len(per_frame))
     return sum(scores) / len(scores)
 
 
+def scored(planes: Tensor) -> Tensor:
+    """Luma rounded to 8 bits, (H, W) float64, of (1, H, W) or of rounded RGB, (3, H, W)."""
+    codes = (planes.double() * CODE).round() / CODE
+    if planes.shape[0] == 1:
+        return codes[0]
+    return (rgb_to_luma(*codes) * CODE).round() / CODE
+
+
 def window_at(frames: Tensor, middle: int, window: int) -> Tensor:
-    """One frame as (1, 1, H, W), or a window of them, ends repeated, as (1, 1, T, H, W)."""
+    """One frame as (1, C, H, W), or a window of them, ends repeated, as (1, 1, T, H, W)."""
     if window == 1:
         return to_unit(frames[middle])[None]
     reach = window // 2
@@ -114,6 +108,13 @@ def window_at(frames: Tensor, middle: int, window: int) -> Tensor:
 
 
 def sampler_for(
-    task: Task, clips: Sequence[ClipPair], *, patch: int, generator: torch.Generator
+    task: Task, clips: Sequence[ClipPair], recipe: Recipe, *, generator: torch.Generator
 ) -> PatchSampler:
-    return PatchSampler(clips, patch=patch, window=task.window, unit=task.unit, generator=generator)
+    return PatchSampler(
+        clips,
+        patch=recipe.patch,
+        window=task.spec.window,
+        unit=task.spec.unit,
+        turns=recipe.turns,
+        generator=generator,
+    )

@@ -187,3 +187,21 @@ def test_an_error_leaves_no_gif(tmp_path: Path) -> None:
     ):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("plays", "loop"), [(0, 0), (1, None), (3, 3)])
+def test_apng_to_gif_keeps_times_and_repetitions(
+    tmp_path: Path, plays: int, loop: int | None
+) -> None:
+    pages = [Image.new("RGB", (32, 24), color) for color in ("red", "green", "blue")]
+    pages[0].save(
+        tmp_path / "a.apng",
+        format="PNG",
+        save_all=True,
+        append_images=pages[1:],
+        duration=[50, 120, 700],
+        loop=plays,
+    )
+    upscale(tmp_path / "a.apng", tmp_path / "b.gif", "--scale", "1")
+    durations, repeated, _ = inspect(tmp_path / "b.gif")
+    assert (durations, repeated) == ([50, 120, 700], loop)

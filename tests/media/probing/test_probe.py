@@ -10,7 +10,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
+from PIL import Image
 
 from vsr_cli.media import FileProbe, probe_file
 
@@ -210,3 +212,48 @@ def test_what_is_no_file_is_a_fault(
     found = probe_file(Path(name))
     assert len(found.faults) == 1
     assert (found.container, found.streams) == (None, ())
+
+
+@pytest.mark.parametrize("count", [False, True])
+@pytest.mark.parametrize("name", ["a.webp", "a.png"])
+def test_pages_of_an_animation_are_counted_with_their_times(
+    tmp_path: Path, name: str, count: bool
+) -> None:
+    pages = [Image.new("RGB", (32, 24), color) for color in ("red", "green", "blue")]
+    pages[0].save(
+        tmp_path / name,
+        save_all=True,
+        append_images=pages[1:],
+        duration=[600, 200, 200],
+        lossless=True,
+    )
+    found = probe_file(tmp_path / name, count=count)
+    assert found.faults == ()
+    assert found.duration_s == 1
+    assert found.timing is not None
+    assert (found.timing.num_packets, found.timing.is_variable) == (3, True)
+    assert (found.timing.min_s, found.timing.max_s) == (0.2, 0.6)
+    assert found.streams[0].details in ("", "32x24")
+
+
+def test_pages_of_a_tiff_are_counted(tmp_path: Path) -> None:
+    pages = [Image.new("RGB", (32, 24), color) for color in ("red", "green", "blue")]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    found = probe_file(tmp_path / "a.tif", count=True)
+    assert found.timing is not None
+    assert (found.timing.num_packets, found.timing.is_variable) == (3, False)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv"])
+def test_title_of_a_stream_is_told(
+    tmp_path: Path, make_clip: Callable[..., Path], name: str
+) -> None:
+    clip = make_clip("clip.mkv", audio_start=0.0)
+    with av.open(str(clip)) as before, av.open(str(tmp_path / name), "w") as after:
+        streams = [after.add_stream_from_template(stream) for stream in before.streams]
+        streams[1].metadata["title"] = "Le son"
+        for packet in before.demux():
+            if packet.size:
+                packet.stream = streams[packet.stream_index]
+                after.mux(packet)
+    assert [stream.title for stream in probe_file(tmp_path / name).streams] == [None, "Le son"]

@@ -266,3 +266,10 @@ def test_hardware_encoder_without_hardware_says_so(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"h264_nvenc.*needs hardware that is not there"):
         open_writer(tmp_path / "a.mp4", make_info(), EncodingSpec(codec="h264_nvenc"))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("name", "hint"), [("a.mkv", "libx264"), ("a.mp4", "an .mkv file")])
+def test_codec_that_a_file_cannot_hold_is_refused_with_another_way(name: str, hint: str) -> None:
+    info = ClipInfo(64, 48, require_planar("yuv420p"), Fraction(1, 25))
+    with pytest.raises(ValueError, match=f"cannot hold huffyuv; try .*{hint}$"):
+        check_encoding(Path(name), EncodingSpec(codec="huffyuv"), info)

@@ -61,6 +61,11 @@ class StillsReader:
         """What is known of the clip; of the whole of it, also where a cut was asked for."""
         return self._info
 
+    @property
+    def page_ticks(self) -> list[int]:
+        """Where the frames begin, in ticks of the time base; of the whole clip, as ``info``."""
+        return self._ticks[:-1]
+
     def __iter__(self) -> Iterator[Frame]:
         file: PictureFile | None = None
         try:

@@ -15,10 +15,11 @@ from vsr_cli.errors import InputError
 from vsr_cli.media.containers import main_video, open_container
 from vsr_cli.media.faults.truncation import find_truncation
 from vsr_cli.media.opening import open_reader
+from vsr_cli.media.pictures.reader import StillsReader
 from vsr_cli.media.pictures.sequence import PictureSequence
 from vsr_cli.media.pipes import is_pipe
 from vsr_cli.media.probing.stream_probe import StreamProbe, describe_stream, start_of
-from vsr_cli.media.probing.timing import Timing, read_timing
+from vsr_cli.media.probing.timing import Timing, page_timing, read_timing
 from vsr_cli.media.probing.video_probe import VideoProbe, describe_video
 from vsr_cli.media.target import several_pictures
 from vsr_cli.specs import DecodingSpec
@@ -108,6 +109,11 @@ def _look_into_file(path: Path, found: dict[str, Any], faults: list[str], *, cou
         with open_reader(path, DecodingSpec(tolerate=_MANY)) as reader:
             found["video"] = describe_video(reader, video)
             found["warnings"] = tuple(reader.warnings)
+            ticks = reader.page_ticks if isinstance(reader, StillsReader) else []
+            if len(ticks) > 1:  # FFmpeg sees one packet
+                found["duration_s"] = reader.info.duration_s
+                found["timing"] = page_timing(ticks, reader.info.time_base)
+                return
     found["timing"] = timing = read_timing(path, count=count)
     faults += _faults_of(path, timing)
 

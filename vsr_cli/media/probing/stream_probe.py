@@ -40,7 +40,7 @@ def describe_stream(stream: Stream, origin: Fraction | None) -> StreamProbe:
         codec=None if context is None else context.codec.canonical_name,
         profile=None if context is None else context.profile,
         language=stream.metadata.get("language"),
-        title=stream.metadata.get("title"),
+        title=stream.metadata.get("title") or stream.metadata.get("name"),  # MP4's word for it
         dispositions=tuple(
             bit.name for bit in Disposition if bit.name and stream.disposition & bit
         ),
@@ -53,7 +53,7 @@ def describe_stream(stream: Stream, origin: Fraction | None) -> StreamProbe:
 
 def _details(stream: Stream) -> str:
     if isinstance(stream, VideoStream) and stream.codec_context is not None:
-        return f"{stream.width}x{stream.height}"
+        return f"{stream.width}x{stream.height}" if stream.width else ""
     if isinstance(stream, AudioStream) and stream.codec_context is not None:
         return f"{stream.codec_context.sample_rate} Hz, {layout_name(stream.codec_context)}"
     if isinstance(stream, AttachmentStream):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -97,7 +98,6 @@ def _read(
         if packet.pts is not None:
             times.append(packet.pts)
     times = sorted(times)[: None if is_complete else -_REORDERED]
-    steps = [b - a for a, b in pairwise(times) if b > a]
     found = Timing(
         num_packets=num_packets,
         is_complete=is_complete,
@@ -105,9 +105,21 @@ def _read(
         num_corrupt=num_corrupt,
         num_gaps=num_gaps,
     )
-    if not steps or not stream.time_base:
+    return _with_steps(found, times, Fraction(stream.time_base or 0))
+
+
+def page_timing(ticks: Sequence[int], time_base: Fraction) -> Timing:
+    """The same of a picture file's pages, which begin at these ticks of ``time_base`` seconds."""
+    found = Timing(
+        num_packets=len(ticks), is_complete=True, ends_early=False, num_corrupt=0, num_gaps=0
+    )
+    return _with_steps(found, ticks, time_base)
+
+
+def _with_steps(found: Timing, times: Sequence[int], tick: Fraction) -> Timing:
+    steps = [b - a for a, b in pairwise(times) if b > a]
+    if not steps or not tick:
         return found
-    tick = Fraction(stream.time_base)
     return replace(
         found,
         min_s=float(min(steps) * tick),

@@ -25,6 +25,7 @@ from vsr_cli.media.streams.subtitles import TextTrack
 from vsr_cli.media.video.matroska import TrackEntries
 
 _NO_TEXT = b"\0\0"  # a packet of mov_text whose text has no letters
+_INTERLEAVING_S = 10  # what FFmpeg's muxers write side by side begins at most so far apart
 
 
 class StreamCopier:
@@ -82,7 +83,7 @@ class StreamCopier:
         """
         _, last_s = self._placer.span
         if last_s is not None:
-            self.advance(max(time_s, last_s))
+            self.stop(max(time_s, last_s))
         else:
             while (packet := self._take()) is not None:
                 self._pending = None
@@ -95,6 +96,23 @@ class StreamCopier:
             if isinstance(track, AudioTrack):
                 for encoded in track.flush():
                     self._mux(encoded)
+
+    def stop(self, time_s: Fraction) -> None:
+        """Write what begins before ``time_s``, and nothing after it: the output ends there.
+
+        In a file it may lie behind packets of other streams that begin later.
+        """
+        waiting = {r.stream.index for r in self._plan.routes if r.way in (Way.COPY, Way.AUDIO)}
+        while waiting and (packet := self._take()) is not None:
+            self._pending = None
+            start_s = self._placer.order_time(packet)
+            if start_s < time_s:
+                self._write(packet)
+            elif start_s < time_s + _INTERLEAVING_S:
+                waiting.discard(packet.stream_index)
+            else:
+                break
+        self._write_texts(time_s)
 
     def complete_entries(self, path: Path) -> None:
         """Write into a complete file what its muxer was not told."""

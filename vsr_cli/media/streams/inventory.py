@@ -19,6 +19,7 @@ from vsr_cli.media.video.encoder import DEFAULT_RATE
 from vsr_cli.media.video.y4m import JITTER, irregular_times
 from vsr_cli.specs import DecodingSpec
 
+_LOOPED = ("gif", "apng")  # FFmpeg's names
 _ROUNDING_S = Fraction(3, 2000)  # containers that keep whole milliseconds are off by one at most
 
 
@@ -29,9 +30,9 @@ def list_other_streams(container: InputContainer, video: Stream) -> str:
 
 
 def lost_streams(path: Path, target: Path) -> list[str]:
-    """A warning if a file has streams that a target without any place for them leaves out."""
+    """A warning if a file has streams or chapters that a target has no place for."""
     with open_container(path) as container:
-        others = list_other_streams(container, main_video(container, path))
+        others = _list_others(container, main_video(container, path))
     kind = "standard output" if target.name == "-" else f"a {target.suffix or 'picture'} file"
     return [f"not carried over: {others} ({kind} holds pictures alone)"] if others else []
 
@@ -40,19 +41,27 @@ def lost_from_pipe(path: Path, container: InputContainer, video: Stream) -> tupl
     """A warning if standard input has other streams or chapters: it cannot be read once more."""
     if not is_pipe(path):
         return ()
-    num_chapters = len(container.chapters())
-    chapters = f"{num_chapters} chapter{'s' if num_chapters > 1 else ''}" if num_chapters else ""
-    others = ", ".join(filter(None, [list_other_streams(container, video), chapters]))
+    others = _list_others(container, video)
     return (f"not carried over from standard input: {others}; give a file",) if others else ()
 
 
-def read_loop(path: Path) -> int | None:
-    """How often a GIF is repeated; 0: for ever, None: it does not say, or is no file."""
-    if is_pipe(path):
+def _list_others(container: InputContainer, video: Stream) -> str:
+    """The other streams and the chapters, such as "1 audio, 2 chapters"."""
+    num_chapters = len(container.chapters())
+    chapters = f"{num_chapters} chapter{'s' if num_chapters > 1 else ''}" if num_chapters else ""
+    return ", ".join(filter(None, [list_other_streams(container, video), chapters]))
+
+
+def read_loop(path: Path, container: InputContainer) -> int | None:
+    """How often a GIF or an APNG is repeated; 0: for ever, None: it does not say, or is no file.
+
+    An APNG that says 1 is shown once, as is a GIF that says nothing.
+    """
+    if is_pipe(path) or container.format.name not in _LOOPED:
         return None
     with Image.open(path) as image:
         loop: int | None = image.info.get("loop")
-    return loop
+        return None if image.format == "PNG" and loop == 1 else loop
 
 
 def find_constant_rate(path: Path, guess: Fraction | None, decoding: DecodingSpec) -> Fraction:

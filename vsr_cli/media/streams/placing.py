@@ -77,6 +77,15 @@ class PacketPlacer:
         tick = packet.dts if packet.pts is None else packet.pts
         return (tick or 0) * Fraction(packet.time_base) - self._zero
 
+    def order_time(self, packet: Packet[Stream]) -> Fraction:
+        """Where a packet lies in the order of its stream, in seconds on the source's timeline.
+
+        That of decoding for video, whose pictures are not shown in the order of their packets.
+        """
+        if packet.stream.type != "video" or packet.dts is None:
+            return self.time(packet)
+        return packet.dts * Fraction(packet.time_base) - self._zero
+
     def place(self, packet: Packet[Stream]) -> list[Packet[Stream]]:
         """What is to be written for a packet, in order, at the output's times."""
         index, kind = packet.stream_index, packet.stream.type

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 
 from av.audio.stream import AudioStream
 from av.stream import Discard, Stream
@@ -32,6 +34,9 @@ from vsr_cli.media.streams.routes import (
 from vsr_cli.media.streams.silence import is_silent
 from vsr_cli.media.video.encoder import DEFAULT_RATE
 from vsr_cli.specs import DecodingSpec, EncodingSpec
+
+# What is said of a stream that has nothing in a cut; texts and data may well have nothing there.
+_NEVER_SILENT: Mapping[str, str] = MappingProxyType({"audio": "nothing", "video": "no key frame"})
 
 
 class StreamPlan:
@@ -159,18 +164,26 @@ class StreamPlan:
         ]
 
     def _silent(self) -> list[str]:
-        """A line for each audio stream of which nothing lies in the cut."""
+        """A line for each stream of sound or pictures that has nothing to show of the cut."""
         if self.placer.asked is None:
             return []
         first_s, last_s = self.placer.asked
         way = "left out" if self.container in ("mp4", "mov") else "empty"
-        return [
-            f"{describe(route.stream)} has nothing within the cut and is {way}"
-            for route in self.routes
-            if route.way in (Way.COPY, Way.AUDIO)
-            and route.stream.type == "audio"
-            and is_silent(self.source, route.stream.index, first_s=first_s, last_s=last_s)
-        ]
+        lines = []
+        for route in self.routes:
+            kind = route.stream.type
+            if route.way not in (Way.COPY, Way.AUDIO) or kind not in _NEVER_SILENT:
+                continue
+            if is_silent(
+                self.source,
+                route.stream.index,
+                first_s=first_s,
+                last_s=last_s,
+                only_keys=kind == "video",
+            ):
+                what = _NEVER_SILENT[kind]
+                lines.append(f"{describe(route.stream)} has {what} within the cut and is {way}")
+        return lines
 
 
 def plan_streams(

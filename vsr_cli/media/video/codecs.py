@@ -79,8 +79,8 @@ def check_encoding(path: str | Path, encoding: EncodingSpec, info: ClipInfo) -> 
     codec = _find_codec(encoding.codec or _DEFAULT_CODECS[container])
     if codec.name not in _storable(container):
         raise ValueError(
-            f"a {path.suffix} file cannot hold {codec.name}; "
-            f"try {_DEFAULT_CODECS[container]}, or an .mkv file"
+            f"a {path.suffix} file cannot hold {codec.name}; try {_DEFAULT_CODECS[container]}"
+            + ("" if container == "matroska" else ", or an .mkv file")
         )
     warnings = []
     pix_fmt, loss = choose_format(codec, container, encoding.pix_fmt, info)

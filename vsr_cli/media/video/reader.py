@@ -182,7 +182,7 @@ class VideoReader:
             hdr=read_hdr(picture),
             matrix=clip_matrix(color, height=picture.height),
             origin="pictures" if is_animation else "video",
-            loop=read_loop(self.path) if container.format.name == "gif" else None,
+            loop=read_loop(self.path, container),
         )
 
     def _make_clock(self) -> FrameClock:

@@ -225,7 +225,7 @@ class VideoWriter(CompletingWriter):
                 with reporting_output(self.path, "the part that is complete"):
                     self._drain()
                     if self._copier is not None and self._end is not None:
-                        self._copier.advance(self._seconds(self._end))
+                        self._copier.stop(self._seconds(self._end))
         except OutputError:
             is_sound = False
         try:

@@ -1,0 +1,78 @@
+"""The model card of a weight file: what it is, what made it, what it is good for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from vsr_cli.models import get_spec
+from vsr_cli.models.cost import parameter_count, plain_form
+from vsr_cli.models.weights import WeightRecord, file_sha256
+
+
+def write_card(card: Path, weights: Path, record: WeightRecord) -> None:
+    """Write the card of a weight file as Markdown, from its record.
+
+    References:
+        Mitchell et al., "Model Cards for Model Reporting", FAT* 2019, doi:10.1145/3287560.3287596.
+    """
+    card.write_text("\n".join(_lines(weights, record)) + "\n", encoding="utf-8")
+
+
+def _lines(weights: Path, record: WeightRecord) -> list[str]:
+    spec, training = get_spec(record.arch), record.training
+    scale = record.scale if spec.scales != (1,) else 1
+    scales = ", ".join(f"x{each}" for each in record.trained_scales)
+    facts = {
+        "Network": f"{record.arch}, {parameter_count(plain_form(spec, scale)):,} parameters",
+        "Paper": spec.paper,
+        "Enlarges by": scales
+        if spec.scales != (1,)
+        else f"nothing: refines what is enlarged {scales}",
+        "Sees": f"{record.color}, {record.window} frame{'s' if record.window > 1 else ''}",
+        "Predicts": "the difference to bicubic" if record.residual else "the picture",
+        "SHA-256": f"`{file_sha256(weights)}`",
+    }
+    if record.partner_sha256:
+        facts["Trained behind"] = f"`{record.partner_sha256}`"
+    run = {
+        "Domain": record.domain,
+        "Data": ", ".join(training["data"]),
+        "Licence of the data": training.get("licence") or "not stated",
+        "Degradation": training["degradation"],
+        "Steps": f"{training['steps']:,}",
+        "Time": f"{training['seconds'] / 3600:.2f} h",
+        "Machine": f"{training['device']}, {training['precision']}",
+        "Seed": str(training["seed"]),
+        "Recipe": _recipe(training["recipe"]),
+    }
+    scores = {"Validation": _validation(training)}
+    limits = [
+        f"- It has seen {training['degradation']} alone: other blur, noise or codecs are worse.",
+        f"- It has seen the domain {record.domain!r} alone.",
+    ]
+    return [
+        f"# {weights.name}",
+        *_section("Network", facts),
+        *_section("Training", run),
+        *_section("Scores", scores),
+        "",
+        "## Limits",
+        "",
+        *limits,
+    ]
+
+
+def _section(title: str, facts: dict[str, str]) -> list[str]:
+    return ["", f"## {title}", "", *(f"- {name}: {value}" for name, value in facts.items())]
+
+
+def _recipe(recipe: dict[str, Any]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in recipe.items() if value)
+
+
+def _validation(training: Any) -> str:
+    if training["validation_psnr"] is None:
+        return "none was asked for"
+    names = ", ".join(training["validation"])
+    return f"{training['validation_psnr']:.2f} dB, luma PSNR on {names}"
