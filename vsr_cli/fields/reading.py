@@ -37,8 +37,12 @@ def read_fields(path: Path, variable: str | None = None) -> list[Values]:
         import xarray
     except ImportError as error:
         raise MissingExtraError("xarray", "fields") from error
+    # A store's members are listed as they lie there: consolidated metadata may be missing, or old.
+    store: dict[str, Any] = (
+        {"engine": "zarr", "consolidated": False} if path.suffix.lower() == ".zarr" else {}
+    )
     try:
-        with xarray.open_dataset(path, decode_times=False) as dataset:
+        with xarray.open_dataset(path, decode_times=False, **store) as dataset:
             array = _choose(dataset, variable, path)
             time = next((str(dim) for dim in array.dims if _is_time(dataset, dim)), None)
             values = array.load()
