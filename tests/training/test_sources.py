@@ -13,10 +13,11 @@ import xarray
 from numpy.typing import NDArray
 
 from vsr_cli.errors import InputError
-from vsr_cli.imaging.degradation import degrade_bicubic, degrade_frame
+from vsr_cli.imaging.degradation import degrade_bicubic, degrade_frames
 from vsr_cli.media import read_still
+from vsr_cli.media.recode import recode_frames
 from vsr_cli.pipeline.truth import find_clips, luma, scored_luma
-from vsr_cli.specs import parse_simulated
+from vsr_cli.specs import parse_degradation, parse_simulated
 from vsr_cli.training.motion import FRAMES, SHRINK, moving_clip
 from vsr_cli.training.sources import SourceSettings, load_pairs
 
@@ -32,13 +33,17 @@ def _picture(path: Path, size: tuple[int, int] = (60, 84), seed: int = 0) -> NDA
     return samples
 
 
-def test_still_is_what_eval_shows_a_network(tmp_path: Path) -> None:
+@pytest.mark.parametrize("chain", ["bicubic", "blur:sigma=1+area+noise:sigma=4+jpeg:quality=60"])
+def test_still_is_what_eval_shows_a_network(tmp_path: Path, chain: str) -> None:
     """Truth and input are those of ``vsr eval``, to the rounding of 16 bits."""
     path = tmp_path / "a.png"
     _picture(path)
-    (pair,) = load_pairs([path], SourceSettings(scale=2))
+    spec = parse_degradation(chain)
+    (pair,) = load_pairs([path], SourceSettings(scale=2, degradation=spec))
     frame, info = read_still(path)
-    degraded = degrade_frame(frame, info.pixel_format, 2, each_axis=True)
+    (degraded,) = degrade_frames(
+        [frame], info, 2, spec, recode=recode_frames, name="a.png", each_axis=True
+    )
     shown = luma(degraded, info.pixel_format)
     assert (pair.lr[0, 0].double() / 65535 - shown).abs().max() < 1e-5
     truth = scored_luma(frame, info.pixel_format)

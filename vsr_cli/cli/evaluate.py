@@ -10,7 +10,13 @@ import click
 from rich.table import Table
 
 from vsr_cli.cli.console import stdout_console
-from vsr_cli.cli.options import FILE, json_option, model_options, quiet_option
+from vsr_cli.cli.options import (
+    FILE,
+    degradation_option,
+    json_option,
+    model_options,
+    quiet_option,
+)
 from vsr_cli.specs import EvaluateSpec, OutlineMethod
 
 if TYPE_CHECKING:
@@ -23,6 +29,7 @@ OUTLINE_COLUMNS = ("diameter", "error", "area", "error")
 @click.command("eval")
 @click.argument("truths", metavar="TRUTH...", nargs=-1, required=True, type=FILE)
 @model_options(EvaluateSpec)
+@degradation_option
 @click.option("--lr", type=FILE, help="Low-resolution file or folder, instead of degrading.")
 @click.option("--against", type=FILE, help="File or folder to compare with, instead of a model.")
 @click.option(
@@ -42,6 +49,12 @@ def evaluate(truths: tuple[Path, ...], as_json: bool, quiet: bool, **options: An
     RGB the luma alone, where that takes G, B and R), and compared with itself; with --against two
     files are compared. PSNR (dB, peak 1), SSIM and mean squared error are those of luma.
 
+    --degradation is a chain of steps in their order, such as
+    blur:sigma=2/0.7,angle=30+bicubic+noise:sigma=2,gain=0.1,seed=1+h264:crf=28. Steps: bicubic,
+    area, bilinear, lanczos or nearest; blur:sigma=,angle= and motion:length=,angle= (pixels,
+    degrees); noise:sigma=,gain=,seed= (code values of 8 bits); round:bits=; jpeg:quality=;
+    h264:crf= and h265:crf=. Without a downscaler bicubic comes behind blur and motion.
+
     --outline adds diameter and area in pixels of the largest bright object in each picture, and
     their absolute errors: level finds its edge between pixels, canny and canny-filled by Canny's
     edges, through or around their pixels.
@@ -59,6 +72,8 @@ def evaluate(truths: tuple[Path, ...], as_json: bool, quiet: bool, **options: An
         click.echo(json.dumps(result.to_json()))
     else:
         stdout_console().print(table(result))
+        if chain := result.protocol["degradation_chain"]:
+            click.echo(f"degradation: {chain}")
 
 
 def table(result: Evaluation) -> Table:

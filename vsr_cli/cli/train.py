@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from vsr_cli.cli.options import overwrite_option, quiet_option
+from vsr_cli.cli.options import degradation_option, overwrite_option, quiet_option
 from vsr_cli.cli.progress import training_bar
 from vsr_cli.specs import Interpolation, LossName, RecipeForm, TrainSpec, parse_simulated
 
@@ -51,6 +51,7 @@ def _behind(
 @click.option(
     "--validate", "validation", multiple=True, type=PATHS, help="Clips to score on. Repeatable."
 )
+@degradation_option
 @click.option("--scale", default=2, show_default=True, help="Enlargement.")
 @click.option("--domain", default=CUSTOM, show_default=True, help="Recorded in the weights.")
 @click.option(
@@ -95,7 +96,8 @@ def _behind(
 def train(model: str, output: Path, quiet: bool, **options: Any) -> None:
     """Train MODEL on clips and pictures, and write its weights to OUTPUT.
 
-    They are the truth; what the network sees is degraded from them (antialiased bicubic, 8 bits).
+    They are the truth; what the network sees is degraded from them (antialiased bicubic, 8 bits,
+    unless --degradation says otherwise: vsr eval --help lists its steps).
     Videos are cut into their shots; a network of five frames sees a picture as if a camera moved
     over it. First the 2D stage: vsr train fsrcnn 2d.safetensors --data runs. Then the 3D stage on
     its output: vsr train srnet3d 3d.safetensors --behind 2d.safetensors --data runs. Then, if

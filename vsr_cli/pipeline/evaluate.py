@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,6 +22,7 @@ from vsr_cli.imaging.ranges import is_full_range
 from vsr_cli.metrics import ClipAccumulator, ClipScores, MeanScores, mean_over_clips, scores_to_json
 from vsr_cli.models.load import LoadedChain, load_chain
 from vsr_cli.pipeline.consistency import Consistency
+from vsr_cli.pipeline.degrade import degradation_protocol, degradation_warnings
 from vsr_cli.pipeline.device import choose_device, choose_precision, precision_name
 from vsr_cli.pipeline.report import RunStart, chain_name, chain_warnings
 from vsr_cli.pipeline.rgb import sees_rgb
@@ -44,7 +45,6 @@ from vsr_cli.pipeline.truth import (
 )
 from vsr_cli.specs import EvaluateSpec
 
-DEGRADATION = "bicubic (imresize, antialiased), rounded to the truth's bits, stills per axis"
 COLORS: Mapping[PixelFamily, str] = {
     "gray": "gray / (2^bits - 1)",
     "yuv": "Y / (2^bits - 1)",
@@ -144,7 +144,8 @@ class _Run:
         device = choose_device(spec.device)
         precision = choose_precision(spec.precision, device)
         chain = load_chain(spec.model, spec.scale, domain=spec.domain, weights=spec.weights)
-        return cls(spec, chain, device, precision, on_frame)
+        told = (*chain.warnings, *degradation_warnings(chain, spec))
+        return cls(spec, replace(chain, warnings=told), device, precision, on_frame)
 
     def start(self, paths: Sequence[Path], warnings: tuple[str, ...]) -> RunStart:
         chain = self.chain
@@ -188,7 +189,7 @@ class _Run:
         """The luma that is compared with the truth, frame by frame: (H, W) float64 in [0, 1]."""
         clip = given or truth
         pixel_format, white = clip.info.pixel_format, white_code(clip, truth)
-        frames = counterparts(truth, given, waiting, self.scale)
+        frames = counterparts(truth, given, waiting, self.scale, self.spec.degradation)
         if self.chain is None:
             return (scored_luma(frame, pixel_format, white) for frame in frames)
         shots = mark_shots(frames, pixel_format, self.spec.scene_threshold)
@@ -224,7 +225,6 @@ class _Run:
         """How the scores came about; to be asked when all clips were read."""
         spec, chain = self.spec, self.chain
         bits = sorted({form.bits for form in self.formats})
-        degradation = f"given: {spec.lr}" if spec.lr else DEGRADATION
         stages = () if chain is None else chain.stages
         return {
             "model": None if chain is None else chain_name(chain),
@@ -232,7 +232,7 @@ class _Run:
             "scale": self.scale,
             "domain": None if chain is None else chain.domain,
             "weights": [{"model": s.spec.name, "sha256": s.sha256} for s in stages if s.sha256],
-            "degradation": None if chain is None else degradation,
+            **degradation_protocol(spec),
             "color": "; ".join(sorted({COLORS[form.family] for form in self.formats})),
             "bits": bits[0] if len(bits) == 1 else bits,
             "given_depth": DEPTHS if spec.lr or spec.against else None,

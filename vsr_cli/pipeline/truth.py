@@ -21,10 +21,11 @@ from vsr_cli.errors import InputError
 from vsr_cli.fields import FIELD_SUFFIXES
 from vsr_cli.frames import ClipInfo, Frame, PixelFormat
 from vsr_cli.imaging.color import rgb_to_luma
-from vsr_cli.imaging.degradation import degrade_frame
 from vsr_cli.media import list_stills, open_reader, read_still
 from vsr_cli.media.pictures.sequence import STILL_EXTENSIONS
 from vsr_cli.media.target import CONTAINERS
+from vsr_cli.pipeline.degrade import degrade_clip
+from vsr_cli.specs import DegradationSpec
 
 # What is a clip in a folder; a file that is named itself may have any ending.
 CLIP_EXTENSIONS = frozenset(
@@ -197,7 +198,11 @@ def check_given(truth: OpenClip, given: OpenClip, scale: int) -> tuple[str, ...]
 
 
 def counterparts(
-    truth: OpenClip, given: OpenClip | None, waiting: deque[Frame], scale: int
+    truth: OpenClip,
+    given: OpenClip | None,
+    waiting: deque[Frame],
+    scale: int,
+    degradation: DegradationSpec,
 ) -> Iterator[Frame]:
     """The frames that belong to the truth's, which join those that wait: degraded, or given.
 
@@ -206,11 +211,11 @@ def counterparts(
     """
     pixel_format = truth.info.pixel_format
     if given is None:
-        for hr in truth.frames:
-            waiting.append(needed_planes(hr, pixel_format))
-            # Stills are compared with published figures, whose inputs MATLAB made.
-            is_still = truth.path.suffix.lower() in STILL_EXTENSIONS
-            yield degrade_frame(waiting[-1], pixel_format, scale, each_axis=is_still)
+        # Stills are compared with published figures, whose inputs MATLAB made.
+        is_still = truth.path.suffix.lower() in STILL_EXTENSIONS
+        frames, info, name = _remembered(truth, waiting), truth.info, truth.path.name
+        low = degrade_clip(frames, info, scale, degradation, name=name, each_axis=is_still)
+        yield from (needed_planes(frame, pixel_format) for frame in low)
         return
     counts = [0, 0]
     for pair in zip_longest(truth.frames, given.frames):
@@ -220,6 +225,13 @@ def counterparts(
             yield needed_planes(pair[1], given.info.pixel_format)
     if counts[0] != counts[1]:
         raise InputError(f"{truth.path} has {counts[0]} frames, but {given.path} has {counts[1]}")
+
+
+def _remembered(truth: OpenClip, waiting: deque[Frame]) -> Iterator[Frame]:
+    """The frames of the truth, which join those that wait."""
+    for frame in truth.frames:
+        waiting.append(needed_planes(frame, truth.info.pixel_format))
+        yield frame
 
 
 def estimate_frames(paths: Sequence[Path]) -> int | None:

@@ -3,6 +3,17 @@
 Standard library only: ``vsr --help`` reads these files and loads no torch.
 """
 
+from vsr_cli.specs.degradation import (
+    Blur,
+    DegradationSpec,
+    Downscale,
+    Jpeg,
+    Motion,
+    Noise,
+    Round,
+    VideoCoding,
+)
+from vsr_cli.specs.degradation_text import parse_degradation
 from vsr_cli.specs.droplet import DropletSpec
 from vsr_cli.specs.evaluate import EvaluateSpec, OutlineMethod
 from vsr_cli.specs.media import DecodingSpec, Deinterlace, EncodingSpec
@@ -29,22 +40,31 @@ __all__ = [
     "FIELD_RANGES",
     "FIELD_UNITS",
     "SPINUP_HOURS",
+    "Blur",
     "Chroma",
     "DecodingSpec",
+    "DegradationSpec",
     "Deinterlace",
+    "Downscale",
     "DropletSpec",
     "EncodingSpec",
     "EvaluateSpec",
     "InitialState",
     "Interpolation",
+    "Jpeg",
     "LossName",
+    "Motion",
+    "Noise",
     "OutlineMethod",
     "Recipe",
     "RecipeForm",
+    "Round",
     "ShallowWaterSpec",
     "SimulatedField",
     "SimulatedRun",
     "TrainSpec",
     "UpscaleSpec",
+    "VideoCoding",
+    "parse_degradation",
     "parse_simulated",
 ]

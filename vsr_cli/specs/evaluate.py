@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, get_args
 
+from vsr_cli.specs.degradation import BICUBIC, DegradationSpec
 from vsr_cli.specs.upscale import UpscaleSpec
 
 OutlineMethod = Literal["level", "canny", "canny-filled"]  # see metrics/contour.py
@@ -21,6 +22,7 @@ OF_MODEL = frozenset(
         "tile",
         "scene_threshold",
         "consistency",
+        "degradation",
     }
 )
 
@@ -40,6 +42,7 @@ class EvaluateSpec:
     scene_threshold: float = 50.0
     consistency: int = 0
     lr: Path | None = None  # given low-resolution input: a file or a folder; None: degrade
+    degradation: DegradationSpec = BICUBIC  # from the truth to the model's input
     against: Path | None = None  # a file or a folder to compare with, in the place of a model
     border: int | None = None  # pixels cut on each side; None: scale with a model, else 0
     outline: OutlineMethod | None = None  # how the outline is found that is measured, if one is
@@ -50,6 +53,8 @@ class EvaluateSpec:
             raise ValueError(f"give either --model NAME or --against FILE, got {given}")
         if self.against is not None and self.lr is not None:
             raise ValueError("--lr is the input of a model: it cannot go with --against")
+        if self.lr is not None and self.degradation != BICUBIC:
+            raise ValueError("--lr is given in the place of degrading: leave --degradation out")
         if self.border is not None and self.border < 0:
             raise ValueError(f"border must be at least 0, got {self.border}")
         if self.outline not in (None, *get_args(OutlineMethod)):

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, cast
 
+from vsr_cli.specs.degradation import BICUBIC, DegradationSpec
 from vsr_cli.specs.droplet import DropletSpec
 from vsr_cli.specs.simulation import InitialState, ShallowWaterSpec
 
@@ -74,6 +75,7 @@ class TrainSpec:
     simulated: tuple[SimulatedRun, ...] = ()  # beside the files
     variable: str | None = None  # of files with fields; None: the only one
     start: tuple[Path, ...] = ()  # weights to start from
+    degradation: DegradationSpec = BICUBIC  # from the truth to the network's input
     transfer: Path | None = None  # weights of another network or scale: what fits is taken
     layers: tuple[str, ...] = ()  # that are taken from there; empty: all that fit
     only: tuple[str, ...] = ()  # layers that are trained; empty: all

@@ -18,6 +18,8 @@ from vsr_cli.models.weights import WeightRecord, file_sha256, read_weights, save
 from vsr_cli.pipeline.device import choose_device, choose_precision
 from vsr_cli.pipeline.tiling import TiledModel
 from vsr_cli.specs import TrainSpec
+from vsr_cli.specs.degradation import BICUBIC
+from vsr_cli.specs.degradation_text import degradation_record
 from vsr_cli.training.adversarial import AdversarialCriterion
 from vsr_cli.training.card import write_card
 from vsr_cli.training.curves import draw_curves
@@ -110,7 +112,8 @@ def _criterion(spec: TrainSpec) -> Criterion:
 
 def _purpose(spec: TrainSpec) -> str:
     branches = ", reparameterised" if spec.recipe.reparameterised else ""
-    return f"{spec.model} {form(spec.scale, spec.recipe.residual)}{branches}"
+    other = "" if spec.degradation == BICUBIC else f", {spec.degradation}"
+    return f"{spec.model} {form(spec.scale, spec.recipe.residual)}{branches}{other}"
 
 
 def _load(spec: TrainSpec, scale: int, *, is_training: bool) -> list[ClipPair]:
@@ -118,7 +121,7 @@ def _load(spec: TrainSpec, scale: int, *, is_training: bool) -> list[ClipPair]:
     settings = SourceSettings(
         scale=scale, color=model_spec.color, window=model_spec.window, seed=spec.seed
     )
-    settings = replace(settings, variable=spec.variable)
+    settings = replace(settings, variable=spec.variable, degradation=spec.degradation)
     if is_training:
         settings = replace(settings, simulated=spec.simulated)
         enlarged = 1 if spec.behind is None else scale
@@ -150,7 +153,7 @@ def _record(
         "behind": spec.behind if isinstance(spec.behind, str) else "",
         "validation": _names(spec.validation),
         "start": [file_sha256(path) for path in start],
-        "degradation": "bicubic, antialiased, 8 bits",
+        "degradation": degradation_record(spec.degradation),
         "seed": spec.seed,
         "torch": torch.__version__,
         "device": device.type,
