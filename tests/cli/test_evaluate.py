@@ -65,6 +65,17 @@ def test_json_is_one_document_on_stdout(stills: Path) -> None:
     assert document["protocol"]["weights"] == []
 
 
+def test_degradation_stands_below_the_table_and_in_the_document(stills: Path) -> None:
+    chain = ("--degradation", "blur:sigma=1.20+jpeg:quality=50")
+    plain, shown = _run(stills, *MODEL), _run(stills, *MODEL, *chain)
+    assert plain.stdout.splitlines()[-1] == "degradation: bicubic"
+    assert shown.stdout.splitlines()[-1] == "degradation: blur:sigma=1.2+bicubic+jpeg:quality=50"
+    document = json.loads(_run(stills, *MODEL, *chain, "--json").stdout)
+    name = document["protocol"]["degradation_chain"]
+    assert f"degradation: {name}" == shown.stdout.splitlines()[-1]
+    assert "degradation" not in _run(stills, "--against", stills).stdout
+
+
 def test_json_has_null_for_an_infinite_psnr(stills: Path) -> None:
     result = _run(stills / "a.png", "--against", stills / "a.png", "--json")
     document = json.loads(result.stdout)
@@ -96,6 +107,13 @@ def test_quiet_hides_no_warning(stills: Path, tmp_path: Path) -> None:
         ("", 2, "give either --model NAME or --against FILE, got neither"),
         ("--model bicubic --against a.png", 2, "got both"),
         ("--against a.png --domain climate", 2, "--domain belongs to --model"),
+        ("--model bicubic --degradation tea", 2, "has no step 'tea': known are bicubic, area"),
+        (
+            "--model bicubic --degradation h264",
+            2,
+            "degradation h264 needs a value: h264:crf=NUMBER;",
+        ),
+        ("--against a.png --degradation area", 2, "--degradation belongs to --model"),
         ("--model tea", 2, "unknown model 'tea'"),
         ("--model bicubic --scale 17", 2, "bicubic has no scale 17"),
         ("--model bicubic --border 16", 2, "border must be in 0..15"),

@@ -198,3 +198,19 @@ def test_unknown_audio_codec_is_a_usage_error(make_clip: Clip, tmp_path: Path) -
     result = _run(*args, "--audio-codec", "nonsense")
     assert result.exit_code == 2
     assert "audio codec 'nonsense' is unknown; try one of aac, opus" in result.stderr
+
+
+def test_tags_that_pictures_cannot_hold_are_named(
+    make_clip: Clip, tmp_path: Path, require_tool: Callable[[str], str]
+) -> None:
+    """A title is not lost without a word; the time of creation alone is not worth one."""
+    clip = make_clip("in.mkv", codec="ffv1")
+    titled, dated = tmp_path / "titled.mkv", tmp_path / "dated.mkv"
+    for path, tag in ((titled, "title=Dew"), (dated, "creation_time=2026-01-01T00:00:00Z")):
+        command = [require_tool("ffmpeg"), "-v", "error", "-i", clip, "-c", "copy"]
+        subprocess.run([*map(str, command), "-metadata", tag, str(path)], check=True)
+    for source, is_named in ((titled, True), (dated, False)):
+        output = tmp_path / f"{source.stem}.gif"
+        result = _run(source, output, "--model", "bicubic", "--device", "cpu")
+        assert result.exit_code == 0, result.stderr
+        assert ("a .gif file holds no tags: title left out" in result.stderr) == is_named

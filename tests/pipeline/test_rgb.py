@@ -190,7 +190,7 @@ def test_eval_gives_it_red_green_and_blue(tmp_path: Path, monkeypatch: pytest.Mo
     with open_writer(path, info, EncodingSpec(codec="ffv1")) as writer:
         writer.write(Frame(planes, pts=0, duration=1))
     monkeypatch.setattr(
-        "vsr_cli.pipeline.evaluate.load_chain", lambda *args, **more: chain(Swapped())
+        "vsr_cli.pipeline.contender.load_chain", lambda *args, **more: chain(Swapped())
     )
     found = evaluate_clips([path], EvaluateSpec(model="bicubic", device="cpu")).mean.mse
     assert found == pytest.approx(((81 - 41) / 255) ** 2, rel=1e-6)

@@ -9,12 +9,16 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 import torch
+import xarray
 from numpy.typing import NDArray
 
 from vsr_cli.errors import InputError
-from vsr_cli.imaging.degradation import degrade_frame
+from vsr_cli.imaging.degradation import degrade_bicubic, degrade_frames
 from vsr_cli.media import read_still
-from vsr_cli.pipeline.truth import luma, scored_luma
+from vsr_cli.media.recode import recode_frames
+from vsr_cli.pipeline.scored import luma, scored_luma
+from vsr_cli.pipeline.truth import find_clips
+from vsr_cli.specs import parse_degradation, parse_simulated
 from vsr_cli.training.motion import FRAMES, SHRINK, moving_clip
 from vsr_cli.training.sources import SourceSettings, load_pairs
 
@@ -30,13 +34,17 @@ def _picture(path: Path, size: tuple[int, int] = (60, 84), seed: int = 0) -> NDA
     return samples
 
 
-def test_still_is_what_eval_shows_a_network(tmp_path: Path) -> None:
+@pytest.mark.parametrize("chain", ["bicubic", "blur:sigma=1+area+noise:sigma=4+jpeg:quality=60"])
+def test_still_is_what_eval_shows_a_network(tmp_path: Path, chain: str) -> None:
     """Truth and input are those of ``vsr eval``, to the rounding of 16 bits."""
     path = tmp_path / "a.png"
     _picture(path)
-    (pair,) = load_pairs([path], SourceSettings(scale=2))
+    spec = parse_degradation(chain)
+    (pair,) = load_pairs([path], SourceSettings(scale=2, degradation=spec))
     frame, info = read_still(path)
-    degraded = degrade_frame(frame, info.pixel_format, 2, each_axis=True)
+    (degraded,) = degrade_frames(
+        [frame], info, 2, spec, recode=recode_frames, name="a.png", each_axis=True
+    )
     shown = luma(degraded, info.pixel_format)
     assert (pair.lr[0, 0].double() / 65535 - shown).abs().max() < 1e-5
     truth = scored_luma(frame, info.pixel_format)
@@ -123,3 +131,91 @@ def test_motion_is_what_was_drawn() -> None:
         assert steps.norm(dim=-1).max() <= 3.0 * 1.1
         assert (steps - steps.mean(0)).norm(dim=-1).max() < 0.15 * steps.norm(dim=-1).max() + 0.02
         assert place[FRAMES // 2] == pytest.approx([74.5 / SHRINK, 89.5 / SHRINK], abs=0.6)
+
+
+@pytest.fixture
+def dataset() -> xarray.Dataset:
+    """Three levels of a wave that travels, and bounds that are no grid."""
+    time, level = np.arange(6.0), np.arange(3.0)
+    lat, lon = np.linspace(-80, 80, 40), np.arange(0, 360, 6.0)
+    phase = lon / 20 + time[:, None, None, None] / 3 + level[:, None, None] + lat[:, None] / 15
+    return xarray.Dataset(
+        {
+            "ta": (("time", "lev", "lat", "lon"), 280 + 9 * np.sin(phase)),
+            "lat_bnds": (("lat", "bnds"), np.zeros((40, 2))),
+        },
+        coords={"time": time, "lev": level, "lat": lat, "lon": lon},
+    )
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_each_level_of_a_field_is_a_series(
+    dataset: xarray.Dataset, tmp_path: Path, suffix: str
+) -> None:
+    path = tmp_path / f"run{suffix}"
+    dataset.to_netcdf(path) if suffix == ".nc" else dataset.to_zarr(path, consolidated=False)
+    pairs = load_pairs(find_clips([path]), SourceSettings(scale=2, window=5))
+    assert [tuple(pair.hr.shape) for pair in pairs] == [(6, 1, 40, 60)] * 3
+    values = dataset["ta"][:, 1].to_numpy()
+    unit = (values - values.min()) / (values.max() - values.min())
+    assert np.abs(pairs[1].hr[:, 0].numpy() / 65535 - unit).max() < 1e-5
+    expected = degrade_bicubic(torch.from_numpy(unit), 2, bits=None)
+    assert (pairs[1].lr[:, 0].double() / 65535 - expected).abs().max() < 1e-5
+
+
+def test_archive_of_a_simulation_is_a_series(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).normal(size=(4, 32, 64)).astype(np.float32)
+    path = tmp_path / "a.npz"
+    np.savez(path, frames=frames, other=np.zeros(3))
+    (pair,) = load_pairs([path], SourceSettings(scale=2))
+    assert pair.hr.shape == (4, 1, 32, 64)
+    with pytest.raises(InputError, match="no array 'nope': there are frames, other"):
+        load_pairs([path], SourceSettings(scale=2, variable="nope"))
+
+
+def test_fields_that_cannot_be_used_are_refused(dataset: xarray.Dataset, tmp_path: Path) -> None:
+    several = dataset.assign(ua=dataset["ta"] * 2)
+    holes = dataset.copy(deep=True)
+    holes["ta"][0, 0, 3, 4] = np.nan
+    flat = dataset.assign(ta=dataset["ta"] * 0)
+    for name, data, words in (
+        ("several", several, "several variables: choose one with --variable: ta, ua"),
+        ("holes", holes, "has missing values"),
+        ("flat", flat, "value 0 everywhere"),
+        ("none", dataset[["lat_bnds"]], "choose one with --variable: none on a grid"),
+    ):
+        path = tmp_path / f"{name}.nc"
+        data.to_netcdf(path)
+        with pytest.raises(InputError, match=words):
+            load_pairs([path], SourceSettings(scale=2))
+    broken = tmp_path / "broken.nc"
+    broken.write_bytes(b"nothing")
+    with pytest.raises(InputError, match="cannot be read as a field"):
+        load_pairs([broken], SourceSettings(scale=2))
+
+
+def test_real_climate_file_is_read(shared_data: Path) -> None:
+    """A file whose calendar xarray cannot decode: times play no part here."""
+    path = shared_data / "climate" / "b003_TS_200-299.nc"
+    pairs = load_pairs([path], SourceSettings(scale=2, window=5, variable="TS"))
+    assert [tuple(pair.hr.shape) for pair in pairs] == [(100, 1, 64, 128)]
+
+
+def test_drops_are_simulated_for_a_training() -> None:
+    runs = parse_simulated("droplet:3-4")
+    settings = SourceSettings(scale=2, simulated=runs[:1])
+    (pair,) = load_pairs([], settings)
+    assert [run.name for run in runs] == ["droplet:3", "droplet:4"]
+    assert pair.hr.shape == (60, 1, 280, 280)
+    assert pair.hr.max() > 150  # a bright drop on a dark ground
+    assert pair.hr.float().median() < 40
+
+
+def test_runs_of_a_simulation_are_named_by_their_seeds() -> None:
+    names = [(run.name, run.spec.frames) for run in parse_simulated("jet:1-3")]
+    assert names == [("jet:1", 160), ("jet:2", 160), ("jet:3", 160)]
+    for text in ("jet", "jet:", "jet:a", "rain:1", "jet:-3", "jet:1-b"):
+        with pytest.raises(ValueError, match="KIND:SEED or KIND:FIRST-LAST"):
+            parse_simulated(text)
+    with pytest.raises(ValueError, match="first seed must not be above"):
+        parse_simulated("jet:3-1")

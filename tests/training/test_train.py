@@ -458,3 +458,17 @@ def test_two_processes_train_one_network(clip: Callable[[str, int], Path], tmp_p
     assert record.training["steps"] == 20
     log = output.with_suffix(".jsonl").read_text(encoding="utf-8")
     assert [json.loads(line)["step"] for line in log.splitlines()] == [10, 20]
+
+
+def test_third_stage_on_raw_bicubic(clip: Callable[[str, int], Path], tmp_path: Path) -> None:
+    """Zhu & Gao's ablation: no 2D network, bicubic frames refined."""
+    output = tmp_path / "raw.safetensors"
+    result = _cli(
+        *("srnet3d", output, "--behind", "bicubic", "--data", clip("a.mkv", 1), "--quiet"),
+        *("--steps", 2, "--patch", 16, "--precision", "fp32"),
+    )
+    assert result.exit_code == 0, result.stderr
+    _, record = read_weights(output)
+    assert (record.partner_sha256, record.training["behind"]) == ("", "bicubic")
+    result = _cli("srnet3d", output, "--behind", "nothing", "--data", clip("b.mkv", 1))
+    assert (result.exit_code, "'nothing' does not exist" in result.stderr) == (2, True)

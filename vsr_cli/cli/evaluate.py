@@ -3,28 +3,63 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import click
-from rich.table import Table
 
 from vsr_cli.cli.console import stdout_console
-from vsr_cli.cli.options import FILE, json_option, model_options, quiet_option
-from vsr_cli.specs import EvaluateSpec, OutlineMethod
-
-if TYPE_CHECKING:
-    from vsr_cli.metrics import ClipScores, MeanScores
-    from vsr_cli.pipeline.evaluate import Evaluation
-
-OUTLINE_COLUMNS = ("diameter", "error", "area", "error")
+from vsr_cli.cli.options import (
+    FILE,
+    degradation_option,
+    json_option,
+    model_options,
+    overwrite_option,
+    quiet_option,
+)
+from vsr_cli.cli.scores import table
+from vsr_cli.specs import DEFAULT_METRICS, Channel, EvaluateSpec, Grid, MetricName, OutlineMethod
 
 
 @click.command("eval")
 @click.argument("truths", metavar="TRUTH...", nargs=-1, required=True, type=FILE)
 @model_options(EvaluateSpec)
+@degradation_option
 @click.option("--lr", type=FILE, help="Low-resolution file or folder, instead of degrading.")
-@click.option("--against", type=FILE, help="File or folder to compare with, instead of a model.")
+@click.option(
+    "--against",
+    multiple=True,
+    type=FILE,
+    help="File or folder to compare with, instead of a model. Repeatable.",
+)
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    type=click.Choice(get_args(MetricName)),
+    metavar="NAME",
+    default=DEFAULT_METRICS,
+    help="What is measured, see below. Repeatable.  [default: psnr ssim mse]",
+)
+@click.option(
+    "--channel",
+    type=click.Choice(get_args(Channel)),
+    default="luma",
+    show_default=True,
+    help="Luma, or red, green and blue of RGB together.",
+)
+@click.option(
+    "--data-range", type=float, default=1.0, show_default=True, help="Peak of PSNR and SSIM."
+)
+@click.option(
+    "--grid",
+    type=click.Choice(get_args(Grid)),
+    default="plane",
+    show_default=True,
+    help="sphere: frames are maps of the globe, pixels count by their area.",
+)
 @click.option(
     "--border", type=int, help="Pixels cut on each side.  [default: scale; 0 with --against]"
 )
@@ -33,61 +68,75 @@ OUTLINE_COLUMNS = ("diameter", "error", "area", "error")
     type=click.Choice(get_args(OutlineMethod)),
     help="Measure the brightest object too, its edge found so.  [report]",
 )
+@click.option("--csv", type=FILE, help="Write the scores of each frame to this file.")
+@click.option("--report", type=FILE, help="Write a page with pictures to this folder.  [report]")
+@overwrite_option
 @json_option
 @quiet_option
-def evaluate(truths: tuple[Path, ...], as_json: bool, quiet: bool, **options: Any) -> None:
+def evaluate(
+    truths: tuple[Path, ...],
+    csv: Path | None,
+    report: Path | None,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
     """Score a model, or files, against TRUTH: clips, stills, and folders of either.
 
     With --model each TRUTH is degraded (antialiased bicubic), upscaled as vsr upscale does (but of
     RGB the luma alone, where that takes G, B and R), and compared with itself; with --against two
-    files are compared. PSNR (dB, peak 1), SSIM and mean squared error are those of luma.
+    files are compared. Scores are those of luma in [0, 1].
+
+    --degradation is a chain of steps in their order, such as
+    blur:sigma=2/0.7,angle=30+bicubic+noise:sigma=2,gain=0.1,seed=1+h264:crf=28. Steps: bicubic,
+    area, bilinear, lanczos or nearest; blur:sigma=,angle= and motion:length=,angle= (pixels,
+    degrees); noise:sigma=,gain=,seed= (code values of 8 bits); round:bits=; jpeg:quality=;
+    h264:crf= and h265:crf=. Without a downscaler bicubic comes behind blur and motion.
 
     --outline adds diameter and area in pixels of the largest bright object in each picture, and
     their absolute errors: level finds its edge between pixels, canny and canny-filled by Canny's
     edges, through or around their pixels.
+    Metrics of a frame: psnr, ssim, ms-ssim, mse, rmse, mae; bias (mean of the result less that of
+    the truth) and mean-error (its size, as a share); gradient (RMS error of the gradient, as a
+    share); minimum, quantile-low (0.1 %), quantile-high (99.9 %) and maximum, each less the
+    truth's. Of a clip: tpsnr (PSNR of what changes between frames), flicker (variance of the error
+    over time), tof (error of optical flow, pixels), acc (anomaly correlation), resolution
+    (wavelength in pixels at which the error has half the truth's power) and lsd (log-spectral
+    distance, dB).
+
+    Several --model, or --against, are scored in one pass. --report writes DIR/index.html, which
+    needs no network, and its figures as PNG.
     """
-    spec = EvaluateSpec(**options)
+    specs = _specs(options)
     from vsr_cli.cli.display import RunDisplay
-    from vsr_cli.pipeline.evaluate import evaluate_clips
+    from vsr_cli.pipeline.evaluate import compare_models
+    from vsr_cli.pipeline.evaluation import to_json
     from vsr_cli.pipeline.memory import keep_freed_memory
+    from vsr_cli.report import EvaluationOutputs
 
     keep_freed_memory()
+    outputs = EvaluationOutputs.of(
+        csv, report, truths=truths, grid=specs[0].grid, overwrite=overwrite
+    )
     with RunDisplay("eval", quiet=quiet) as display:
-        result = evaluate_clips(truths, spec, on_start=display.on_start, on_frame=display.on_frame)
-    display.warn(result.warnings)
+        watch = outputs.watch(display.on_frame)
+        results = compare_models(truths, specs, on_start=display.on_start, watch=watch)
+    display.warn(results[0].warnings)
+    outputs.write(results, command=shlex.join(["vsr", *sys.argv[1:]]))
     if as_json:
-        click.echo(json.dumps(result.to_json()))
+        click.echo(json.dumps(to_json(results)))
     else:
-        stdout_console().print(table(result))
+        stdout_console().print(table(results))
+        if chain := results[0].protocol["degradation_chain"]:
+            click.echo(f"degradation: {chain}")
 
 
-def table(result: Evaluation) -> Table:
-    """One row for each clip, and the mean below if there are several."""
-    rows = Table("clip")
-    names = ("frames", "PSNR dB", "SSIM", "MSE")
-    for name in (*names, *(OUTLINE_COLUMNS if result.mean.outline else ())):
-        rows.add_column(name, justify="right", no_wrap=True)
-    for clip in result.clips:
-        rows.add_row(clip.name, *_numbers(clip))
-    if len(result.clips) > 1:
-        rows.add_section()
-        rows.add_row(f"mean of {result.mean.clips}", *_numbers(result.mean))
-    return rows
-
-
-def _numbers(scores: ClipScores | MeanScores) -> tuple[str, ...]:
-    numbers = (
-        str(scores.frames),
-        f"{scores.psnr:.3f}",
-        f"{scores.ssim:.5f}",
-        f"{scores.mse:.3e}",
-    )
-    if (outline := scores.outline) is None:
-        return numbers
-    return (
-        *numbers,
-        f"{outline.diameter:.3f}",
-        f"{outline.diameter_error:.4f}",
-        f"{outline.area:.1f}",
-        f"{outline.area_error:.2f}",
-    )
+def _specs(options: dict[str, Any]) -> tuple[EvaluateSpec, ...]:
+    """One for each model, or for each file that is compared."""
+    models, files = options.pop("models"), options.pop("against")
+    if models and files:
+        models, files = models[:1], files[:1]
+        return (EvaluateSpec(**options, model=models[0], against=files[0]),)
+    each = [{"model": model} for model in models] or [{"against": file} for file in files]
+    return tuple(EvaluateSpec(**options, **one) for one in each or [{}])

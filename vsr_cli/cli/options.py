@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 import click
 
-from vsr_cli.specs import EvaluateSpec, UpscaleSpec
+from vsr_cli.specs import DegradationSpec, EvaluateSpec, UpscaleSpec, parse_degradation
+from vsr_cli.specs.degradation import BICUBIC
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 SCALE = "Enlargement, 1.5 too.  [default: 2, or what reaches --width and --height]"
@@ -92,6 +93,23 @@ class FractionType(click.ParamType):  # type: ignore[type-arg]  # generic from c
             self.fail(f"{what}, got {value!r}", param, ctx)
 
 
+class DegradationType(click.ParamType):  # type: ignore[type-arg]  # as above
+    """A chain of degradations."""
+
+    name = "CHAIN"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> DegradationSpec:
+        """Read "blur:sigma=1.2+bicubic" as its steps."""
+        if isinstance(value, DegradationSpec):
+            return value
+        try:
+            return parse_degradation(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 def model_options(spec: type[UpscaleSpec | EvaluateSpec]) -> Callable[[Command], Command]:
     """--model and how it runs, from --scale to --consistency; the defaults are the spec's."""
     defaults = {field.name: field.default for field in fields(spec)}
@@ -101,7 +119,11 @@ def model_options(spec: type[UpscaleSpec | EvaluateSpec]) -> Callable[[Command],
         return click.option(f"--{name}", default=default, show_default=True, help=text, **settings)
 
     options = (
-        option("model", "A name, or names joined by +."),
+        click.option(
+            "--model", "models", multiple=True, help="A name, or names joined by +. Repeatable."
+        )
+        if spec is EvaluateSpec
+        else option("model", "A name, or names joined by +."),
         option(
             "scale",
             "Enlargement by the networks." if defaults["scale"] else SCALE,
@@ -132,6 +154,17 @@ def model_options(spec: type[UpscaleSpec | EvaluateSpec]) -> Callable[[Command],
         return command
 
     return add_all
+
+
+def degradation_option(command: Command) -> Command:
+    """--degradation"""
+    return click.option(
+        "--degradation",
+        type=DegradationType(),
+        default=BICUBIC,
+        show_default=True,
+        help="Steps from the truth to the input, joined by +.",
+    )(command)
 
 
 def overwrite_option(command: Command) -> Command:

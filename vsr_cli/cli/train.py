@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from vsr_cli.cli.options import overwrite_option, quiet_option
+from vsr_cli.cli.options import degradation_option, overwrite_option, quiet_option
 from vsr_cli.cli.progress import training_bar
-from vsr_cli.specs import LossName, RecipeForm, TrainSpec
+from vsr_cli.specs import Interpolation, LossName, RecipeForm, TrainSpec, parse_simulated
 
 if TYPE_CHECKING:
     pass
@@ -22,18 +22,44 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 TUNED = ("steps", "batch_size", "patch", "learning_rate", "loss", "residual", "patience")
 
 
+def _behind(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> Path | str | None:
+    if value is None or value in get_args(Interpolation):
+        return value
+    path: Path = FILE.convert(value, parameter, context)
+    return path
+
+
 @click.command()
 @click.argument("model")
 @click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
-    "--data", multiple=True, required=True, type=PATHS, help="Clip, or folder of clips. Repeatable."
+    "--data",
+    multiple=True,
+    type=PATHS,
+    help="Clip, picture, field (.nc, .zarr, .npz), or folder of them. Repeatable.",
 )
+@click.option(
+    "--simulate",
+    "simulated",
+    multiple=True,
+    metavar="KIND:SEEDS",
+    help="Runs made for this training: jet:1-5, turbulence:3, droplet:1-9. Repeatable.",
+)
+@click.option("--variable", help="Variable of fields with several.")
 @click.option(
     "--validate", "validation", multiple=True, type=PATHS, help="Clips to score on. Repeatable."
 )
+@degradation_option
 @click.option("--scale", default=2, show_default=True, help="Enlargement.")
 @click.option("--domain", default=CUSTOM, show_default=True, help="Recorded in the weights.")
-@click.option("--behind", type=FILE, help="Weights of the 2D stage that a clip model refines.")
+@click.option(
+    "--behind",
+    metavar="FILE|bicubic",
+    callback=_behind,
+    help="Weights of the 2D stage, or the interpolation, whose output a clip model refines.",
+)
 @click.option("--start", multiple=True, type=FILE, help="Weights to start from. Repeatable.")
 @click.option(
     "--transfer", type=FILE, help="Weights of another network or scale, to take what fits from."
@@ -70,7 +96,8 @@ TUNED = ("steps", "batch_size", "patch", "learning_rate", "loss", "residual", "p
 def train(model: str, output: Path, quiet: bool, **options: Any) -> None:
     """Train MODEL on clips and pictures, and write its weights to OUTPUT.
 
-    They are the truth; what the network sees is degraded from them (antialiased bicubic, 8 bits).
+    They are the truth; what the network sees is degraded from them (antialiased bicubic, 8 bits,
+    unless --degradation says otherwise: vsr eval --help lists its steps).
     Videos are cut into their shots; a network of five frames sees a picture as if a camera moved
     over it. First the 2D stage: vsr train fsrcnn 2d.safetensors --data runs. Then the 3D stage on
     its output: vsr train srnet3d 3d.safetensors --behind 2d.safetensors --data runs. Then, if
@@ -104,6 +131,9 @@ def _spec(model: str, output: Path, options: dict[str, Any]) -> TrainSpec:
     recipe = replace(recipe, **{name: value for name, value in tuned.items() if value is not None})
     for name in ("data", "validation"):
         options[name] = find_clips(options[name])
+    options["simulated"] = tuple(
+        run for text in options["simulated"] for run in parse_simulated(text)
+    )
     return TrainSpec(model=model, output=output, recipe=recipe, **options)
 
 

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from vsr_cli.fields.netcdf import require_netcdf, write_field_series
 from vsr_cli.fields.npz import write_npz
+from vsr_cli.fields.reading import FIELD_SUFFIXES, read_fields
 from vsr_cli.fields.series import FieldSeries
 
-__all__ = ["FieldSeries", "require_netcdf", "write_field_series", "write_npz"]
+__all__ = [
+    "FIELD_SUFFIXES",
+    "FieldSeries",
+    "read_fields",
+    "require_netcdf",
+    "write_field_series",
+    "write_npz",
+]

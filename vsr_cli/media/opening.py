@@ -13,7 +13,7 @@ from vsr_cli.media.pictures.sequence import find_sequence
 from vsr_cli.media.pictures.writer import StillsWriter
 from vsr_cli.media.pipes import is_pipe
 from vsr_cli.media.pixels.untold import untold_color
-from vsr_cli.media.streams.inventory import find_constant_rate, lost_streams
+from vsr_cli.media.streams.inventory import find_constant_rate, lost_streams, lost_tags
 from vsr_cli.media.target import check_output, several_pictures, target_kind
 from vsr_cli.media.video.alpha import is_opaque
 from vsr_cli.media.video.reader import VideoReader
@@ -81,6 +81,7 @@ def open_writer(
             raise OutputError(f"--strict-streams: {'; '.join(lost)}")
         writer = _pictures_writer(path, info, encoding, copy_from, decoding, overwrite=overwrite)
         writer.warnings += lost
+        writer.warnings += [] if video is None else lost_tags(video, path)
         writer.warnings += untold_color(path, info, is_y4m=isinstance(writer, Y4mWriter))
     if encoding.keep_partial and not isinstance(writer, VideoWriter):
         writer.warnings.append("--keep-partial is for video files; nothing is kept of pictures")

@@ -98,6 +98,7 @@ class ClipAccumulator:
         self.name = name
         self.outline = outline  # how outlines are found; None: they are not
         settings = settings or MetricSettings(border=border)
+        self.border = settings.border
         self._metrics = {metric: METRICS[metric].make(settings) for metric in metrics}
         self._scores: list[FrameScores] = []
 

@@ -1,33 +1,27 @@
 """Truth in, scores out: degrade it, upscale it as ``vsr upscale`` does, and compare.
 
-One thing differs: luma goes in, where ``vsr upscale`` takes G, B and R of RGB. A network that sees
-RGB gets all three of RGB, but the luma of YUV as gray.
+Several models run side by side: each frame of the truth is decoded and degraded once.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from itertools import tee
 from pathlib import Path
-from typing import Any, Self
 
-import torch
 from torch import Tensor
 
-from vsr_cli import __version__
-from vsr_cli.frames import Frame, PixelFamily, PixelFormat
-from vsr_cli.imaging.ranges import is_full_range
-from vsr_cli.metrics import ClipAccumulator, ClipScores, MeanScores, mean_over_clips, scores_to_json
-from vsr_cli.models.load import LoadedChain, load_chain
-from vsr_cli.pipeline.consistency import Consistency
-from vsr_cli.pipeline.device import choose_device, choose_precision, precision_name
-from vsr_cli.pipeline.report import RunStart, chain_name, chain_warnings
-from vsr_cli.pipeline.rgb import sees_rgb
-from vsr_cli.pipeline.settings import StageSettings
+from vsr_cli.errors import InputError
+from vsr_cli.frames import ClipInfo, Frame, PixelFormat
+from vsr_cli.metrics import ClipAccumulator, ClipScores, mean_over_clips
+from vsr_cli.pipeline.contender import Contender, share_weights
+from vsr_cli.pipeline.device import precision_name
+from vsr_cli.pipeline.evaluation import Evaluation, ScoredFrame, Watch
+from vsr_cli.pipeline.report import RunStart
+from vsr_cli.pipeline.scored import scored_picture
 from vsr_cli.pipeline.shots import mark_shots
-from vsr_cli.pipeline.stages import run_stage, to_codes
 from vsr_cli.pipeline.truth import (
     OpenClip,
     check_given,
@@ -35,42 +29,10 @@ from vsr_cli.pipeline.truth import (
     counterparts,
     estimate_frames,
     find_clips,
-    luma_plane,
     match_clips,
     open_clip,
-    rgb_planes,
-    scored_luma,
-    white_code,
 )
 from vsr_cli.specs import EvaluateSpec
-
-DEGRADATION = "bicubic (imresize, antialiased), rounded to the truth's bits, stills per axis"
-COLORS: Mapping[PixelFamily, str] = {
-    "gray": "gray / (2^bits - 1)",
-    "yuv": "Y / (2^bits - 1)",
-    "gbr": "BT.601 studio-range Y of RGB (MATLAB rgb2ycbcr), rounded; the network's input is not",
-}
-# Of given files whose depth differs from that of the truth.
-DEPTHS = "codes times 2^(truth's bits - bits), but of RGB or full range divided by 2^bits - 1"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
-    """The scores of all clips, and how they came about."""
-
-    clips: tuple[ClipScores, ...]
-    mean: MeanScores
-    protocol: Mapping[str, Any]
-    warnings: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """The document of ``--json``; an infinite PSNR is null."""
-        return {
-            "clips": [scores_to_json(clip) for clip in self.clips],
-            "mean": scores_to_json(self.mean),
-            "protocol": dict(self.protocol),
-            "warnings": list(self.warnings),
-        }
 
 
 def evaluate_clips(
@@ -95,156 +57,170 @@ def evaluate_clips(
         ValueError: settings that cannot be, or pictures too small to be scored.
         VsrError: a file, the weights or the device does not play along.
     """
+    watch: Watch | None = None if on_frame is None else lambda _: on_frame()
+    return compare_models(truths, [spec], on_start=on_start, watch=watch)[0]
+
+
+def compare_models(
+    truths: Sequence[Path],
+    specs: Sequence[EvaluateSpec],
+    *,
+    on_start: Callable[[RunStart], None] | None = None,
+    watch: Watch | None = None,
+) -> tuple[Evaluation, ...]:
+    """Score several models, or sets of files, in one pass over the truth; one result for each.
+
+    Args:
+        truths: as for ``evaluate_clips``.
+        specs: what is compared with them; all but model, against, domain and weights is the same.
+        on_start: as for ``evaluate_clips``.
+        watch: told of each frame that was scored.
+
+    Raises:
+        ValueError, VsrError: as ``evaluate_clips``; there are no specs, or two of one name.
+    """
+    names = [spec.model or str(spec.against) for spec in specs]
+    if not names or len({*names}) < len(names):
+        raise ValueError(f"each model is named once, at least one, got {', '.join(names) or None}")
     paths = find_clips(truths)
-    warnings: tuple[str, ...] = ()
-    others: Sequence[Path | None] = [None] * len(paths)
-    if (folder := spec.lr or spec.against) is not None:
-        others, warnings = match_clips(paths, folder)
-    run = _Run.of(spec, on_frame)
-    start = run.start(paths, warnings)
+    contenders = [Contender.of(spec) for spec in share_weights(specs)]
+    folders = [specs[0].lr] if specs[0].lr else [spec.against for spec in specs if spec.against]
+    matched = [match_clips(paths, folder) for folder in folders]
+    warnings = [line for _, lines in matched for line in lines]
+    start = _start(contenders, paths, warnings)
     if on_start:
         on_start(start)
-    clips = tuple(
-        run.evaluate(name, path, other)
-        for name, path, other in zip(clip_names(paths), paths, others, strict=True)
+    others = zip(*(files for files, _ in matched), strict=True) if matched else [()] * len(paths)
+    run = _Run(contenders, watch)
+    rows = [
+        run.evaluate(name, path, given)
+        for name, path, given in zip(clip_names(paths), paths, others, strict=True)
+    ]
+    told = tuple(dict.fromkeys((*start.warnings, *run.warnings)))
+    return tuple(
+        Evaluation(
+            name=contender.name,
+            clips=clips,
+            mean=mean_over_clips(clips),
+            protocol=contender.protocol(run.formats),
+            warnings=told,
+        )
+        for contender, clips in zip(contenders, zip(*rows, strict=True), strict=True)
     )
-    return Evaluation(
-        clips=clips,
-        mean=mean_over_clips(clips),
-        protocol=run.protocol(),
-        warnings=tuple(dict.fromkeys((*start.warnings, *run.warnings))),
+
+
+def _start(
+    contenders: Sequence[Contender], paths: Sequence[Path], warnings: Sequence[str]
+) -> RunStart:
+    first = contenders[0]
+    models = [contender.name for contender in contenders if contender.chain is not None]
+    domains = dict.fromkeys(c.domain for c in contenders if c.domain is not None)
+    told = [line for contender in contenders for line in contender.warnings]
+    return RunStart(
+        frames=estimate_frames(paths),
+        model=", ".join(models),
+        scale=first.scale,
+        domain=", ".join(domains) or None,
+        device=str(first.device),
+        precision=precision_name(first.precision),
+        warnings=tuple(dict.fromkeys((*told, *warnings))),
     )
 
 
 class _Run:
     """What the clips of one evaluation share, and what was seen while they were read."""
 
-    def __init__(
-        self,
-        spec: EvaluateSpec,
-        chain: LoadedChain | None,
-        device: torch.device,
-        precision: torch.dtype,
-        on_frame: Callable[[], object] | None,
-    ) -> None:
-        self.spec, self.chain = spec, chain
-        self.device, self.precision = device, precision
-        self.on_frame = on_frame
-        self.scale = 1 if chain is None else chain.scale
-        default = 0 if chain is None else chain.scale
-        self.border = default if spec.border is None else spec.border
+    def __init__(self, contenders: Sequence[Contender], watch: Watch | None) -> None:
+        self.contenders, self.watch = contenders, watch
+        self.spec, self.scale = contenders[0].spec, contenders[0].scale
         self.formats: set[PixelFormat] = set()
         self.warnings: list[str] = []
 
-    @classmethod
-    def of(cls, spec: EvaluateSpec, on_frame: Callable[[], object] | None) -> Self:
-        """Load the networks, if there are any."""
-        if spec.model is None:
-            return cls(spec, None, torch.device("cpu"), torch.float32, on_frame)
-        device = choose_device(spec.device)
-        precision = choose_precision(spec.precision, device)
-        chain = load_chain(spec.model, spec.scale, domain=spec.domain, weights=spec.weights)
-        return cls(spec, chain, device, precision, on_frame)
-
-    def start(self, paths: Sequence[Path], warnings: tuple[str, ...]) -> RunStart:
-        chain = self.chain
-        return RunStart(
-            frames=estimate_frames(paths),
-            model="" if chain is None else chain_name(chain),
-            scale=self.scale,
-            domain=None if chain is None else chain.domain,
-            device=str(self.device),
-            precision=precision_name(self.precision),
-            warnings=(*(() if chain is None else chain_warnings(chain, self.spec.tile)), *warnings),
-        )
-
-    def evaluate(self, name: str, path: Path, other: Path | None) -> ClipScores:
-        """The scores of one clip; ``other`` is the given file that belongs to it."""
-        scores = ClipAccumulator(name, border=self.border, outline=self.spec.outline)
+    def evaluate(self, name: str, path: Path, others: Sequence[Path]) -> tuple[ClipScores, ...]:
+        """The scores of one clip by each contender; ``others`` are the given files for it."""
+        spec = self.spec
+        accumulators = [
+            ClipAccumulator(
+                name,
+                outline=spec.outline,
+                metrics=spec.metrics,
+                settings=contender.metric_settings,
+            )
+            for contender in self.contenders
+        ]
         waiting: deque[Frame] = deque()  # truth whose counterpart is on its way
         with ExitStack() as stack:
             truth = stack.enter_context(open_clip(path))
-            given = None if other is None else stack.enter_context(open_clip(other))
-            if given is not None:
-                self.warnings += check_given(truth, given, self.scale)
+            given = [stack.enter_context(open_clip(other)) for other in others]
+            self._check(truth, given)
             pixel_format = truth.info.pixel_format
-            self.formats.add(pixel_format)
-            for sr in self._results(truth, given, waiting):
-                hr = scored_luma(waiting.popleft(), pixel_format)
-                height, width = map(min, sr.shape, hr.shape)
-                try:
-                    scores.add(sr[:height, :width], hr[:height, :width])
-                except ValueError as error:
-                    raise ValueError(f"{name}: {error}") from error
-                if self.on_frame:
-                    self.on_frame()
-            for clip in filter(None, (truth, given)):
+            for number, results in enumerate(self._results(truth, given, waiting)):
+                hr = scored_picture(waiting.popleft(), pixel_format, spec.channel)
+                frame = _score(name, number, hr, results, accumulators)
+                if self.watch:
+                    self.watch(frame)
+            for clip in (truth, *given):
                 self.warnings += [f"{clip.path.name}: {line}" for line in clip.warnings]
-        return scores.result()
+        return tuple(accumulator.result() for accumulator in accumulators)
+
+    def _check(self, truth: OpenClip, given: Sequence[OpenClip]) -> None:
+        for clip in given:
+            self.warnings += check_given(truth, clip, self.scale)
+        pixel_format = truth.info.pixel_format
+        if self.spec.channel == "rgb" and pixel_format.family != "gbr":
+            raise InputError(
+                f"{truth.path} is {pixel_format.name}: --channel rgb is for clips and stills of "
+                "RGB; leave it out for luma"
+            )
+        self.formats.add(pixel_format)
 
     def _results(
-        self, truth: OpenClip, given: OpenClip | None, waiting: deque[Frame]
-    ) -> Iterator[Tensor]:
-        """The luma that is compared with the truth, frame by frame: (H, W) float64 in [0, 1]."""
-        clip = given or truth
-        pixel_format, white = clip.info.pixel_format, white_code(clip, truth)
-        frames = counterparts(truth, given, waiting, self.scale)
-        if self.chain is None:
-            return (scored_luma(frame, pixel_format, white) for frame in frames)
-        shots = mark_shots(frames, pixel_format, self.spec.scene_threshold)
-        is_rgb = pixel_format.family == "gbr" and sees_rgb(self.chain)
-        family: PixelFamily = "gbr" if is_rgb else "gray"
-        result = PixelFormat(family, family, truth.info.pixel_format.bits)
-        planes = rgb_planes if is_rgb else luma_plane
-        low = (planes(frame, pixel_format, white, self.device) for frame in shots)
-        return self._upscaled(low, result, is_full=is_full_range(truth.info))
-
-    def _upscaled(
-        self, upscaled: Iterator[Frame], result: PixelFormat, *, is_full: bool
-    ) -> Iterator[Tensor]:
-        """The luma of a file that ``vsr upscale`` would write in that format."""
-        spec = self.spec
-        settings = StageSettings(
-            device=self.device,
-            precision=self.precision,
-            pixel_format=result,
-            batch_size=spec.batch_size,
-            tile=spec.tile,
-            consistency=spec.consistency,
-            is_full=is_full,
+        self, truth: OpenClip, given: Sequence[OpenClip], waiting: deque[Frame]
+    ) -> Iterator[tuple[Tensor, ...]]:
+        """Row by row what each contender makes of a frame, or has for it."""
+        rows = counterparts(truth, given, waiting, self.scale, self.spec.degradation)
+        if self.spec.model is not None:
+            clip = given[0] if given else truth
+            low = (row[0] for row in rows)
+            shots = mark_shots(low, clip.info.pixel_format, self.spec.scene_threshold)
+            # What one model has taken and another has not is kept: a window and a batch at most.
+            copies: Sequence[Iterator[Frame]] = tee(shots, len(self.contenders))
+            infos: Sequence[ClipInfo] = [clip.info] * len(self.contenders)
+        else:
+            several = tee(rows, len(self.contenders))
+            copies = [_column(copy, index) for index, copy in enumerate(several)]
+            infos = [clip.info for clip in given]
+        columns = (
+            contender.results(copy, info, truth.info)
+            for contender, copy, info in zip(self.contenders, copies, infos, strict=True)
         )
-        consistency = Consistency(settings, (self.scale, self.scale))
-        upscaled = consistency.remember(upscaled)
-        for stage in self.chain.stages if self.chain else ():
-            upscaled = run_stage(upscaled, stage, settings)
-        for frame in to_codes(consistency.restore(upscaled), result):
-            yield scored_luma(frame, result)
+        return zip(*columns, strict=True)
 
-    def protocol(self) -> dict[str, Any]:
-        """How the scores came about; to be asked when all clips were read."""
-        spec, chain = self.spec, self.chain
-        bits = sorted({form.bits for form in self.formats})
-        degradation = f"given: {spec.lr}" if spec.lr else DEGRADATION
-        stages = () if chain is None else chain.stages
-        return {
-            "model": None if chain is None else chain_name(chain),
-            "against": None if spec.against is None else str(spec.against),
-            "scale": self.scale,
-            "domain": None if chain is None else chain.domain,
-            "weights": [{"model": s.spec.name, "sha256": s.sha256} for s in stages if s.sha256],
-            "degradation": None if chain is None else degradation,
-            "color": "; ".join(sorted({COLORS[form.family] for form in self.formats})),
-            "bits": bits[0] if len(bits) == 1 else bits,
-            "given_depth": DEPTHS if spec.lr or spec.against else None,
-            "rounding": "none" if chain is None else "to code values of the truth's bits",
-            "border": self.border,
-            "outline": spec.outline,
-            "mean": "over the frames of a clip, then over the clips",
-            "device": None if chain is None else str(self.device),
-            "precision": None if chain is None else precision_name(self.precision),
-            "tile": spec.tile,
-            "batch_size": spec.batch_size,
-            "scene_threshold": spec.scene_threshold,
-            "consistency": spec.consistency,
-            "version": __version__,
-        }
+
+def _column(rows: Iterator[tuple[Frame, ...]], index: int) -> Iterator[Frame]:
+    return (row[index] for row in rows)
+
+
+def _score(
+    clip: str,
+    number: int,
+    hr: Tensor,
+    results: Sequence[Tensor],
+    accumulators: Sequence[ClipAccumulator],
+) -> ScoredFrame:
+    """Score one frame, cut to what all pictures have."""
+    sides = zip(*(image.shape[-2:] for image in (hr, *results)), strict=True)
+    height, width = (min(sizes) for sizes in sides)
+    truth, *cut = (image[..., :height, :width] for image in (hr, *results))
+    try:
+        scores = [one.add(sr, truth) for one, sr in zip(accumulators, cut, strict=True)]
+    except ValueError as error:
+        raise ValueError(f"{clip}: {error}") from error
+    return ScoredFrame(
+        clip=clip,
+        number=number,
+        border=accumulators[0].border,
+        truth=truth,
+        results=tuple(cut),
+        scores=tuple(scores),
+    )

@@ -1,29 +1,24 @@
-"""Clips and stills to be compared: which files, which of them belong together, and their luma.
-
-Everything is scored as code values of luma. A clip of gray or YUV has them in its first plane; for
-RGB they are computed as MATLAB's ``rgb2ycbcr`` does, and rounded to the depth of the picture.
-"""
+"""Clips and stills to be compared: which files, and which of them belong together."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import zip_longest
 from operator import attrgetter
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 from vsr_cli.errors import InputError
-from vsr_cli.frames import ClipInfo, Frame, PixelFormat
-from vsr_cli.imaging.color import rgb_to_luma
-from vsr_cli.imaging.degradation import degrade_frame
+from vsr_cli.fields import FIELD_SUFFIXES
+from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.media import list_stills, open_reader, read_still
 from vsr_cli.media.pictures.sequence import STILL_EXTENSIONS
 from vsr_cli.media.target import CONTAINERS
+from vsr_cli.pipeline.degrade import degrade_clip
+from vsr_cli.pipeline.scored import needed_planes
+from vsr_cli.specs import DegradationSpec
 
 # What is a clip in a folder; a file that is named itself may have any ending.
 CLIP_EXTENSIONS = frozenset(
@@ -66,7 +61,8 @@ def find_clips(paths: Iterable[Path]) -> tuple[Path, ...]:
     for path in paths:
         if not path.exists():
             raise InputError(f"{path} does not exist; check the name")
-        found.extend(_in_folder(path) if path.is_dir() else [path])
+        is_folder = path.is_dir() and path.suffix.lower() not in FIELD_SUFFIXES  # .zarr is one
+        found.extend(_in_folder(path) if is_folder else [path])
     return tuple(found)
 
 
@@ -118,55 +114,6 @@ def clip_names(paths: Sequence[Path]) -> tuple[str, ...]:
     )
 
 
-def white_code(clip: OpenClip, truth: OpenClip) -> float:
-    """The code value of ``clip`` that counts as the largest one of the truth.
-
-    A depth of b bits has ``2**(b - 8)`` times the codes of 8 bits for the same picture; in full
-    range, which is that of RGB too, it has ``2**b - 1`` for white.
-    """
-    found, wanted = clip.info.pixel_format, truth.info.pixel_format
-    is_full = "full" in (clip.info.color.range, truth.info.color.range)
-    if is_full or found.family == "gbr":
-        return found.max_code
-    return wanted.max_code * 2.0 ** (found.bits - wanted.bits)
-
-
-def luma(frame: Frame, pixel_format: PixelFormat, white: float | None = None) -> Tensor:
-    """The luma of a frame of code values, not rounded: (H, W) float64 in [0, 1].
-
-    ``white`` is the code value that becomes 1, by default the largest one.
-    """
-    top = white or pixel_format.max_code
-    if pixel_format.family != "gbr":
-        return frame.planes[0].to(torch.float64) / top
-    green, blue, red = (plane.to(torch.float64) / top for plane in frame.planes[:3])
-    return rgb_to_luma(red, green, blue)
-
-
-def scored_luma(frame: Frame, pixel_format: PixelFormat, white: float | None = None) -> Tensor:
-    """The luma of a frame of code values, rounded to its depth: (H, W) float64 in [0, 1]."""
-    values = luma(frame, pixel_format, white)
-    if pixel_format.family != "gbr":
-        return values
-    return (values * pixel_format.max_code).round() / pixel_format.max_code
-
-
-def luma_plane(frame: Frame, pixel_format: PixelFormat, white: float, to: torch.device) -> Frame:
-    """A frame of code values as its luma alone, float in [0, 1] on a device."""
-    return replace(frame, planes=(luma(frame, pixel_format, white).float().to(to),))
-
-
-def rgb_planes(frame: Frame, pixel_format: PixelFormat, white: float, to: torch.device) -> Frame:
-    """As ``luma_plane``, but all of G, B and R."""
-    planes = tuple((plane.to(torch.float64) / white).float().to(to) for plane in frame.planes[:3])
-    return replace(frame, planes=planes)
-
-
-def needed_planes(frame: Frame, pixel_format: PixelFormat) -> Frame:
-    """A frame without the planes that luma does not depend on."""
-    return replace(frame, planes=frame.planes[: 3 if pixel_format.family == "gbr" else 1])
-
-
 def check_given(truth: OpenClip, given: OpenClip, scale: int) -> tuple[str, ...]:
     """Refuse a given clip that cannot be the truth's, ``scale`` times smaller; returns warnings.
 
@@ -195,29 +142,46 @@ def check_given(truth: OpenClip, given: OpenClip, scale: int) -> tuple[str, ...]
 
 
 def counterparts(
-    truth: OpenClip, given: OpenClip | None, waiting: deque[Frame], scale: int
-) -> Iterator[Frame]:
-    """The frames that belong to the truth's, which join those that wait: degraded, or given.
+    truth: OpenClip,
+    given: Sequence[OpenClip],
+    waiting: deque[Frame],
+    scale: int,
+    degradation: DegradationSpec,
+) -> Iterator[tuple[Frame, ...]]:
+    """What belongs to each frame of the truth, which joins those that wait.
+
+    One frame of each given clip; where there is none, the truth's own, degraded.
 
     Raises:
         InputError: the numbers of frames differ.
     """
     pixel_format = truth.info.pixel_format
-    if given is None:
-        for hr in truth.frames:
-            waiting.append(needed_planes(hr, pixel_format))
-            # Stills are compared with published figures, whose inputs MATLAB made.
-            is_still = truth.path.suffix.lower() in STILL_EXTENSIONS
-            yield degrade_frame(waiting[-1], pixel_format, scale, each_axis=is_still)
+    if not given:
+        # Stills are compared with published figures, whose inputs MATLAB made.
+        is_still = truth.path.suffix.lower() in STILL_EXTENSIONS
+        frames, info, name = _remembered(truth, waiting), truth.info, truth.path.name
+        low = degrade_clip(frames, info, scale, degradation, name=name, each_axis=is_still)
+        yield from ((needed_planes(frame, pixel_format),) for frame in low)
         return
-    counts = [0, 0]
-    for pair in zip_longest(truth.frames, given.frames):
-        counts = [count + (frame is not None) for count, frame in zip(counts, pair, strict=True)]
-        if pair[0] is not None and pair[1] is not None:
-            waiting.append(needed_planes(pair[0], pixel_format))
-            yield needed_planes(pair[1], given.info.pixel_format)
-    if counts[0] != counts[1]:
-        raise InputError(f"{truth.path} has {counts[0]} frames, but {given.path} has {counts[1]}")
+    clips = (truth, *given)
+    counts = [0] * len(clips)
+    for row in zip_longest(*(clip.frames for clip in clips)):
+        counts = [count + (frame is not None) for count, frame in zip(counts, row, strict=True)]
+        if all(frame is not None for frame in row):
+            pairs = zip(row, clips, strict=True)
+            hr, *others = (needed_planes(frame, clip.info.pixel_format) for frame, clip in pairs)
+            waiting.append(hr)
+            yield tuple(others)
+    for clip, count in zip(given, counts[1:], strict=True):
+        if count != counts[0]:
+            raise InputError(f"{truth.path} has {counts[0]} frames, but {clip.path} has {count}")
+
+
+def _remembered(truth: OpenClip, waiting: deque[Frame]) -> Iterator[Frame]:
+    """The frames of the truth, which join those that wait."""
+    for frame in truth.frames:
+        waiting.append(needed_planes(frame, truth.info.pixel_format))
+        yield frame
 
 
 def estimate_frames(paths: Sequence[Path]) -> int | None:

@@ -1,7 +1,7 @@
-"""Scores to a page: one HTML file that needs no network, and its figures as PNG."""
+"""Scores to files: a table of all frames, and a page that needs no network with its figures."""
 
 from __future__ import annotations
 
-from vsr_cli.report.build import Report, check_report_folder
+from vsr_cli.report.outputs import EvaluationOutputs
 
-__all__ = ["Report", "check_report_folder"]
+__all__ = ["EvaluationOutputs"]

@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO, StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vsr_cli.metrics import METRICS, ClipScores, Spectra, key
 from vsr_cli.metrics.spectrum import THRESHOLD
-from vsr_cli.report.keep import KeptFrame
-from vsr_cli.report.pictures import BRIGHTEST, ERROR_MAP, TOP
+from vsr_cli.report.keep import TOP, KeptFrame
+from vsr_cli.report.pictures import BRIGHTEST, ERROR_MAP
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,7 +113,11 @@ def _drawing(
     from matplotlib.figure import Figure
 
     inked = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
-    style = {**dict.fromkeys(inked, INK), "svg.fonttype": "none", "svg.hashsalt": name}
+    style: dict[Any, Any] = {
+        **dict.fromkeys(inked, INK),
+        "svg.fonttype": "none",
+        "svg.hashsalt": name,
+    }
     with rc_context(style):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)

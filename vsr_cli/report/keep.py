@@ -58,7 +58,7 @@ class ClipKeeper:
 
     def __init__(self, num_results: int, *, border: int, grid: Grid) -> None:
         self.border, self.grid = border, grid
-        self.spectra_of = [SpectrumAccumulator(border=border, grid=grid) for _ in range(num_results)]
+        self._spectra = [SpectrumAccumulator(border=border, grid=grid) for _ in range(num_results)]
         self.worst: KeptFrame | None = None
         self.best: KeptFrame | None = None
         self.region: KeptRegion | None = None
@@ -97,12 +97,12 @@ class ClipKeeper:
         """The spectra of each result; none of pictures that are too small for any."""
         if not (self.errors and self.has_spectra):
             return ()
-        return tuple(accumulator.spectra() for accumulator in self.spectra_of)
+        return tuple(accumulator.spectra() for accumulator in self._spectra)
 
     def _add_spectra(self, truth: Tensor, results: Sequence[Tensor]) -> None:
         self.has_spectra = min(truth.shape) - 2 * self.border >= MIN_SIDE
         if self.has_spectra:
-            for accumulator, result in zip(self.spectra_of, results, strict=True):
+            for accumulator, result in zip(self._spectra, results, strict=True):
                 accumulator.add(result, truth)
 
     def _sample(self, frame: KeptFrame) -> None:

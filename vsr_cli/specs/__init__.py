@@ -3,6 +3,17 @@
 Standard library only: ``vsr --help`` reads these files and loads no torch.
 """
 
+from vsr_cli.specs.degradation import (
+    Blur,
+    DegradationSpec,
+    Downscale,
+    Jpeg,
+    Motion,
+    Noise,
+    Round,
+    VideoCoding,
+)
+from vsr_cli.specs.degradation_text import parse_degradation
 from vsr_cli.specs.droplet import DropletSpec
 from vsr_cli.specs.evaluate import EvaluateSpec, OutlineMethod
 from vsr_cli.specs.media import DecodingSpec, Deinterlace, EncodingSpec
@@ -15,7 +26,15 @@ from vsr_cli.specs.simulation import (
     ShallowWaterSpec,
     SimulatedField,
 )
-from vsr_cli.specs.training import LossName, Recipe, RecipeForm, TrainSpec
+from vsr_cli.specs.training import (
+    Interpolation,
+    LossName,
+    Recipe,
+    RecipeForm,
+    SimulatedRun,
+    TrainSpec,
+    parse_simulated,
+)
 from vsr_cli.specs.upscale import Chroma, UpscaleSpec
 
 __all__ = [
@@ -23,22 +42,34 @@ __all__ = [
     "FIELD_RANGES",
     "FIELD_UNITS",
     "SPINUP_HOURS",
+    "Blur",
     "Channel",
     "Chroma",
     "DecodingSpec",
+    "DegradationSpec",
     "Deinterlace",
+    "Downscale",
     "DropletSpec",
     "EncodingSpec",
     "EvaluateSpec",
     "Grid",
     "InitialState",
+    "Interpolation",
+    "Jpeg",
     "LossName",
     "MetricName",
+    "Motion",
+    "Noise",
     "OutlineMethod",
     "Recipe",
     "RecipeForm",
+    "Round",
     "ShallowWaterSpec",
     "SimulatedField",
+    "SimulatedRun",
     "TrainSpec",
     "UpscaleSpec",
+    "VideoCoding",
+    "parse_degradation",
+    "parse_simulated",
 ]

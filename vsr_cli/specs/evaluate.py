@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, get_args
 
+from vsr_cli.specs.degradation import BICUBIC, DegradationSpec
+from vsr_cli.specs.metrics import DEFAULT_METRICS, Channel, Grid, MetricName
 from vsr_cli.specs.upscale import UpscaleSpec
 
 OutlineMethod = Literal["level", "canny", "canny-filled"]  # see metrics/contour.py
@@ -21,6 +24,7 @@ OF_MODEL = frozenset(
         "tile",
         "scene_threshold",
         "consistency",
+        "degradation",
     }
 )
 
@@ -40,9 +44,14 @@ class EvaluateSpec:
     scene_threshold: float = 50.0
     consistency: int = 0
     lr: Path | None = None  # given low-resolution input: a file or a folder; None: degrade
+    degradation: DegradationSpec = BICUBIC  # from the truth to the model's input
     against: Path | None = None  # a file or a folder to compare with, in the place of a model
     border: int | None = None  # pixels cut on each side; None: scale with a model, else 0
     outline: OutlineMethod | None = None  # how the outline is found that is measured, if one is
+    metrics: tuple[MetricName, ...] = DEFAULT_METRICS
+    data_range: float = 1.0  # the peak of PSNR and SSIM, for values in [0, 1]
+    channel: Channel = "luma"  # what is compared
+    grid: Grid = "plane"  # the sphere: frames are maps of the globe, pixels count by their area
 
     def __post_init__(self) -> None:
         if (self.model is None) == (self.against is None):
@@ -50,10 +59,13 @@ class EvaluateSpec:
             raise ValueError(f"give either --model NAME or --against FILE, got {given}")
         if self.against is not None and self.lr is not None:
             raise ValueError("--lr is the input of a model: it cannot go with --against")
+        if self.lr is not None and self.degradation != BICUBIC:
+            raise ValueError("--lr is given in the place of degrading: leave --degradation out")
         if self.border is not None and self.border < 0:
             raise ValueError(f"border must be at least 0, got {self.border}")
         if self.outline not in (None, *get_args(OutlineMethod)):
             raise ValueError(f"outline must be {get_args(OutlineMethod)}, got {self.outline!r}")
+        self._check_metrics()
         if self.model is not None:
             self.upscale()
             return
@@ -61,6 +73,21 @@ class EvaluateSpec:
             if field.name in OF_MODEL and getattr(self, field.name) != field.default:
                 option = field.name.replace("_", "-")
                 raise ValueError(f"--{option} belongs to --model, it cannot go with --against")
+
+    def _check_metrics(self) -> None:
+        known = get_args(MetricName)
+        for name in self.metrics:
+            if name not in known:
+                raise ValueError(f"metric must be one of {', '.join(known)}, got {name!r}")
+        if not self.metrics or len({*self.metrics}) < len(self.metrics):
+            raise ValueError(f"each metric is named once, at least one, got {self.metrics}")
+        if not (math.isfinite(self.data_range) and self.data_range > 0):
+            raise ValueError(f"data range must be a number above 0, got {self.data_range}")
+        for option, words in (("channel", get_args(Channel)), ("grid", get_args(Grid))):
+            if (value := getattr(self, option)) not in words:
+                raise ValueError(f"{option} must be one of {', '.join(words)}, got {value!r}")
+        if self.outline is not None and self.channel != "luma":
+            raise ValueError("--outline measures luma: leave --channel out")
 
     def upscale(self) -> UpscaleSpec:
         """The settings with which ``vsr upscale`` gives the frames that are scored.

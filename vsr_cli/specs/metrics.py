@@ -26,6 +26,6 @@ MetricName = Literal[
     "lsd",
 ]
 Grid = Literal["plane", "sphere"]  # the sphere: a map of the globe in latitude and longitude
-Channel = Literal["luma", "rgb", "planes"]
+Channel = Literal["luma", "rgb"]  # rgb: red, green and blue together
 
 DEFAULT_METRICS: tuple[MetricName, ...] = ("psnr", "ssim", "mse")

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, cast
+
+from vsr_cli.specs.degradation import BICUBIC, DegradationSpec
+from vsr_cli.specs.droplet import DropletSpec
+from vsr_cli.specs.simulation import InitialState, ShallowWaterSpec
 
 LossName = Literal["mse", "l1", "charbonnier", "psnr", "ssim", "ssim+cross-entropy", "adversarial"]
 Schedule = Literal["cosine", "constant", "steps"]
@@ -12,6 +17,46 @@ Optimizer = Literal["adam", "adamw", "sgd"]
 # spike: relative to the usual norm; rate: each value by the learning rate (Kim 2016); none
 GradientClip = Literal["spike", "rate", "none"]
 RecipeForm = Literal["ours", "paper"]
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+SIMULATED_FRAMES = MappingProxyType({"jet": 160, "turbulence": 240, "droplet": 60})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedRun:
+    """A run that is simulated for the training and never written."""
+
+    name: str  # as it was asked for, and the seed
+    spec: ShallowWaterSpec | DropletSpec
+
+
+def parse_simulated(text: str) -> tuple[SimulatedRun, ...]:
+    """``jet:1-5`` as the runs of five seeds; ``turbulence:3``, ``droplet:1``.
+
+    A run of the jet begins where ``vsr simulate`` does and has 160 frames, one of turbulence 240;
+    ``droplet`` is 60 frames of one drop.
+
+    Raises:
+        ValueError: no such simulation, or no seeds.
+    """
+    kind, _, seeds = text.partition(":")
+    first, _, last = seeds.partition("-")
+    if kind not in SIMULATED_FRAMES or not first.isdigit() or not (last or first).isdigit():
+        known = ", ".join(SIMULATED_FRAMES)
+        raise ValueError(
+            f"a simulation is KIND:SEED or KIND:FIRST-LAST with one of {known}, got {text!r}"
+        )
+    runs = []
+    for seed in range(int(first), int(last or first) + 1):
+        spec: ShallowWaterSpec | DropletSpec
+        if kind == "droplet":
+            spec = DropletSpec(seed=seed, frames=SIMULATED_FRAMES[kind])
+        else:
+            initial = cast(InitialState, kind)
+            spec = ShallowWaterSpec(initial=initial, seed=seed, frames=SIMULATED_FRAMES[kind])
+        runs.append(SimulatedRun(name=f"{kind}:{seed}", spec=spec))
+    if not runs:
+        raise ValueError(f"the first seed must not be above the last one, got {text!r}")
+    return tuple(runs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,14 +64,18 @@ class TrainSpec:
     """One training run. ``recipe`` holds what is tuned, the rest says what is trained on what."""
 
     model: str  # of the table; 2d3d-joint is fsrcnn and srnet3d in one graph
-    data: tuple[Path, ...]
+    data: tuple[Path, ...]  # files
     output: Path
     recipe: Recipe
     validation: tuple[Path, ...] = ()
     scale: int = 2
     domain: str = "custom"
-    behind: Path | None = None  # weights of the 2D stage whose output a clip model refines
+    # Weights of the 2D stage whose output a clip model refines, or an interpolation's name.
+    behind: Path | Interpolation | None = None
+    simulated: tuple[SimulatedRun, ...] = ()  # beside the files
+    variable: str | None = None  # of files with fields; None: the only one
     start: tuple[Path, ...] = ()  # weights to start from
+    degradation: DegradationSpec = BICUBIC  # from the truth to the network's input
     transfer: Path | None = None  # weights of another network or scale: what fits is taken
     layers: tuple[str, ...] = ()  # that are taken from there; empty: all that fit
     only: tuple[str, ...] = ()  # layers that are trained; empty: all
@@ -41,8 +90,8 @@ class TrainSpec:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        if not self.data:
-            raise ValueError("training needs at least one clip: give --data FILE")
+        if not (self.data or self.simulated):
+            raise ValueError("training needs data: give --data FILE or --simulate jet:1-5")
         if self.scale < 2:
             raise ValueError(f"scale must be at least 2, got {self.scale}")
         if self.output.suffix != ".safetensors":

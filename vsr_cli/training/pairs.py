@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from vsr_cli.errors import InputError
-from vsr_cli.imaging.degradation import crop_to_multiple, degrade_bicubic
+from vsr_cli.frames import ClipInfo, Frame, PixelFormat
+from vsr_cli.imaging.degradation import crop_to_multiple
 from vsr_cli.media import open_reader
+from vsr_cli.pipeline.degrade import degrade_clip
+from vsr_cli.specs import DegradationSpec
+from vsr_cli.specs.degradation import BICUBIC
+
+GRAY, DEEP_GRAY = PixelFormat("gray", "gray", 8), PixelFormat("gray16le", "gray", 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +34,8 @@ class ClipPair:
         return self.hr.shape[0]
 
 
-def load_clip(path: Path, scale: int) -> ClipPair:
-    """Read the luma of a video, 8 bits, and degrade it by antialiased bicubic shrinking.
+def load_clip(path: Path, scale: int, degradation: DegradationSpec = BICUBIC) -> ClipPair:
+    """Read the luma of a video, 8 bits, and degrade it, with the same noise whenever it is read.
 
     Raises:
         InputError: the file cannot be read, is RGB, or has not 8 bits per sample.
@@ -38,15 +46,37 @@ def load_clip(path: Path, scale: int) -> ClipPair:
             raise InputError(
                 f"{path} is {pixel_format.name}: training takes grey or YUV clips of 8 bits"
             )
-        frames = [frame.planes[0] for frame in reader]
-    return make_pair(torch.stack(frames)[:, None], scale)
+        frames = list(degraded_luma(reader, reader.info, scale, degradation, name=path.name))
+    hr, lr = (torch.stack([pair[n].planes[0] for pair in frames])[:, None] for n in (0, 1))
+    return ClipPair(crop_to_multiple(hr, scale).contiguous(), lr)
 
 
-def make_pair(hr: Tensor, scale: int) -> ClipPair:
-    """Degrade the truth, (T, 1, H, W) uint8, frame by frame."""
+def make_pair(
+    hr: Tensor, scale: int, degradation: DegradationSpec = BICUBIC, *, name: str = ""
+) -> ClipPair:
+    """Degrade the truth, (T, 1, H, W) uint8 or uint16, as a grey clip of that name."""
     hr = crop_to_multiple(hr, scale).contiguous()
-    lr = [(degrade_bicubic(f.float() / 255, scale) * 255).round().to(torch.uint8) for f in hr]
-    return ClipPair(hr, torch.stack(lr))
+    height, width = hr.shape[-2:]
+    layout = GRAY if hr.dtype == torch.uint8 else DEEP_GRAY
+    info = ClipInfo(width, height, layout, Fraction(1))
+    frames = (Frame((codes[0],), pts=number) for number, codes in enumerate(hr))
+    pairs = degraded_luma(frames, info, scale, degradation, name=name)
+    return ClipPair(hr, torch.stack([lr.planes[0] for _, lr in pairs])[:, None])
+
+
+def degraded_luma(
+    frames: Iterable[Frame], info: ClipInfo, scale: int, degradation: DegradationSpec, *, name: str
+) -> Iterator[tuple[Frame, Frame]]:
+    """The luma of each frame of a whole clip, and what it is degraded to."""
+    waiting: deque[Frame] = deque()  # truth that a codec still looks ahead of
+
+    def remembered() -> Iterator[Frame]:
+        for frame in frames:
+            waiting.append(replace(frame, planes=frame.planes[:1]))
+            yield frame
+
+    for lr in degrade_clip(remembered(), info, scale, degradation, name=name):
+        yield waiting.popleft(), lr
 
 
 def upscale_pair(pair: ClipPair, upscale: Callable[[Tensor], Tensor]) -> ClipPair:

@@ -18,6 +18,8 @@ from vsr_cli.models.weights import WeightRecord, file_sha256, read_weights, save
 from vsr_cli.pipeline.device import choose_device, choose_precision
 from vsr_cli.pipeline.tiling import TiledModel
 from vsr_cli.specs import TrainSpec
+from vsr_cli.specs.degradation import BICUBIC
+from vsr_cli.specs.degradation_text import degradation_record
 from vsr_cli.training.adversarial import AdversarialCriterion
 from vsr_cli.training.card import write_card
 from vsr_cli.training.curves import draw_curves
@@ -89,6 +91,8 @@ def _build(spec: TrainSpec) -> tuple[ModelSpec, Task, str]:
         return model_spec, Task(model_spec, model), ""
     if spec.behind is None:
         raise ValueError(f"{spec.model} refines what a 2D stage upscaled: give --behind FILE")
+    if isinstance(spec.behind, str):
+        return model_spec, Task(model_spec, model), ""
     if get_spec(arch := read_weights(spec.behind)[1].arch).kind != "frame":
         raise ValueError(f"--behind takes weights of a 2D model, {spec.behind} is of {arch}")
     if spec.behind.resolve() == spec.output.resolve():
@@ -108,7 +112,8 @@ def _criterion(spec: TrainSpec) -> Criterion:
 
 def _purpose(spec: TrainSpec) -> str:
     branches = ", reparameterised" if spec.recipe.reparameterised else ""
-    return f"{spec.model} {form(spec.scale, spec.recipe.residual)}{branches}"
+    other = "" if spec.degradation == BICUBIC else f", {spec.degradation}"
+    return f"{spec.model} {form(spec.scale, spec.recipe.residual)}{branches}{other}"
 
 
 def _load(spec: TrainSpec, scale: int, *, is_training: bool) -> list[ClipPair]:
@@ -116,15 +121,18 @@ def _load(spec: TrainSpec, scale: int, *, is_training: bool) -> list[ClipPair]:
     settings = SourceSettings(
         scale=scale, color=model_spec.color, window=model_spec.window, seed=spec.seed
     )
+    settings = replace(settings, variable=spec.variable, degradation=spec.degradation)
     if is_training:
+        settings = replace(settings, simulated=spec.simulated)
         enlarged = 1 if spec.behind is None else scale
         recipe = spec.recipe
         settings = replace(settings, sizes=recipe.sizes, patch=recipe.patch, enlarged=enlarged)
     clips = load_pairs(spec.data if is_training else spec.validation, settings)
     if spec.behind is None:
         return clips
-    _, record = read_weights(spec.behind)
-    loaded = load_model(get_spec(record.arch), scale, path=spec.behind)
+    path = spec.behind if isinstance(spec.behind, Path) else None
+    name = read_weights(path)[1].arch if path else str(spec.behind)
+    loaded = load_model(get_spec(name), scale, path=path)
     module = channels_last(rewrite(loaded.module))
     network = TiledModel(module, scale=loaded.scale, radius=loaded.spec.radius)
     return [upscale_pair(clip, network) for clip in clips]
@@ -141,10 +149,11 @@ def _record(
     training = {
         **result,
         "recipe": asdict(spec.recipe),
-        "data": _names(spec.data),
+        "data": [*_names(spec.data), *(run.name for run in spec.simulated)],
+        "behind": spec.behind if isinstance(spec.behind, str) else "",
         "validation": _names(spec.validation),
         "start": [file_sha256(path) for path in start],
-        "degradation": "bicubic, antialiased, 8 bits",
+        "degradation": degradation_record(spec.degradation),
         "seed": spec.seed,
         "torch": torch.__version__,
         "device": device.type,

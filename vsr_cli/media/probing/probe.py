@@ -143,7 +143,8 @@ def _look_at_pictures(sequence: PictureSequence, found: dict[str, Any], *, count
 def _faults_of(path: Path, timing: Timing) -> list[str]:
     faults = []
     if timing.num_corrupt:
-        faults.append(f"{path} has {timing.num_corrupt} packets that are damaged")
+        packets = "packet that is" if timing.num_corrupt == 1 else "packets that are"
+        faults.append(f"{path} has {timing.num_corrupt} {packets} damaged")
     if timing.num_gaps:
         places = "place" if timing.num_gaps == 1 else "places"
         faults.append(f"{path} is damaged in {timing.num_gaps} {places}; packets may be lost there")

@@ -15,6 +15,7 @@ from vsr_cli.errors import OutputError
 from vsr_cli.media.clock import cut_tick
 from vsr_cli.media.containers import main_video, open_container
 from vsr_cli.media.pipes import is_pipe
+from vsr_cli.media.streams.metadata import clean_tags
 from vsr_cli.media.video.encoder import DEFAULT_RATE
 from vsr_cli.media.video.y4m import JITTER, irregular_times
 from vsr_cli.specs import DecodingSpec
@@ -35,6 +36,14 @@ def lost_streams(path: Path, target: Path) -> list[str]:
         others = _list_others(container, main_video(container, path))
     kind = "standard output" if target.name == "-" else f"a {target.suffix or 'picture'} file"
     return [f"not carried over: {others} ({kind} holds pictures alone)"] if others else []
+
+
+def lost_tags(path: Path, target: Path) -> list[str]:
+    """A warning if a file has tags of its own, a title say, and pictures have no place for them."""
+    with open_container(path) as container:
+        tags = clean_tags(container.metadata, dropped=frozenset({"creation_time"}))
+    kind = "y4m" if target.suffix in ("", ".y4m") else f"a {target.suffix} file"
+    return [f"{kind} holds no tags: {', '.join(sorted(tags))} left out"] if tags else []
 
 
 def lost_from_pipe(path: Path, container: InputContainer, video: Stream) -> tuple[str, ...]:

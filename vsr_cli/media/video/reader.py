@@ -224,7 +224,7 @@ class VideoReader:
     def _note_times(self) -> None:
         clock = self._clock
         if clock.num_derived:
-            self._warn(f"{clock.num_derived} frames have no timestamp; theirs were derived")
+            self._warn(f"no timestamp on frames: {clock.num_derived}; derived from the others")
         if clock.num_moved:
             self._warn(f"{clock.num_moved} frames have a timestamp not after the one before; moved")
 

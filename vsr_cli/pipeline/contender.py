@@ -1,0 +1,204 @@
+"""What is compared with the truth: a model with its networks, or files that are there.
+
+A model sees luma, where ``vsr upscale`` takes G, B and R of RGB; with the channel ``rgb`` it gets
+them too. A network that sees RGB gets all three of RGB, but the luma of YUV as gray.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from vsr_cli import __version__
+from vsr_cli.frames import ClipInfo, Frame, PixelFamily, PixelFormat
+from vsr_cli.imaging.ranges import is_full_range
+from vsr_cli.metrics import METRICS, MetricSettings
+from vsr_cli.models import get_spec, parse_chain
+from vsr_cli.models.foreign import open_weights, split_name
+from vsr_cli.models.load import LoadedChain, load_chain
+from vsr_cli.pipeline.consistency import Consistency
+from vsr_cli.pipeline.degrade import degradation_protocol, degradation_warnings
+from vsr_cli.pipeline.device import choose_device, choose_precision, precision_name
+from vsr_cli.pipeline.report import chain_name, chain_warnings
+from vsr_cli.pipeline.rgb import sees_rgb
+from vsr_cli.pipeline.scored import luma_plane, rgb_planes, scored_picture, white_code
+from vsr_cli.pipeline.settings import StageSettings
+from vsr_cli.pipeline.stages import run_stage, to_codes
+from vsr_cli.specs import EvaluateSpec
+
+COLORS: Mapping[PixelFamily, str] = {
+    "gray": "gray / (2^bits - 1)",
+    "yuv": "Y / (2^bits - 1)",
+    "gbr": "BT.601 studio-range Y of RGB (MATLAB rgb2ycbcr), rounded; the network's input is not",
+}
+RGB = "R, G and B / (2^bits - 1), together"
+# Of given files whose depth differs from that of the truth.
+DEPTHS = "codes times 2^(truth's bits - bits), but of RGB or full range divided by 2^bits - 1"
+
+
+class Contender:
+    """One model or one set of files, for all clips of an evaluation."""
+
+    def __init__(
+        self,
+        spec: EvaluateSpec,
+        chain: LoadedChain | None,
+        device: torch.device,
+        precision: torch.dtype,
+    ) -> None:
+        self.spec, self.chain = spec, chain
+        self.device, self.precision = device, precision
+        self.scale = 1 if chain is None else chain.scale
+        default = 0 if chain is None else chain.scale
+        self.border = default if spec.border is None else spec.border
+
+    @classmethod
+    def of(cls, spec: EvaluateSpec) -> Self:
+        """Load the networks, if there are any.
+
+        Raises:
+            ValueError: settings that cannot be.
+            VsrError: the weights or the device do not play along.
+        """
+        if spec.model is None:
+            return cls(spec, None, torch.device("cpu"), torch.float32)
+        device = choose_device(spec.device)
+        precision = choose_precision(spec.precision, device)
+        chain = load_chain(spec.model, spec.scale, domain=spec.domain, weights=spec.weights)
+        told = (*chain.warnings, *degradation_warnings(chain, spec))
+        return cls(spec, replace(chain, warnings=told), device, precision)
+
+    @property
+    def name(self) -> str:
+        """As the user wrote it: the model, or the file that is compared."""
+        return self.spec.model or str(self.spec.against)
+
+    @property
+    def domain(self) -> str | None:
+        return None if self.chain is None else self.chain.domain
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What there is to say before the first frame."""
+        return () if self.chain is None else chain_warnings(self.chain, self.spec.tile)
+
+    @property
+    def metric_settings(self) -> MetricSettings:
+        spec = self.spec
+        return MetricSettings(border=self.border, data_range=spec.data_range, grid=spec.grid)
+
+    def results(self, shots: Iterable[Frame], clip: ClipInfo, truth: ClipInfo) -> Iterator[Tensor]:
+        """The pictures that are compared with the truth, frame by frame (see ``scored_picture``).
+
+        Args:
+            shots: frames of code values: what the networks get, or what is compared as it is.
+            clip: the clip that they are of.
+            truth: the clip that they are compared with.
+        """
+        pixel_format, white = clip.pixel_format, white_code(clip, truth)
+        channel = self.spec.channel
+        if self.chain is None:
+            return (scored_picture(frame, pixel_format, channel, white) for frame in shots)
+        is_rgb = pixel_format.family == "gbr" and (channel == "rgb" or sees_rgb(self.chain))
+        family: PixelFamily = "gbr" if is_rgb else "gray"
+        result = PixelFormat(family, family, truth.pixel_format.bits)
+        planes = rgb_planes if is_rgb else luma_plane
+        low = (planes(frame, pixel_format, white, self.device) for frame in shots)
+        return self._upscaled(low, result, is_full=is_full_range(truth))
+
+    def _upscaled(
+        self, upscaled: Iterator[Frame], result: PixelFormat, *, is_full: bool
+    ) -> Iterator[Tensor]:
+        """What is scored of a file that ``vsr upscale`` would write in that format."""
+        spec = self.spec
+        settings = StageSettings(
+            device=self.device,
+            precision=self.precision,
+            pixel_format=result,
+            batch_size=spec.batch_size,
+            tile=spec.tile,
+            consistency=spec.consistency,
+            is_full=is_full,
+        )
+        consistency = Consistency(settings, (self.scale, self.scale))
+        upscaled = consistency.remember(upscaled)
+        for stage in self.chain.stages if self.chain else ():
+            upscaled = run_stage(upscaled, stage, settings)
+        for frame in to_codes(consistency.restore(upscaled), result):
+            yield scored_picture(frame, result, spec.channel)
+
+    def protocol(self, formats: Iterable[PixelFormat]) -> dict[str, Any]:
+        """How the scores came about, for truths of these formats."""
+        spec, chain = self.spec, self.chain
+        formats = set(formats)
+        bits = sorted({form.bits for form in formats})
+        stages = () if chain is None else chain.stages
+        colors = sorted({COLORS[form.family] for form in formats})
+        return {
+            "model": None if chain is None else chain_name(chain),
+            "against": None if spec.against is None else str(spec.against),
+            "scale": self.scale,
+            "domain": self.domain,
+            "weights": [{"model": s.spec.name, "sha256": s.sha256} for s in stages if s.sha256],
+            **degradation_protocol(spec),
+            "color": RGB if spec.channel == "rgb" else "; ".join(colors),
+            "bits": bits[0] if len(bits) == 1 else bits,
+            "given_depth": DEPTHS if spec.lr or spec.against else None,
+            "rounding": "none" if chain is None else "to code values of the truth's bits",
+            "border": self.border,
+            "metrics": {name: METRICS[name].title for name in spec.metrics},
+            "data_range": spec.data_range,
+            "grid": spec.grid,
+            "outline": spec.outline,
+            "mean": "over the frames of a clip, then over the clips",
+            "device": None if chain is None else str(self.device),
+            "precision": None if chain is None else precision_name(self.precision),
+            "tile": spec.tile,
+            "batch_size": spec.batch_size,
+            "scene_threshold": spec.scene_threshold,
+            "consistency": spec.consistency,
+            "version": __version__,
+        }
+
+
+def share_weights(specs: Sequence[EvaluateSpec]) -> tuple[EvaluateSpec, ...]:
+    """Give each of several models those weight files that are for its networks, and a domain.
+
+    One model keeps all of them. A model without weights needs no domain.
+
+    Raises:
+        ValueError: a model is unknown, a file does not say for which network it is, or no model
+            has that network.
+        WeightsError: a file cannot be read.
+    """
+    if len(specs) == 1 or specs[0].model is None:
+        return tuple(specs)
+    network = {argument: _network_of(argument) for argument in specs[0].weights}
+    chains = [parse_chain(spec.model or "") for spec in specs]
+    for argument, name in network.items():
+        if not any(name in chain for chain in chains):
+            raise ValueError(f"--weights {argument} is for {name}, which no --model has")
+    shared = []
+    for spec, chain in zip(specs, chains, strict=True):
+        own = tuple(argument for argument in spec.weights if network[argument] in chain)
+        has_weights = any(get_spec(name).has_weights for name in chain)
+        domain = spec.domain if has_weights else None
+        shared.append(replace(spec, weights=own, domain=domain))
+    return tuple(shared)
+
+
+def _network_of(argument: Path) -> str:
+    name, _ = split_name(argument)
+    if not name and (record := open_weights(argument).record) is not None:
+        name = record.arch
+    if not name:
+        raise ValueError(
+            f"{argument} does not say for which network it is: with several models give it as "
+            f"--weights MODEL={argument}"
+        )
+    return name
