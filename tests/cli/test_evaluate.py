@@ -133,15 +133,15 @@ def test_bad_input_is_one_line_and_an_exit_code(
 
 
 def test_model_options_are_those_of_upscale() -> None:
-    """The same words for the same thing; only --model and --scale have defaults of their own."""
+    """The same words for the same thing; --model is repeatable here, --scale has a default."""
     scored, upscaled = ({option.name: option for option in c.params} for c in (evaluate, upscale))
-    shared = scored.keys() & upscaled.keys() - {"as_json", "quiet"}
-    assert len(shared) == 10
+    shared = scored.keys() & upscaled.keys() - {"as_json", "quiet", "overwrite"}
+    assert len(shared) == 9
     for name in shared:
         found, expected = (options[name].to_info_dict() for options in (scored, upscaled))
         if name == "scale":  # which a size may choose, and which may be 1.5
             found["help"], found["type"] = expected["help"], expected["type"]
-        default = {"model": "2d3d", "scale": None}.get(name, found["default"])
+        default = {"scale": None}.get(name, found["default"])
         assert expected == {**found, "default": default}
 
 

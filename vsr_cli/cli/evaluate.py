@@ -22,8 +22,18 @@ from vsr_cli.cli.options import (
 from vsr_cli.cli.scores import table
 from vsr_cli.specs import DEFAULT_METRICS, Channel, EvaluateSpec, Grid, MetricName, OutlineMethod
 
+EPILOG = """
+Metrics of a frame: psnr, ssim, ms-ssim, mse, rmse, mae; bias (mean of the result less that of
+the truth) and mean-error (its size, as a share); gradient (RMS error of the gradient, as a
+share); minimum, quantile-low (0.1 %), quantile-high (99.9 %) and maximum, each less the
+truth's. Of a clip: tpsnr (PSNR of what changes between frames), flicker (variance of the error
+over time), tof (error of optical flow, pixels), acc (anomaly correlation), resolution
+(wavelength in pixels at which the error has half the truth's power) and lsd (log-spectral
+distance, dB).
+"""
 
-@click.command("eval")
+
+@click.command("eval", epilog=EPILOG)
 @click.argument("truths", metavar="TRUTH...", nargs=-1, required=True, type=FILE)
 @model_options(EvaluateSpec)
 @degradation_option
@@ -97,13 +107,6 @@ def evaluate(
     --outline adds diameter and area in pixels of the largest bright object in each picture, and
     their absolute errors: level finds its edge between pixels, canny and canny-filled by Canny's
     edges, through or around their pixels.
-    Metrics of a frame: psnr, ssim, ms-ssim, mse, rmse, mae; bias (mean of the result less that of
-    the truth) and mean-error (its size, as a share); gradient (RMS error of the gradient, as a
-    share); minimum, quantile-low (0.1 %), quantile-high (99.9 %) and maximum, each less the
-    truth's. Of a clip: tpsnr (PSNR of what changes between frames), flicker (variance of the error
-    over time), tof (error of optical flow, pixels), acc (anomaly correlation), resolution
-    (wavelength in pixels at which the error has half the truth's power) and lsd (log-spectral
-    distance, dB).
 
     Several --model, or --against, are scored in one pass. --report writes DIR/index.html, which
     needs no network, and its figures as PNG.

@@ -16,6 +16,7 @@ from vsr_cli.specs import DegradationSpec, EvaluateSpec, UpscaleSpec, parse_degr
 from vsr_cli.specs.degradation import BICUBIC
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+MODEL = "A name, or names joined by +."
 SCALE = "Enlargement, 1.5 too.  [default: 2, or what reaches --width and --height]"
 
 
@@ -119,11 +120,9 @@ def model_options(spec: type[UpscaleSpec | EvaluateSpec]) -> Callable[[Command],
         return click.option(f"--{name}", default=default, show_default=True, help=text, **settings)
 
     options = (
-        click.option(
-            "--model", "models", multiple=True, help="A name, or names joined by +. Repeatable."
-        )
+        click.option("--model", "models", multiple=True, help=f"{MODEL} Repeatable.")
         if spec is EvaluateSpec
-        else option("model", "A name, or names joined by +."),
+        else option("model", MODEL),
         option(
             "scale",
             "Enlargement by the networks." if defaults["scale"] else SCALE,

@@ -24,8 +24,8 @@ class ReportCollector:
 
     def add(self, frame: ScoredFrame) -> None:
         """Take one frame; clips come one after the other."""
-        if frame.clip not in self.clips:
-            if len(self.clips) == MOST_CLIPS:
+        if frame.number == 0 or frame.clip not in self.clips:
+            if frame.clip not in self.clips and len(self.clips) == MOST_CLIPS:
                 return
             keeper = ClipKeeper(len(frame.results), border=frame.border, grid=self.grid)
             self.clips[frame.clip] = keeper

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart, on light and on dark.
-COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+# Okabe and Ito's colours, which colour-blind readers can tell apart; the blue is lighter, for dark
+# pages.
+COLORS = ("#2387c0", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 INK = "#101112"  # becomes the colour of the page's text
 GRID = "#80808055"
 
@@ -85,7 +86,7 @@ def draw_frame(name: str, models: Sequence[str], frame: KeptFrame, title: str) -
     values = [codes / TOP for codes in (frame.truth, *frame.results)]
     errors = [np.abs(result - values[0]) for result in values[1:]]
     top = max(float(np.quantile(error, BRIGHTEST)) for error in errors) or 1 / TOP
-    height = 2.9 * values[0].shape[0] / values[0].shape[1]
+    height = 2.7 * values[0].shape[0] / values[0].shape[1]
 
     def draw(figure: Figure) -> None:
         grid = figure.subplots(2, len(values), squeeze=False)
@@ -99,7 +100,7 @@ def draw_frame(name: str, models: Sequence[str], frame: KeptFrame, title: str) -
             figure.colorbar(drawn, ax=grid[1, column], orientation="horizontal")
         figure.suptitle(title)
 
-    return _drawing(name, (2.9 * len(values), 2 * height + 1.5), draw, with_svg=False)
+    return _drawing(name, (2.9 * len(values), 2 * height + 1.1), draw, with_svg=False)
 
 
 def _drawing(
@@ -113,11 +114,8 @@ def _drawing(
     from matplotlib.figure import Figure
 
     inked = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
-    style: dict[Any, Any] = {
-        **dict.fromkeys(inked, INK),
-        "svg.fonttype": "none",
-        "svg.hashsalt": name,
-    }
+    style: dict[Any, Any] = dict.fromkeys(inked, INK)
+    style |= {"svg.fonttype": "none", "svg.hashsalt": name}
     with rc_context(style):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)

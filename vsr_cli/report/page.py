@@ -91,15 +91,24 @@ class _ClipSection:
     def _frame(self, name: str, title: str, frame: KeptFrame) -> str:
         pictures = frame_pictures(frame)
         parts = [f"<h3>{title}</h3>", self._slider(name, title, pictures)]
-        parts.append('<div class="row">')
-        parts.append(_thumbnail(f"{name}_0", pictures.truth, "truth"))
-        for number, (model, png) in enumerate(zip(self.models, pictures.results, strict=True), 1):
-            parts.append(_thumbnail(f"{name}_{number}", png, model))
-        parts.append('</div><div class="row">')
-        for model, png in zip(self.models, pictures.errors, strict=True):
-            parts.append(_thumbnail("", png, f"error of {model}"))
-        parts.append(f"</div><p>Errors: black 0, brightest {pictures.top:.2e} and more.</p>")
+        parts.append(self._rows(pictures, name))
+        parts.append(f"<p>Errors: black 0, brightest {pictures.top:.2e} and more.</p>")
         return "\n".join(parts)
+
+    def _rows(self, pictures: FramePictures, name: str = "", kind: str = "row") -> str:
+        """Truth and results, and below each result its error."""
+        images = zip(("truth", *self.models), (pictures.truth, *pictures.results), strict=True)
+        shown = [
+            _thumbnail(f"{name}_{number}" if name else "", png, label)
+            for number, (label, png) in enumerate(images)
+        ]
+        errors = [
+            _thumbnail("", png, f"error of {model}")
+            for model, png in zip(self.models, pictures.errors, strict=True)
+        ]
+        columns = len(shown)
+        cells = "\n".join([*shown, "<span></span>", *errors])
+        return f'<div class="{kind}" style="--columns:{columns}">{cells}</div>'
 
     def _slider(self, name: str, title: str, pictures: FramePictures) -> str:
         """Two pictures over each other, and where the one ends and the other begins."""
@@ -135,14 +144,7 @@ class _ClipSection:
         heading = f"Where {what}" if several else f"Where {self.models[0]} errs most"
         name = f"{self.prefix}_region"
         self.drawings.append(draw_frame(name, self.models, region.frame, heading))
-        images = [("truth", pictures.truth), *zip(self.models, pictures.results, strict=True)]
-        errors = zip((f"error of {model}" for model in self.models), pictures.errors, strict=True)
-        rows = "".join(
-            '<div class="row zoom">'
-            + "".join(_thumbnail("", png, label) for label, png in row)
-            + "</div>"
-            for row in (images, list(errors))
-        )
+        rows = self._rows(pictures, kind="row zoom")
         gain = "Mean squared error is lower by" if several else "Mean squared error:"
         return (
             f"<h3>{escape(heading)}</h3>{rows}<p>Frame {region.frame.number}, {width}x{height} "
