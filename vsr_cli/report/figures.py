@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 COLORS = ("#2387c0", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 INK = "#101112"  # becomes the colour of the page's text
 GRID = "#80808055"
+# Without them an SVG has no block of metadata, which holds addresses.
+NAMELESS = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def _drawing(
         if with_svg:
             for axes in figure.axes:
                 axes.set_facecolor("none")
-            figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None})
+            figure.savefig(svg, format="svg", transparent=True, metadata=NAMELESS)
     drawn = svg.getvalue()
     return Drawing(name, drawn[drawn.find("<svg") :].replace(INK, "currentColor"), png.getvalue())
 

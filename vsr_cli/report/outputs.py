@@ -46,10 +46,11 @@ class EvaluationOutputs:
             MissingExtraError: the report needs matplotlib, which is not installed.
         """
         if csv is not None:
-            for truth in (None, *truths):
-                check_place(csv, overwrite=overwrite, input_path=truth)
             if csv.is_dir():
                 raise OutputError(f"output {csv} is a folder; give a file name, such as scores.csv")
+            if any(csv.exists() and truth.exists() and csv.samefile(truth) for truth in truths):
+                raise ValueError(f"output {csv} is the input; give another name")
+            check_place(csv, overwrite=overwrite)
         if report is not None:
             check_report_folder(report, overwrite=overwrite)
         collector = None if report is None else ReportCollector(grid)

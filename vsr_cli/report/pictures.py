@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vsr_cli.frames import ColorInfo
+from vsr_cli.media.pictures.png import encode_png
 from vsr_cli.report.keep import TOP, KeptFrame
 
 if TYPE_CHECKING:
@@ -65,8 +66,7 @@ def _reduced(codes: NDArray[np.uint16]) -> NDArray[np.float64]:
 
 
 def _gray_png(image: NDArray[np.float64]) -> bytes:
-    codes = np.round(image.clip(0, 1) * 255).astype(np.uint8)
-    return _png(np.repeat(codes[..., None], 3, axis=2))
+    return _png(np.round(image.clip(0, 1) * 255).astype(np.uint8)[..., None])
 
 
 def _map_png(image: NDArray[np.float64]) -> bytes:
@@ -75,9 +75,5 @@ def _map_png(image: NDArray[np.float64]) -> bytes:
     return _png(colormaps[ERROR_MAP](image.clip(0, 1), bytes=True)[..., :3])
 
 
-def _png(picture: NDArray[Any]) -> bytes:
-    from matplotlib.image import imsave
-
-    buffer = BytesIO()
-    imsave(buffer, np.ascontiguousarray(picture), format="png")
-    return buffer.getvalue()
+def _png(picture: NDArray[np.uint8]) -> bytes:
+    return encode_png(np.ascontiguousarray(picture), color=ColorInfo(), icc_profile=None)
