@@ -126,3 +126,27 @@ def _tiny_clips(maker: ModuleType, folder: Path) -> tuple[Path, Path]:
                 writer.write(replace(frame, planes=(frame.planes[0][40:152, 200:360],)))
     clips: tuple[Path, Path] = maker.write_clips(run, folder, 3)
     return clips
+
+
+def test_published_figures_of_bicubic_are_met(load: Any, shared_data: Path) -> None:
+    """Bicubic on Set5 is the figure of the papers, to the rounding that they print."""
+    figures = load("03_published_figures")
+    found = list(figures.rows(shared_data / "test", [], ["Set5"], [2, 3, 4]))
+    bicubic = [row for row in found if row.model == "bicubic"]
+    assert [row.printed_psnr for row in bicubic] == [33.66, 30.39, 28.42]
+    for row in bicubic:
+        assert row.psnr == pytest.approx(row.printed_psnr, abs=0.015)
+        assert row.ssim == pytest.approx(row.printed_ssim, abs=2e-3)
+    assert "| bicubic | Set5 | x2 | 33.6" in figures.table(found)
+
+
+def test_published_figures_take_weights_of_ones_own(
+    load: Any, shared_data: Path, weights: tuple[Path, ...]
+) -> None:
+    """The 3D stage is left out: it has no stills to refine."""
+    figures = load("03_published_figures")
+    found = list(figures.rows(shared_data / "test", weights, ["Set5"], [2]))
+    assert [(row.model, row.printed_psnr) for row in found] == [
+        ("bicubic", 33.66),
+        ("fsrcnn", 37.0),
+    ]

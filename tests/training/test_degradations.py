@@ -16,10 +16,17 @@ from vsr_cli.cli import main
 from vsr_cli.media import write_png
 from vsr_cli.models.weights import read_weights
 from vsr_cli.pipeline.evaluate import evaluate_clips
-from vsr_cli.specs import EvaluateSpec, Recipe, TrainSpec, parse_degradation, parse_simulated
+from vsr_cli.specs import (
+    DegradationSpec,
+    EvaluateSpec,
+    Recipe,
+    TrainSpec,
+    parse_degradation,
+    parse_simulated,
+)
 from vsr_cli.specs.degradation import BICUBIC
 from vsr_cli.training import sources
-from vsr_cli.training.pairs import load_clip
+from vsr_cli.training.pairs import ClipPair
 from vsr_cli.training.sources import SourceSettings, load_pairs
 from vsr_cli.training.train import train
 
@@ -46,19 +53,24 @@ def spec(clip: Path, tmp_path: Path) -> TrainSpec:
     )
 
 
+def _load(path: Path, scale: int, degradation: DegradationSpec = BICUBIC) -> ClipPair:
+    (pair,) = load_pairs([path], SourceSettings(scale=scale, degradation=degradation))
+    return pair
+
+
 def test_area_pairs_are_means_of_blocks(clip: Path) -> None:
-    pair = load_clip(clip, 2, parse_degradation("area"))
+    pair = _load(clip, 2, parse_degradation("area"))
     blocks = pair.hr.double().reshape(5, 1, 25, 2, 33, 2).mean((3, 5))
     assert torch.equal(pair.lr, blocks.add(0.5).floor().to(torch.uint8))
 
 
 @pytest.mark.parametrize("chain", [CHAIN, "h264:crf=30", "h265:crf=30"])
 def test_pairs_are_the_same_whenever_they_are_read(clip: Path, chain: str) -> None:
-    first, again = (load_clip(clip, 2, parse_degradation(chain)) for _ in range(2))
+    first, again = (_load(clip, 2, parse_degradation(chain)) for _ in range(2))
     assert torch.equal(first.lr, again.lr)
-    assert torch.equal(first.hr, load_clip(clip, 2).hr)
+    assert torch.equal(first.hr, _load(clip, 2).hr)
     assert first.lr.shape == (5, 1, 25, 33)
-    assert not torch.equal(first.lr, load_clip(clip, 2).lr)
+    assert not torch.equal(first.lr, _load(clip, 2).lr)
 
 
 def test_noise_of_a_clip_is_that_of_its_name(clip: Path, tmp_path: Path) -> None:
@@ -67,7 +79,7 @@ def test_noise_of_a_clip_is_that_of_its_name(clip: Path, tmp_path: Path) -> None
     moved.parent.mkdir()
     for path in (moved, renamed):
         path.write_bytes(clip.read_bytes())
-    first, second, third = (load_clip(path, 2, chain).lr for path in (clip, moved, renamed))
+    first, second, third = (_load(path, 2, chain).lr for path in (clip, moved, renamed))
     assert torch.equal(first, second)
     assert not torch.equal(first, third)
 
@@ -76,7 +88,7 @@ def test_noise_of_a_clip_is_that_of_its_name(clip: Path, tmp_path: Path) -> None
 def test_shots_of_a_video_are_those_of_the_whole_clip(make_clip: Clip, chain: str) -> None:
     """A codec sees the clip as it is, with its cuts."""
     path, spec = make_clip("in.mkv", codec="ffv1", size=(66, 50)), parse_degradation(chain)
-    whole = load_clip(path, 2, spec)
+    whole = _load(path, 2, spec)
     shots = load_pairs([path], SourceSettings(scale=2, window=5, degradation=spec))
     assert torch.equal(torch.cat([shot.hr for shot in shots]), whole.hr)
     assert torch.equal(torch.cat([shot.lr for shot in shots]), whole.lr)

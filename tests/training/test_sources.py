@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from vsr_cli.errors import InputError
 from vsr_cli.imaging.degradation import degrade_bicubic, degrade_frames
-from vsr_cli.media import read_still
+from vsr_cli.media import open_reader, read_still
 from vsr_cli.media.recode import recode_frames
 from vsr_cli.pipeline.scored import luma, scored_luma
 from vsr_cli.pipeline.truth import find_clips
@@ -219,3 +220,25 @@ def test_runs_of_a_simulation_are_named_by_their_seeds() -> None:
             parse_simulated(text)
     with pytest.raises(ValueError, match="first seed must not be above"):
         parse_simulated("jet:3-1")
+
+
+def test_clip_is_read_and_degraded(make_clip: Callable[..., Path]) -> None:
+    clip = make_clip("in.mkv", codec="ffv1", size=(37, 22))
+    pairs = load_pairs([clip], SourceSettings(scale=3))  # so small a clip may show cuts
+    hr, lr = torch.cat([pair.hr for pair in pairs]), torch.cat([pair.lr for pair in pairs])
+    assert (hr.shape, lr.shape) == ((5, 1, 21, 36), (5, 1, 7, 12))
+    expected = degrade_bicubic(hr.float() / 255, 3) * 255
+    assert torch.equal(lr, expected.round().to(torch.uint8))
+
+
+@pytest.mark.parametrize("pix_fmt", ["gray10le", "bgr0", "yuv420p10le"])
+def test_luma_of_deep_and_rgb_clips_is_that_of_eval(
+    make_clip: Callable[..., Path], pix_fmt: str
+) -> None:
+    clip = make_clip("a.mkv", codec="ffv1", pix_fmt=pix_fmt)
+    (pair,) = load_pairs([clip], SourceSettings(scale=2))
+    with open_reader(clip) as reader:
+        shown = torch.stack([luma(frame, reader.info.pixel_format) for frame in reader])
+    height, width = pair.hr.shape[-2:]
+    assert pair.hr.dtype == pair.lr.dtype == torch.uint16
+    assert (pair.hr[:, 0].double() / 65535 - shown[:, :height, :width]).abs().max() < 1e-5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -63,14 +64,16 @@ def progress_bar(description: str, total: int | None, quiet: bool = False) -> It
 
 
 class ShowStep(Protocol):
-    """Says which step is done, its loss, and the validation PSNR where it was just measured."""
+    """Says which step is done, at which rate, and the validation PSNR where it was measured."""
 
-    def __call__(self, step: int, loss: float, psnr: float | None, /) -> None: ...
+    def __call__(self, step: int, loss: float, psnr: float | None, rate: float, /) -> None: ...
 
 
 @contextmanager
-def training_bar(description: str, steps: int, quiet: bool = False) -> Iterator[ShowStep]:
-    """Show the progress of a training on stderr: steps, loss and validation PSNR.
+def training_bar(
+    description: str, steps: int, batch_size: int, quiet: bool = False
+) -> Iterator[ShowStep]:
+    """Show the progress of a training on stderr: loss, learning rate, patches per second, PSNR.
 
     Where stderr is no terminal, one line is written for each validation.
     """
@@ -79,20 +82,27 @@ def training_bar(description: str, steps: int, quiet: bool = False) -> Iterator[
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.3f}  validation {task.fields[psnr]}"),
+        TextColumn("loss {task.fields[loss]:.3f}  rate {task.fields[rate]:.1e}"),
+        TextColumn("{task.fields[speed]} patches/s  validation {task.fields[psnr]}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=quiet) as progress:
-        task = progress.add_task(description, total=steps, loss=0.0, psnr="--")
-        average = 0.0
+        task = progress.add_task(
+            description, total=steps, loss=0.0, rate=0.0, psnr="--", speed="--"
+        )
+        average, best = 0.0, -math.inf
 
-        def show(step: int, loss: float, psnr: float | None, /) -> None:
-            nonlocal average
+        def show(step: int, loss: float, psnr: float | None, rate: float, /) -> None:
+            nonlocal average, best
             average = 0.99 * average + 0.01 * loss if average else loss
-            progress.update(task, completed=step, loss=average)
-            if psnr is not None:
-                progress.update(task, psnr=f"{psnr:.2f} dB")
-                if not quiet and not console.is_terminal:
-                    console.print(f"step {step}  loss {average:.4f}  validation {psnr:.3f} dB")
+            speed = progress.tasks[task].speed
+            shown = f"{speed * batch_size:.0f}" if speed else "--"
+            progress.update(task, completed=step, loss=average, rate=rate, speed=shown)
+            if psnr is None:
+                return
+            best = max(best, psnr)
+            progress.update(task, psnr=f"{psnr:.2f} dB, best {best:.2f}")
+            if not quiet and not console.is_terminal:
+                console.print(f"step {step}  loss {average:.4f}  validation {psnr:.3f} dB")
 
         yield show

@@ -86,6 +86,7 @@ def _behind(
 @click.option("--residual/--plain", default=None, help="Learn the residual, or the paper's form.")
 @click.option("--patience", type=click.IntRange(min=0), help="Validations without a gain; 0: all.")
 @click.option("--tensorboard", type=click.Path(file_okay=False, path_type=Path), help="Log folder.")
+@click.option("--licence", default="", help="Of the data; stands in the model card.")
 @click.option("--checkpoint-every", default=2000, show_default=True, help="Steps; validates too.")
 @click.option("--seed", default=0, show_default=True, help="Of weights and patches.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
@@ -113,8 +114,10 @@ def train(model: str, output: Path, quiet: bool, **options: Any) -> None:
 
     keep_freed_memory()
     with ExitStack() as stack:
-        show = stack.enter_context(training_bar(f"train {model}", spec.recipe.steps, quiet))
-        path = run(spec, lambda progress: show(progress.step, progress.loss, progress.psnr))
+        recipe = spec.recipe
+        bar = training_bar(f"train {model}", recipe.steps, recipe.batch_size, quiet)
+        show = stack.enter_context(bar)
+        path = run(spec, lambda now: show(now.step, now.loss, now.psnr, now.learning_rate))
     click.echo(f"{path}: trained for {spec.recipe.steps} steps")
 
 

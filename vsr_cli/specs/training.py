@@ -70,6 +70,7 @@ class TrainSpec:
     validation: tuple[Path, ...] = ()
     scale: int = 2
     domain: str = "custom"
+    licence: str = ""  # of the data, for the model card
     # Weights of the 2D stage whose output a clip model refines, or an interpolation's name.
     behind: Path | Interpolation | None = None
     simulated: tuple[SimulatedRun, ...] = ()  # beside the files

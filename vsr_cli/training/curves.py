@@ -21,7 +21,7 @@ def draw_curves(log: Path, output: Path, *, title: str) -> bool:
     losses = figure.add_subplot()
     losses.plot([line["step"] for line in lines], [line["loss"] for line in lines], color="#888888")
     losses.set_xlabel("step")
-    losses.set_ylabel("loss of the last batch", color="#666666")
+    losses.set_ylabel("mean loss since the last point", color="#666666")
     losses.set_title(title)
     scored = [(line["step"], line["psnr"]) for line in lines if line["psnr"] is not None]
     if scored:

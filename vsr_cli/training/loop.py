@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -60,12 +61,15 @@ def fit(
     ]
     with ExitStack() as stack:
         record = _Recorder(run, settings, stack)
+        losses: list[float] = []
         while run.step < recipe.steps and not run.is_stuck:
             loss = run.update(*_draw(samplers, run.generator, recipe.batch_size))
+            losses.append(loss)
             psnr = None
             if run.step % settings.every == 0 or run.step == recipe.steps:
                 psnr = run.validate(validation)
-                record.checkpoint(loss, psnr)
+                record.checkpoint(fmean(losses), psnr)
+                losses.clear()
             rate = run.optimizer.param_groups[0]["lr"]
             on_step(Progress(run.step, loss, psnr, rate))
     wait_for_all()

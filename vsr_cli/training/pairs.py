@@ -6,19 +6,18 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from vsr_cli.errors import InputError
 from vsr_cli.frames import ClipInfo, Frame, PixelFormat
 from vsr_cli.imaging.degradation import crop_to_multiple
-from vsr_cli.media import open_reader
 from vsr_cli.pipeline.degrade import degrade_clip
+from vsr_cli.pipeline.truth import luma
 from vsr_cli.specs import DegradationSpec
 from vsr_cli.specs.degradation import BICUBIC
 
+WHOLE = (8, 16)  # bits of luma that is kept as it is
 GRAY, DEEP_GRAY = PixelFormat("gray", "gray", 8), PixelFormat("gray16le", "gray", 16)
 
 
@@ -26,29 +25,12 @@ GRAY, DEEP_GRAY = PixelFormat("gray", "gray", 8), PixelFormat("gray16le", "gray"
 class ClipPair:
     """One clip twice: the truth and its degraded form, or what a 2D stage made of that."""
 
-    hr: Tensor  # (T, 1, H, W) uint8
-    lr: Tensor  # (T, 1, h, w) uint8, or uint16 (code value / 65535) after a 2D stage
+    hr: Tensor  # (T, C, H, W) uint8, or uint16 (code value / 65535)
+    lr: Tensor  # (T, C, h, w) uint8 or uint16
 
     @property
     def num_frames(self) -> int:
         return self.hr.shape[0]
-
-
-def load_clip(path: Path, scale: int, degradation: DegradationSpec = BICUBIC) -> ClipPair:
-    """Read the luma of a video, 8 bits, and degrade it, with the same noise whenever it is read.
-
-    Raises:
-        InputError: the file cannot be read, is RGB, or has not 8 bits per sample.
-    """
-    with open_reader(path) as reader:
-        pixel_format = reader.info.pixel_format
-        if pixel_format.bits != 8 or pixel_format.family == "gbr":
-            raise InputError(
-                f"{path} is {pixel_format.name}: training takes grey or YUV clips of 8 bits"
-            )
-        frames = list(degraded_luma(reader, reader.info, scale, degradation, name=path.name))
-    hr, lr = (torch.stack([pair[n].planes[0] for pair in frames])[:, None] for n in (0, 1))
-    return ClipPair(crop_to_multiple(hr, scale).contiguous(), lr)
 
 
 def make_pair(
@@ -72,11 +54,23 @@ def degraded_luma(
 
     def remembered() -> Iterator[Frame]:
         for frame in frames:
-            waiting.append(replace(frame, planes=frame.planes[:1]))
+            waiting.append(replace(frame, planes=(_luma_codes(frame, info.pixel_format),)))
             yield frame
 
     for lr in degrade_clip(remembered(), info, scale, degradation, name=name):
-        yield waiting.popleft(), lr
+        yield waiting.popleft(), replace(lr, planes=(_luma_codes(lr, info.pixel_format),))
+
+
+def _luma_codes(frame: Frame, pixel_format: PixelFormat) -> Tensor:
+    """Luma of 8 or 16 bits as it is; that of RGB or of another depth as uint16."""
+    if pixel_format.bits in WHOLE and pixel_format.family != "gbr":
+        return frame.planes[0]
+    return fine_codes(luma(frame, pixel_format))
+
+
+def fine_codes(values: Tensor) -> Tensor:
+    """uint16 of [0, 1]: for what lies between the codes of 8 bits, as the luma of colours does."""
+    return (values * 65535).round().to(torch.int32).to(torch.uint16)
 
 
 def upscale_pair(pair: ClipPair, upscale: Callable[[Tensor], Tensor]) -> ClipPair:

@@ -31,7 +31,7 @@ from vsr_cli.specs import DegradationSpec, DropletSpec, SimulatedRun
 from vsr_cli.specs.degradation import BICUBIC
 from vsr_cli.specs.upscale import SCENE_THRESHOLD
 from vsr_cli.training.motion import moving_clip
-from vsr_cli.training.pairs import GRAY, ClipPair, degraded_luma, make_pair
+from vsr_cli.training.pairs import GRAY, ClipPair, degraded_luma, fine_codes, make_pair
 
 Color = Literal["luma", "rgb"]
 RGB = PixelFormat("gbrp", "gbr", 8)
@@ -84,12 +84,7 @@ def load_pairs(paths: Sequence[Path], settings: SourceSettings) -> list[ClipPair
 def _video_pairs(path: Path, settings: SourceSettings) -> list[ClipPair]:
     _refuse_rgb(path, settings)
     with open_reader(path) as reader:
-        pixel_format = reader.info.pixel_format
-        if pixel_format.bits != 8 or pixel_format.family == "gbr":
-            raise InputError(
-                f"{path} is {pixel_format.name}: training takes grey or YUV clips of 8 bits"
-            )
-        marked = mark_shots(reader, pixel_format, SCENE_THRESHOLD)
+        marked = mark_shots(reader, reader.info.pixel_format, SCENE_THRESHOLD)
         frames = degraded_luma(
             marked, reader.info, settings.scale, settings.degradation, name=path.name
         )
@@ -112,8 +107,8 @@ def field_pair(
     hr = torch.from_numpy((values - low) / (high - low))[:, None]
     hr = crop_to_multiple(hr, settings.scale).contiguous()
     if settings.degradation != BICUBIC:
-        return make_pair(_fine_codes(hr), settings.scale, settings.degradation, name=name)
-    return ClipPair(_fine_codes(hr), _fine_codes(degrade_bicubic(hr, settings.scale, bits=None)))
+        return make_pair(fine_codes(hr), settings.scale, settings.degradation, name=name)
+    return ClipPair(fine_codes(hr), fine_codes(degrade_bicubic(hr, settings.scale, bits=None)))
 
 
 def _whole_fields(path: Path, settings: SourceSettings) -> list[NDArray[np.float32]]:
@@ -171,7 +166,7 @@ def _still_pair(hr: Tensor, settings: SourceSettings, name: str) -> ClipPair:
     lr = _degraded_still(hr, settings, name)
     if settings.color == "rgb" or hr.shape[1] == 1:
         return ClipPair(_codes(hr), _codes(lr))
-    return ClipPair(_fine_codes(_one_plane(hr)), _fine_codes(_one_plane(lr)))
+    return ClipPair(fine_codes(_one_plane(hr)), fine_codes(_one_plane(lr)))
 
 
 def _degraded_still(hr: Tensor, settings: SourceSettings, name: str) -> Tensor:
@@ -212,8 +207,3 @@ def _rounded(planes: Tensor) -> Tensor:
 
 def _codes(values: Tensor) -> Tensor:
     return (values * 255).round().to(torch.uint8)
-
-
-def _fine_codes(values: Tensor) -> Tensor:
-    """uint16: the luma of 8-bit colours lies between the codes of 8 bits."""
-    return (values * 65535).round().to(torch.int32).to(torch.uint16)

@@ -154,6 +154,7 @@ def _record(
         "validation": _names(spec.validation),
         "start": [file_sha256(path) for path in start],
         "degradation": degradation_record(spec.degradation),
+        "licence": spec.licence,
         "seed": spec.seed,
         "torch": torch.__version__,
         "device": device.type,
