@@ -20,7 +20,8 @@ from vsr_cli.media import write_png
 from vsr_cli.pipeline import evaluate
 from vsr_cli.pipeline.evaluate import compare_models, evaluate_clips
 from vsr_cli.pipeline.evaluation import ScoredFrame, to_json
-from vsr_cli.specs import EvaluateSpec
+from vsr_cli.pipeline.video import upscale_video
+from vsr_cli.specs import EncodingSpec, EvaluateSpec, UpscaleSpec
 
 EXACT = 1e-9  # two ways in float64
 # FFmpeg takes plain 8x8 blocks in the place of a Gaussian window: 0.004 off at this little noise.
@@ -152,7 +153,7 @@ def test_rgb_is_scored_together(tmp_path: Path) -> None:
     files = EvaluateSpec(against=tmp_path / "sr.png", **settings)
     found = evaluate_clips([tmp_path / "hr.png"], files)
     assert found.mean.mse == pytest.approx(mean_squared_error(hr / 255, sr / 255), rel=EXACT)
-    assert found.protocol["color"] == "R, G and B / (2^bits - 1), together"
+    assert "R, G and B / (2^bits - 1), together" in found.protocol["color"]
     # Three grey planes that are enlarged one by one have the errors of each.
     gray = tmp_path / "gray.png"
     write_png(gray, np.stack([_scene(0)] * 3, -1))
@@ -162,8 +163,92 @@ def test_rgb_is_scored_together(tmp_path: Path) -> None:
     assert three == pytest.approx(one, rel=EXACT)
 
 
+def _yuv(path: Path, shift: int = 0, pix_fmt: str = "yuv420p") -> Path:
+    """Three frames of colours that move, lossless, 64x48."""
+    y, x = np.mgrid[:48, :64] / 6.0
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("ffv1", rate=25)
+        assert isinstance(stream, av.VideoStream)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, pix_fmt
+        for number in range(3):
+            t = number + shift
+            waves = [np.sin(x + t), np.cos(y - t / 2), np.sin(x / 2 - y / 3 + t)]
+            rgb = np.round(128 + 90 * np.stack(waves, -1)).astype(np.uint8)
+            picture = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format=pix_fmt)
+            picture.pts = None
+            output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
+    return path
+
+
+def _planes(path: Path) -> list[list[NDArray[np.uint8]]]:
+    """Luma and chroma of each frame, by PyAV alone."""
+    found = []
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            whole = frame.to_ndarray(format="yuv420p")
+            chroma = whole[48:].reshape(2, 24, 32)
+            found.append([whole[:48], chroma[0], chroma[1]])
+    return found
+
+
+def test_planes_of_files_are_scored_each_by_itself(tmp_path: Path) -> None:
+    hr, sr = _yuv(tmp_path / "hr.mkv"), _yuv(tmp_path / "sr.mkv", 1)
+    spec = EvaluateSpec(against=sr, channel="planes", metrics=("mse", "psnr"), border=4)
+    result = evaluate_clips([hr], spec)
+    assert list(result.mean.values) == [f"{m}_{p}" for m in ("mse", "psnr") for p in "yuv"]
+    for index, (plane, border) in enumerate((("y", 4), ("u", 2), ("v", 2))):
+        inside = slice(border, -border)
+        errors = [
+            mean_squared_error(*(planes[index][inside, inside] / 255 for planes in pair))
+            for pair in zip(_planes(hr), _planes(sr), strict=True)
+        ]
+        assert result.clips[0].values[f"mse_{plane}"] == pytest.approx(np.mean(errors), rel=EXACT)
+
+
+@pytest.mark.parametrize("model", ["bicubic", "fsrcnn"])
+@pytest.mark.parametrize("channel", ["planes", "rgb"])
+def test_colours_score_as_those_of_the_file_that_upscale_writes(
+    tmp_path: Path, random_weights: tuple[Path, Path], model: str, channel: str
+) -> None:
+    hr, low, written = _yuv(tmp_path / "hr.mkv"), tmp_path / "low.mkv", tmp_path / "sr.mkv"
+    weights = random_weights[:1] if model == "fsrcnn" else ()
+    _shrink(hr, low)
+    encoding = EncodingSpec(codec="ffv1")
+    upscale_video(low, written, UpscaleSpec(model=model, weights=weights, device="cpu"), encoding)
+    settings: dict[str, Any] = {"channel": channel, "border": 2}
+    scored = evaluate_clips([hr], _spec(model, weights=weights, lr=low, **settings))
+    compared = evaluate_clips([hr], EvaluateSpec(against=written, **settings))
+    assert scored.clips == compared.clips
+    degraded = evaluate_clips([hr], _spec(model, weights=weights, **settings))
+    assert degraded.mean.values == pytest.approx(scored.mean.values, rel=0.2)
+
+
+def _shrink(source: Path, target: Path) -> None:
+    """Means over 2x2 samples of each plane, which no part of the pipeline has made."""
+    with av.open(str(target), "w") as output:
+        stream = output.add_stream("ffv1", rate=25)
+        assert isinstance(stream, av.VideoStream)
+        stream.height, stream.width, stream.pix_fmt = 24, 32, "yuv420p"
+        for planes in _planes(source):
+            small = [plane.reshape(len(plane) // 2, 2, -1, 2).mean((1, 3)) for plane in planes]
+            whole = np.concatenate([small[0], *(p.reshape(6, 32) for p in small[1:])])
+            codes = np.round(whole).astype(np.uint8)
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(codes, format="yuv420p")))
+        output.mux(stream.encode(None))
+
+
+def test_colours_of_another_format_are_refused(tmp_path: Path) -> None:
+    hr, other = _yuv(tmp_path / "a.mkv"), _yuv(tmp_path / "b.mkv", pix_fmt="yuv444p")
+    spec = EvaluateSpec(against=other, channel="planes")
+    with pytest.raises(
+        InputError, match=r"is yuv420p and .*b\.mkv is yuv444p: with --channel planes"
+    ):
+        evaluate_clips([hr], spec)
+
+
 def test_rgb_of_a_clip_without_it_is_refused(clip: Path) -> None:
-    with pytest.raises(InputError, match=r"clip\.mkv is gray: --channel rgb is for"):
+    with pytest.raises(InputError, match=r"clip\.mkv is gray: it has no colour for --channel rgb"):
         evaluate_clips([clip], _spec("bicubic", channel="rgb"))
 
 
@@ -201,7 +286,7 @@ def test_models_are_named_once(clip: Path, names: tuple[str, ...]) -> None:
         ({"metrics": ("psnr", "psnr")}, "each metric is named once"),
         ({"metrics": ("lpips",)}, "metric must be one of psnr, ssim.* got 'lpips'"),
         ({"data_range": 0.0}, "data range must be a number above 0"),
-        ({"channel": "cmyk"}, "channel must be one of luma, rgb, got 'cmyk'"),
+        ({"channel": "cmyk"}, "channel must be one of luma, rgb, planes, got 'cmyk'"),
         ({"grid": "torus"}, "grid must be one of plane, sphere, got 'torus'"),
         ({"outline": "level", "channel": "rgb"}, "--outline measures luma"),
     ],

@@ -16,10 +16,9 @@ OUTLINE_COLUMNS = ("diameter", "error", "area", "error")
 
 def table(results: Sequence[Evaluation]) -> Table:
     """One row for each clip, and the mean below if there are several; of each model."""
-    from vsr_cli.metrics import METRICS, key
+    from vsr_cli.metrics import entry_of
 
-    entries = {key(name): entry for name, entry in METRICS.items()}
-    shown = [entries[name] for name in results[0].mean.values]
+    shown = [entry_of(name) for name in results[0].mean.values]
     rows = Table("clip")
     if len(results) > 1:
         rows.add_column("model")
@@ -48,11 +47,10 @@ def _add_rows(
 
 
 def _numbers(scores: ClipScores | MeanScores) -> list[str]:
-    from vsr_cli.metrics import METRICS, key
+    from vsr_cli.metrics import entry_of
 
-    entries = {key(name): entry for name, entry in METRICS.items()}
     values = scores.values.items()
-    numbers = [str(scores.frames), *(entries[name].shown(value) for name, value in values)]
+    numbers = [str(scores.frames), *(entry_of(name).shown(value) for name, value in values)]
     if (outline := scores.outline) is None:
         return numbers
     return [

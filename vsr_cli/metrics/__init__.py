@@ -10,7 +10,6 @@ from vsr_cli.metrics.clip import (
     FrameScores,
     MeanScores,
     Scores,
-    key,
     mean_over_clips,
     scores_to_json,
 )
@@ -20,10 +19,11 @@ from vsr_cli.metrics.gradient import gradient_error
 from vsr_cli.metrics.ms_ssim import multiscale_similarity
 from vsr_cli.metrics.pair import crop_border
 from vsr_cli.metrics.pixel import mae, mse, psnr, rmse
+from vsr_cli.metrics.planes import PlaneAccumulator
 from vsr_cli.metrics.quantiles import quantile_error
 from vsr_cli.metrics.spectrum import Spectra, SpectrumAccumulator
 from vsr_cli.metrics.ssim import structural_similarity
-from vsr_cli.metrics.table import METRICS, MetricEntry, MetricSettings
+from vsr_cli.metrics.table import METRICS, MetricEntry, MetricSettings, entry_of, key
 from vsr_cli.metrics.temporal import DifferencePsnr, Flicker
 
 __all__ = [
@@ -40,12 +40,14 @@ __all__ = [
     "MetricSettings",
     "Outline",
     "OutlineScores",
+    "PlaneAccumulator",
     "Scores",
     "Spectra",
     "SpectrumAccumulator",
     "bias",
     "compare_outlines",
     "crop_border",
+    "entry_of",
     "find_outline",
     "gradient_error",
     "key",

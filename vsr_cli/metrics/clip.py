@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from vsr_cli.metrics.contour import OutlineScores, compare_outlines
-from vsr_cli.metrics.table import METRICS, MetricSettings
+from vsr_cli.metrics.table import METRICS, MetricSettings, key
 from vsr_cli.specs import DEFAULT_METRICS
 
 if TYPE_CHECKING:
@@ -131,11 +131,6 @@ class ClipAccumulator:
             frames=len(frames),
             per_frame=frames,
         )
-
-
-def key(metric: MetricName) -> str:
-    """The name of a metric in documents and attributes: "ms_ssim" of "ms-ssim"."""
-    return metric.replace("-", "_")
 
 
 def mean_over_clips(clips: Sequence[ClipScores]) -> MeanScores:

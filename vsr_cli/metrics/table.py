@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import fmean
 from types import MappingProxyType
@@ -160,3 +160,23 @@ METRICS: Mapping[MetricName, MetricEntry] = MappingProxyType(
         "lsd": _entry("LSD dB", ".3f", "lower", lambda s: SpectralScore(s, "distance")),
     }
 )
+
+
+def key(metric: MetricName) -> str:
+    """The name of a metric in documents and attributes: "ms_ssim" of "ms-ssim"."""
+    return metric.replace("-", "_")
+
+
+def entry_of(score: str) -> MetricEntry:
+    """The entry of a score by its name in a document, with its plane in the title if it has one.
+
+    Raises:
+        ValueError: it is the name of no score.
+    """
+    names = {key(name): entry for name, entry in METRICS.items()}
+    if score in names:
+        return names[score]
+    name, _, plane = score.rpartition("_")
+    if name not in names:
+        raise ValueError(f"no metric has the score {score!r}")
+    return replace(names[name], title=f"{names[name].title} {plane.upper()}")

@@ -1,7 +1,8 @@
 """What is compared with the truth: a model with its networks, or files that are there.
 
-A model sees luma, where ``vsr upscale`` takes G, B and R of RGB; with the channel ``rgb`` it gets
-them too. A network that sees RGB gets all three of RGB, but the luma of YUV as gray.
+For the scores of luma a model gets luma alone, where ``vsr upscale`` takes G, B and R of RGB; a
+network that sees RGB gets all three of RGB, but the luma of YUV as gray. For other channels a model
+gets what ``vsr upscale`` gives it, and chroma is enlarged as there.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from torch import Tensor
 
 from vsr_cli import __version__
 from vsr_cli.frames import ClipInfo, Frame, PixelFamily, PixelFormat
 from vsr_cli.imaging.ranges import is_full_range
+from vsr_cli.imaging.siting import chroma_siting
+from vsr_cli.media.pixels.formats import without_alpha
+from vsr_cli.media.pixels.tags import conversion_matrix
 from vsr_cli.metrics import METRICS, MetricSettings
 from vsr_cli.models import get_spec, parse_chain
 from vsr_cli.models.foreign import open_weights, split_name
@@ -26,17 +29,26 @@ from vsr_cli.pipeline.degrade import degradation_protocol, degradation_warnings
 from vsr_cli.pipeline.device import choose_device, choose_precision, precision_name
 from vsr_cli.pipeline.report import chain_name, chain_warnings
 from vsr_cli.pipeline.rgb import sees_rgb
-from vsr_cli.pipeline.scored import luma_plane, rgb_planes, scored_picture, white_code
+from vsr_cli.pipeline.scored import (
+    Pictures,
+    all_planes,
+    luma_plane,
+    scored_pictures,
+    white_code,
+)
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.stages import run_stage, to_codes
-from vsr_cli.specs import EvaluateSpec
+from vsr_cli.specs import Channel, EvaluateSpec
 
 COLORS: Mapping[PixelFamily, str] = {
     "gray": "gray / (2^bits - 1)",
     "yuv": "Y / (2^bits - 1)",
     "gbr": "BT.601 studio-range Y of RGB (MATLAB rgb2ycbcr), rounded; the network's input is not",
 }
-RGB = "R, G and B / (2^bits - 1), together"
+OTHERS: Mapping[Channel, str] = {
+    "rgb": "R, G and B / (2^bits - 1), together; of YUV by its matrix and range, rounded",
+    "planes": "each plane / (2^bits - 1) by itself, chroma in its own size",
+}
 # Of given files whose depth differs from that of the truth.
 DEPTHS = "codes times 2^(truth's bits - bits), but of RGB or full range divided by 2^bits - 1"
 
@@ -92,8 +104,10 @@ class Contender:
         spec = self.spec
         return MetricSettings(border=self.border, data_range=spec.data_range, grid=spec.grid)
 
-    def results(self, shots: Iterable[Frame], clip: ClipInfo, truth: ClipInfo) -> Iterator[Tensor]:
-        """The pictures that are compared with the truth, frame by frame (see ``scored_picture``).
+    def results(
+        self, shots: Iterable[Frame], clip: ClipInfo, truth: ClipInfo
+    ) -> Iterator[Pictures]:
+        """The pictures that are compared with the truth, frame by frame (see scored.py).
 
         Args:
             shots: frames of code values: what the networks get, or what is compared as it is.
@@ -103,34 +117,37 @@ class Contender:
         pixel_format, white = clip.pixel_format, white_code(clip, truth)
         channel = self.spec.channel
         if self.chain is None:
-            return (scored_picture(frame, pixel_format, channel, white) for frame in shots)
-        is_rgb = pixel_format.family == "gbr" and (channel == "rgb" or sees_rgb(self.chain))
-        family: PixelFamily = "gbr" if is_rgb else "gray"
-        result = PixelFormat(family, family, truth.pixel_format.bits)
-        planes = rgb_planes if is_rgb else luma_plane
+            return (scored_pictures(frame, clip, channel, white) for frame in shots)
+        is_gbr = pixel_format.family == "gbr"
+        if channel != "luma" or (is_gbr and sees_rgb(self.chain)):
+            result, planes = without_alpha(truth.pixel_format), all_planes
+        else:
+            result, planes = PixelFormat("gray", "gray", truth.pixel_format.bits), luma_plane
         low = (planes(frame, pixel_format, white, self.device) for frame in shots)
-        return self._upscaled(low, result, is_full=is_full_range(truth))
+        return self._upscaled(low, replace(truth, pixel_format=result))
 
-    def _upscaled(
-        self, upscaled: Iterator[Frame], result: PixelFormat, *, is_full: bool
-    ) -> Iterator[Tensor]:
+    def _upscaled(self, upscaled: Iterator[Frame], result: ClipInfo) -> Iterator[Pictures]:
         """What is scored of a file that ``vsr upscale`` would write in that format."""
-        spec = self.spec
+        spec, pixel_format = self.spec, result.pixel_format
         settings = StageSettings(
             device=self.device,
             precision=self.precision,
-            pixel_format=result,
+            pixel_format=pixel_format,
+            siting=chroma_siting(pixel_format, result.color.chroma_location),
+            matrix=conversion_matrix(result),
             batch_size=spec.batch_size,
             tile=spec.tile,
             consistency=spec.consistency,
-            is_full=is_full,
+            is_full=is_full_range(result),
         )
         consistency = Consistency(settings, (self.scale, self.scale))
         upscaled = consistency.remember(upscaled)
         for stage in self.chain.stages if self.chain else ():
             upscaled = run_stage(upscaled, stage, settings)
-        for frame in to_codes(consistency.restore(upscaled), result):
-            yield scored_picture(frame, result, spec.channel)
+        for frame in to_codes(consistency.restore(upscaled), pixel_format):
+            height, width = frame.planes[0].shape
+            info = replace(result, width=width, height=height)
+            yield scored_pictures(frame, info, spec.channel)
 
     def protocol(self, formats: Iterable[PixelFormat]) -> dict[str, Any]:
         """How the scores came about, for truths of these formats."""
@@ -146,7 +163,7 @@ class Contender:
             "domain": self.domain,
             "weights": [{"model": s.spec.name, "sha256": s.sha256} for s in stages if s.sha256],
             **degradation_protocol(spec),
-            "color": RGB if spec.channel == "rgb" else "; ".join(colors),
+            "color": OTHERS.get(spec.channel, "; ".join(colors)),
             "bits": bits[0] if len(bits) == 1 else bits,
             "given_depth": DEPTHS if spec.lr or spec.against else None,
             "rounding": "none" if chain is None else "to code values of the truth's bits",

@@ -28,6 +28,7 @@ def degrade_clip(
     *,
     name: str,
     each_axis: bool = False,
+    all_planes: bool = False,
 ) -> Iterator[Frame]:
     """The low-resolution frames of a clip, with the planes that its luma depends on at least.
 
@@ -41,13 +42,14 @@ def degrade_clip(
         spec: the steps.
         name: of the clip, without its folder: the noise of a clip stays the same when it moves.
         each_axis: round between the axes too.
+        all_planes: keep the chroma of YUV.
 
     Raises:
         ValueError: the frames are smaller than ``scale`` pixels.
         VsrError: a coder cannot take frames of this format.
     """
     layout = without_alpha(info.pixel_format)
-    is_whole = layout.family == "gbr" or spec.codes_video
+    is_whole = layout.family == "gbr" or spec.codes_video or all_planes
     needed = (replace(f, planes=f.planes[: layout.num_planes if is_whole else 1]) for f in frames)
     return degrade_frames(
         needed,

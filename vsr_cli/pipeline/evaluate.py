@@ -13,17 +13,17 @@ from pathlib import Path
 
 from torch import Tensor
 
-from vsr_cli.errors import InputError
 from vsr_cli.frames import ClipInfo, Frame, PixelFormat
-from vsr_cli.metrics import ClipAccumulator, ClipScores, mean_over_clips
+from vsr_cli.metrics import ClipScores, PlaneAccumulator, mean_over_clips
 from vsr_cli.pipeline.contender import Contender, share_weights
 from vsr_cli.pipeline.device import precision_name
 from vsr_cli.pipeline.evaluation import Evaluation, ScoredFrame, Watch
 from vsr_cli.pipeline.report import RunStart
-from vsr_cli.pipeline.scored import scored_picture
+from vsr_cli.pipeline.scored import Pictures, scored_pictures
 from vsr_cli.pipeline.shots import mark_shots
 from vsr_cli.pipeline.truth import (
     OpenClip,
+    check_channel,
     check_given,
     clip_names,
     counterparts,
@@ -140,7 +140,7 @@ class _Run:
         """The scores of one clip by each contender; ``others`` are the given files for it."""
         spec = self.spec
         accumulators = [
-            ClipAccumulator(
+            PlaneAccumulator(
                 name,
                 outline=spec.outline,
                 metrics=spec.metrics,
@@ -153,9 +153,8 @@ class _Run:
             truth = stack.enter_context(open_clip(path))
             given = [stack.enter_context(open_clip(other)) for other in others]
             self._check(truth, given)
-            pixel_format = truth.info.pixel_format
             for number, results in enumerate(self._results(truth, given, waiting)):
-                hr = scored_picture(waiting.popleft(), pixel_format, spec.channel)
+                hr = scored_pictures(waiting.popleft(), truth.info, spec.channel)
                 frame = _score(name, number, hr, results, accumulators)
                 if self.watch:
                     self.watch(frame)
@@ -166,19 +165,14 @@ class _Run:
     def _check(self, truth: OpenClip, given: Sequence[OpenClip]) -> None:
         for clip in given:
             self.warnings += check_given(truth, clip, self.scale)
-        pixel_format = truth.info.pixel_format
-        if self.spec.channel == "rgb" and pixel_format.family != "gbr":
-            raise InputError(
-                f"{truth.path} is {pixel_format.name}: --channel rgb is for clips and stills of "
-                "RGB; leave it out for luma"
-            )
-        self.formats.add(pixel_format)
+        check_channel(truth, given, self.spec)
+        self.formats.add(truth.info.pixel_format)
 
     def _results(
         self, truth: OpenClip, given: Sequence[OpenClip], waiting: deque[Frame]
-    ) -> Iterator[tuple[Tensor, ...]]:
+    ) -> Iterator[tuple[Pictures, ...]]:
         """Row by row what each contender makes of a frame, or has for it."""
-        rows = counterparts(truth, given, waiting, self.scale, self.spec.degradation)
+        rows = counterparts(truth, given, waiting, self.scale, self.spec)
         if self.spec.model is not None:
             clip = given[0] if given else truth
             low = (row[0] for row in rows)
@@ -204,23 +198,33 @@ def _column(rows: Iterator[tuple[Frame, ...]], index: int) -> Iterator[Frame]:
 def _score(
     clip: str,
     number: int,
-    hr: Tensor,
-    results: Sequence[Tensor],
-    accumulators: Sequence[ClipAccumulator],
+    hr: Pictures,
+    results: Sequence[Pictures],
+    accumulators: Sequence[PlaneAccumulator],
 ) -> ScoredFrame:
-    """Score one frame, cut to what all pictures have."""
-    sides = zip(*(image.shape[-2:] for image in (hr, *results)), strict=True)
-    height, width = (min(sizes) for sizes in sides)
-    truth, *cut = (image[..., :height, :width] for image in (hr, *results))
+    """Score one frame, cut to what all pictures of a plane have."""
+    cut: list[Pictures] = [{} for _ in range(1 + len(results))]
+    for plane, first in hr.items():
+        images = [first, *(result[plane] for result in results)]
+        sides = zip(*(image.shape[-2:] for image in images), strict=True)
+        height, width = (min(sizes) for sizes in sides)
+        for pictures, image in zip(cut, images, strict=True):
+            pictures[plane] = image[..., :height, :width]
+    truth, *shown = cut
     try:
-        scores = [one.add(sr, truth) for one, sr in zip(accumulators, cut, strict=True)]
+        scores = [one.add(sr, truth) for one, sr in zip(accumulators, shown, strict=True)]
     except ValueError as error:
         raise ValueError(f"{clip}: {error}") from error
     return ScoredFrame(
         clip=clip,
         number=number,
-        border=accumulators[0].border,
-        truth=truth,
-        results=tuple(cut),
+        border=accumulators[0].settings.border,
+        truth=_first(truth),
+        results=tuple(map(_first, shown)),
         scores=tuple(scores),
     )
+
+
+def _first(pictures: Pictures) -> Tensor:
+    """The picture, or that of the first plane."""
+    return next(iter(pictures.values()))

@@ -38,7 +38,7 @@ class ScoredFrame:
     clip: str
     number: int  # from 0
     border: int
-    truth: Tensor  # (H, W) or (3, H, W) float64 in [0, 1]
+    truth: Tensor  # (H, W) or (3, H, W) float64 in [0, 1]; of several planes the first one
     results: tuple[Tensor, ...]  # of each model, of the truth's size
     scores: tuple[FrameScores, ...]
 

@@ -15,10 +15,11 @@ from vsr_cli.fields import FIELD_SUFFIXES
 from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.media import list_stills, open_reader, read_still
 from vsr_cli.media.pictures.sequence import STILL_EXTENSIONS
+from vsr_cli.media.pixels.formats import without_alpha
 from vsr_cli.media.target import CONTAINERS
 from vsr_cli.pipeline.degrade import degrade_clip
 from vsr_cli.pipeline.scored import needed_planes
-from vsr_cli.specs import DegradationSpec
+from vsr_cli.specs import Channel, EvaluateSpec
 
 # What is a clip in a folder; a file that is named itself may have any ending.
 CLIP_EXTENSIONS = frozenset(
@@ -141,12 +142,32 @@ def check_given(truth: OpenClip, given: OpenClip, scale: int) -> tuple[str, ...]
     return ()
 
 
+def check_channel(truth: OpenClip, given: Sequence[OpenClip], spec: EvaluateSpec) -> None:
+    """Refuse clips that have no colour to be compared, or another layout of it than the truth.
+
+    Raises:
+        InputError: as said.
+    """
+    if spec.channel == "luma":
+        return
+    layout = truth.info.pixel_format
+    if spec.channel == "rgb" and layout.family == "gray":
+        raise InputError(f"{truth.path} is gray: it has no colour for --channel rgb; leave it out")
+    for clip in given:
+        found = clip.info.pixel_format
+        if without_alpha(found) != without_alpha(layout):
+            raise InputError(
+                f"{truth.path} is {layout.name} and {clip.path} is {found.name}: with --channel "
+                f"{spec.channel} they must have one pixel format; convert one of them"
+            )
+
+
 def counterparts(
     truth: OpenClip,
     given: Sequence[OpenClip],
     waiting: deque[Frame],
     scale: int,
-    degradation: DegradationSpec,
+    spec: EvaluateSpec,
 ) -> Iterator[tuple[Frame, ...]]:
     """What belongs to each frame of the truth, which joins those that wait.
 
@@ -155,13 +176,21 @@ def counterparts(
     Raises:
         InputError: the numbers of frames differ.
     """
-    pixel_format = truth.info.pixel_format
+    pixel_format, channel = truth.info.pixel_format, spec.channel
     if not given:
         # Stills are compared with published figures, whose inputs MATLAB made.
         is_still = truth.path.suffix.lower() in STILL_EXTENSIONS
-        frames, info, name = _remembered(truth, waiting), truth.info, truth.path.name
-        low = degrade_clip(frames, info, scale, degradation, name=name, each_axis=is_still)
-        yield from ((needed_planes(frame, pixel_format),) for frame in low)
+        frames, info, name = _remembered(truth, waiting, channel), truth.info, truth.path.name
+        low = degrade_clip(
+            frames,
+            info,
+            scale,
+            spec.degradation,
+            name=name,
+            each_axis=is_still,
+            all_planes=channel != "luma",
+        )
+        yield from ((needed_planes(frame, pixel_format, channel),) for frame in low)
         return
     clips = (truth, *given)
     counts = [0] * len(clips)
@@ -169,7 +198,9 @@ def counterparts(
         counts = [count + (frame is not None) for count, frame in zip(counts, row, strict=True)]
         if all(frame is not None for frame in row):
             pairs = zip(row, clips, strict=True)
-            hr, *others = (needed_planes(frame, clip.info.pixel_format) for frame, clip in pairs)
+            hr, *others = (
+                needed_planes(frame, clip.info.pixel_format, channel) for frame, clip in pairs
+            )
             waiting.append(hr)
             yield tuple(others)
     for clip, count in zip(given, counts[1:], strict=True):
@@ -177,10 +208,10 @@ def counterparts(
             raise InputError(f"{truth.path} has {counts[0]} frames, but {clip.path} has {count}")
 
 
-def _remembered(truth: OpenClip, waiting: deque[Frame]) -> Iterator[Frame]:
+def _remembered(truth: OpenClip, waiting: deque[Frame], channel: Channel) -> Iterator[Frame]:
     """The frames of the truth, which join those that wait."""
     for frame in truth.frames:
-        waiting.append(needed_planes(frame, truth.info.pixel_format))
+        waiting.append(needed_planes(frame, truth.info.pixel_format, channel))
         yield frame
 
 

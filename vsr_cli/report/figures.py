@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from io import BytesIO, StringIO
 from typing import TYPE_CHECKING, Any
 
-from vsr_cli.metrics import METRICS, ClipScores, Spectra, key
+from vsr_cli.metrics import ClipScores, Spectra, entry_of
 from vsr_cli.metrics.spectrum import THRESHOLD
 from vsr_cli.report.keep import TOP, KeptFrame
 from vsr_cli.report.pictures import BRIGHTEST, ERROR_MAP
@@ -37,17 +37,14 @@ class Drawing:
 
 def draw_curves(name: str, models: Sequence[str], scores: Sequence[ClipScores]) -> Drawing | None:
     """Each metric over the frames of a clip, a line for each model; None for a single frame."""
-    metrics = [
-        metric
-        for metric in METRICS
-        if any(frame.values.get(key(metric)) is not None for frame in scores[0].per_frame)
-    ]
+    frames = scores[0].per_frame
+    metrics = [n for n in frames[0].values if any(f.values[n] is not None for f in frames)]
     if scores[0].frames < 2 or not metrics:
         return None
 
     def draw(figure: Figure) -> None:
         for row, axes in enumerate(figure.subplots(len(metrics), 1, squeeze=False, sharex=True)):
-            entry, name = METRICS[metrics[row]], key(metrics[row])
+            entry, name = entry_of(metrics[row]), metrics[row]
             for index, clip in enumerate(scores):
                 values = [_drawn(frame.values.get(name)) for frame in clip.per_frame]
                 axes[0].plot(values, color=_color(index), label=models[index], linewidth=1.5)

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vsr_cli.metrics import METRICS, key
+from vsr_cli.metrics import entry_of
 from vsr_cli.report.figures import Drawing, draw_curves, draw_frame, draw_spectra
 from vsr_cli.report.pictures import FramePictures, data_uri, frame_pictures
 
@@ -190,8 +190,7 @@ def _page(results: Sequence[Evaluation], sections: Sequence[str], command: str) 
 
 
 def _table(results: Sequence[Evaluation]) -> str:
-    entries = {key(name): entry for name, entry in METRICS.items()}
-    shown = {name: entries[name] for name in results[0].mean.values}
+    shown = {name: entry_of(name) for name in results[0].mean.values}
     heads = "".join(f"<th>{escape(entry.title)}</th>" for entry in shown.values())
     rows = []
 

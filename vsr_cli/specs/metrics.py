@@ -26,6 +26,7 @@ MetricName = Literal[
     "lsd",
 ]
 Grid = Literal["plane", "sphere"]  # the sphere: a map of the globe in latitude and longitude
-Channel = Literal["luma", "rgb"]  # rgb: red, green and blue together
+# What is compared: luma, red, green and blue together, or each plane of the format by itself.
+Channel = Literal["luma", "rgb", "planes"]
 
 DEFAULT_METRICS: tuple[MetricName, ...] = ("psnr", "ssim", "mse")
