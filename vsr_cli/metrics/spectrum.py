@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+from torch.fft import fftfreq, rfftfreq
 
 from vsr_cli.metrics.pair import image_pair, row_weights
 
@@ -116,11 +117,16 @@ class SpectrumAccumulator:
         height, width = first.shape[-2:]
         if min(height, width) < MIN_SIDE:
             raise ValueError(f"a spectrum needs at least 4x4 pixels, got {width}x{height}")
-        images = (image.reshape(-1, height, width) for image in (first, second, first - second))
-        if self.grid == "sphere":
-            power = torch.stack([zonal_power(image, border=cut).mean(0) for image in images])
-        else:
-            power = torch.stack([radial_power(image).mean(0) for image in images])
+        images = (image.reshape(-1, height, width) for image in (first, second))
+        transform = zonal_modes if self.grid == "sphere" else radial_modes
+        sr_modes, hr_modes = (transform(image) for image in images)
+        powers = (
+            zonal_power(modes, width, border=cut)
+            if self.grid == "sphere"
+            else radial_power(modes, width)
+            for modes in (sr_modes, hr_modes, sr_modes - hr_modes)
+        )
+        power = torch.stack([one.mean(0) for one in powers])
         if not self._frames:
             self._power = torch.zeros_like(power)
             self._width = width if self.grid == "sphere" else min(height, width)
@@ -142,10 +148,10 @@ class SpectrumAccumulator:
         return Spectra(wavenumbers, sr, hr, error)
 
 
-def radial_power(images: torch.Tensor) -> torch.Tensor:
-    """Mean power of a mode in each ring: (N, H, W) float64 to (N, min(H, W) // 2).
+def radial_modes(images: torch.Tensor) -> torch.Tensor:
+    """Modes of windowed pictures without their mean: (N, H, W) to (N, H, W // 2 + 1) complex.
 
-    Ring n holds the modes whose wavenumber in waves per pixel, times min(H, W), rounds to n.
+    They are scaled so that the squares of all add up to the variance in the window.
     """
     height, width = images.shape[-2:]
     hann = [
@@ -154,26 +160,46 @@ def radial_power(images: torch.Tensor) -> torch.Tensor:
     ]
     window = hann[0][:, None] * hann[1]
     mean = (images * window).sum((-2, -1), keepdim=True) / window.sum()
-    modes = torch.fft.fft2((images - mean) * window)
-    power = (modes.abs().square() / (height * width * window.square().sum())).flatten(1)
-    y, x = (torch.fft.fftfreq(side, dtype=images.dtype) for side in (height, width))
-    side = min(height, width)
-    ring = (torch.hypot(y[:, None], x) * side).round().long().flatten().to(images.device)
-    sums = torch.zeros(len(images), int(ring.max()) + 1, dtype=images.dtype, device=images.device)
-    sums.index_add_(1, ring, power)
-    return (sums / torch.bincount(ring))[:, 1 : side // 2 + 1].cpu()
+    scale = math.sqrt(height * width * float(window.square().sum()))
+    modes: torch.Tensor = torch.fft.rfft2((images - mean) * (window / scale))
+    return modes
 
 
-def zonal_power(images: torch.Tensor, *, border: int = 0) -> torch.Tensor:
-    """Power of each zonal wavenumber on the globe: (N, H, W) float64 to (N, W // 2).
+def radial_power(modes: torch.Tensor, width: int) -> torch.Tensor:
+    """Mean power of a mode in each ring: (N, H, W // 2 + 1) complex to (N, min(H, W) // 2).
+
+    Ring n holds the modes whose wavenumber in waves per pixel, times min(H, W), rounds to n.
+    """
+    height, side = modes.shape[-2], min(modes.shape[-2], width)
+    y, x = (fft(n, dtype=torch.float64) for fft, n in ((fftfreq, height), (rfftfreq, width)))
+    ring = (torch.hypot(y[:, None], x) * side).round().long().to(modes.device)
+    # Each column stands for its mirror image too, but the first, and the last of an even width.
+    count = torch.full(ring.shape, 2.0, dtype=torch.float64, device=modes.device)
+    count[:, 0] = 1
+    if width % 2 == 0:
+        count[:, -1] = 1
+    power = torch.view_as_real(modes).square().sum(-1) * count
+    sums = count.new_zeros(len(modes), int(ring.max()) + 1)
+    sums.index_add_(1, ring.flatten(), power.flatten(1))
+    means: torch.Tensor = sums / torch.bincount(ring.flatten(), weights=count.flatten())
+    return means[:, 1 : side // 2 + 1].cpu()
+
+
+def zonal_modes(images: torch.Tensor) -> torch.Tensor:
+    """Modes along each row: (N, H, W) to (N, H, W // 2 + 1) complex."""
+    modes: torch.Tensor = torch.fft.rfft(images, norm="forward")
+    return modes
+
+
+def zonal_power(modes: torch.Tensor, width: int, *, border: int = 0) -> torch.Tensor:
+    """Power of each zonal wavenumber on the globe: (N, H, W // 2 + 1) complex to (N, W // 2).
 
     Rows are circles of latitude from pole to pole, ``border`` of which were cut at each pole.
     """
-    rows, width = images.shape[-2:]
-    power = (torch.fft.rfft(images, norm="forward").abs().square() * 2)[..., 1:]
+    power = (modes.abs().square() * 2)[..., 1:]
     if width % 2 == 0:
         power[..., -1] /= 2  # the shortest wave stands for itself alone
-    weights = row_weights(rows, border=border, grid="sphere").to(images.device)
+    weights = row_weights(modes.shape[-2], border=border, grid="sphere").to(modes.device)
     mean: torch.Tensor = weights @ power
     return mean.cpu()
 

