@@ -271,6 +271,13 @@ def test_domain_is_for_models_with_weights_alone(clip: Path) -> None:
     assert first.warnings == ()
 
 
+def test_one_pass_has_one_protocol(clip: Path) -> None:
+    with pytest.raises(ValueError, match="one scale, input and protocol"):
+        compare_models([clip], [_spec("bicubic"), _spec("nearest", scale=4)])
+    with pytest.raises(ValueError, match="one scale, input and protocol"):
+        compare_models([clip], [_spec("bicubic", border=0), EvaluateSpec(against=clip, border=0)])
+
+
 @pytest.mark.parametrize("names", [(), ("bicubic", "bicubic")])
 def test_models_are_named_once(clip: Path, names: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="each model is named once, at least one"):

@@ -9,6 +9,7 @@ import re
 import subprocess
 from base64 import b64decode
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -22,6 +23,8 @@ from click.testing import CliRunner, Result
 
 from vsr_cli.cli import main
 from vsr_cli.media import write_png
+from vsr_cli.metrics import ClipScores, FrameScores
+from vsr_cli.report.figures import draw_curves
 
 Clip = Callable[..., Path]
 MODELS = ("--model", "nearest", "--model", "bicubic", "--device", "cpu")
@@ -263,6 +266,16 @@ def test_second_report_replaces_the_first_if_asked_to(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "lanczos" in (folder / "index.html").read_text()
     assert (folder / "mine.txt").read_text() == "mine"
+
+
+def test_curves_of_long_clips_stay_small_drawings() -> None:
+    frames = tuple(FrameScores({"psnr": 30 + number % 7}) for number in range(9001))
+    clip = ClipScores({"psnr": 33.0}, name="long", frames=9001, per_frame=frames)
+    drawing = draw_curves("curves", ["bicubic"], [clip])
+    assert drawing is not None
+    assert "one in 5 is drawn" in drawing.svg
+    assert len(drawing.svg) < 200_000
+    assert draw_curves("curves", ["bicubic"], [replace(clip, frames=1)]) is None
 
 
 BROWSER = """

@@ -8,7 +8,7 @@ gets what ``vsr upscale`` gives it, and chroma is enlarged as there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -189,10 +189,12 @@ def share_weights(specs: Sequence[EvaluateSpec]) -> tuple[EvaluateSpec, ...]:
     One model keeps all of them. A model without weights needs no domain.
 
     Raises:
-        ValueError: a model is unknown, a file does not say for which network it is, or no model
-            has that network.
+        ValueError: the specs differ in other settings, a model is unknown, a file does not say for
+            which network it is, or no model has that network.
         WeightsError: a file cannot be read.
     """
+    if len({_shared(spec) for spec in specs}) > 1:
+        raise ValueError("what is compared in one pass has one scale, input and protocol")
     if len(specs) == 1 or specs[0].model is None:
         return tuple(specs)
     network = {argument: _network_of(argument) for argument in specs[0].weights}
@@ -207,6 +209,13 @@ def share_weights(specs: Sequence[EvaluateSpec]) -> tuple[EvaluateSpec, ...]:
         domain = spec.domain if has_weights else None
         shared.append(replace(spec, weights=own, domain=domain))
     return tuple(shared)
+
+
+def _shared(spec: EvaluateSpec) -> tuple[object, ...]:
+    """The settings in which all specs of one pass agree, and what kind they are of."""
+    own = {"model", "against", "domain", "weights"}
+    settings = (getattr(spec, field.name) for field in fields(spec) if field.name not in own)
+    return (spec.model is None, *settings)
 
 
 def _network_of(argument: Path) -> str:

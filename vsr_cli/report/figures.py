@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 COLORS = ("#2387c0", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 INK = "#101112"  # becomes the colour of the page's text
 GRID = "#80808055"
+MOST_POINTS = 2000  # of a curve
 # Without them an SVG has no block of metadata, which holds addresses.
 NAMELESS = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
@@ -42,13 +43,19 @@ def draw_curves(name: str, models: Sequence[str], scores: Sequence[ClipScores]) 
     if scores[0].frames < 2 or not metrics:
         return None
 
+    stride = -(-scores[0].frames // MOST_POINTS)
+    numbers = range(0, scores[0].frames, stride)
+    across = "frame" if stride == 1 else f"frame (one in {stride} is drawn)"
+
     def draw(figure: Figure) -> None:
         for row, axes in enumerate(figure.subplots(len(metrics), 1, squeeze=False, sharex=True)):
             entry, name = entry_of(metrics[row]), metrics[row]
             for index, clip in enumerate(scores):
-                values = [_drawn(frame.values.get(name)) for frame in clip.per_frame]
-                axes[0].plot(values, color=_color(index), label=models[index], linewidth=1.5)
-            _label(axes[0], "frame" if row == len(metrics) - 1 else "", entry.title)
+                values = [_drawn(clip.per_frame[number].values[name]) for number in numbers]
+                axes[0].plot(
+                    numbers, values, color=_color(index), label=models[index], linewidth=1.5
+                )
+            _label(axes[0], across if row == len(metrics) - 1 else "", entry.title)
         figure.axes[0].legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
 
     return _drawing(name, (8.0, 0.6 + 1.7 * len(metrics)), draw)

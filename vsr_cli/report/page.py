@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vsr_cli.metrics import entry_of
+from vsr_cli.report.collect import MOST_CLIPS
 from vsr_cli.report.figures import Drawing, draw_curves, draw_frame, draw_spectra
 from vsr_cli.report.pictures import FramePictures, data_uri, frame_pictures
 
@@ -58,7 +59,9 @@ class _ClipSection:
         curves = draw_curves(f"{self.prefix}_curves", self.models, self.scores)
         parts.append(self._figure(curves, "Scores of each frame."))
         if self.keeper is None:
-            parts.append("<p>Pictures are kept of the first clips alone.</p>")
+            parts.append(
+                f"<p>Pictures and spectra are kept of the first {MOST_CLIPS} clips alone.</p>"
+            )
         else:
             spectra = draw_spectra(f"{self.prefix}_spectra", self.models, self.keeper.spectra())
             caption = (
