@@ -125,6 +125,8 @@ def test_page_shows_scores_and_says_how_they_were_made(report: Path) -> None:
     assert "a <b>" not in text
     assert "prefers-color-scheme: dark" in text
     assert "bicubic (imresize, antialiased)" in text
+    assert "<th>given_depth</th>" not in text  # nothing to say
+    assert re.search(r"PSNR dB: nearest \d+\.\d{3}, bicubic \d+\.\d{3}\.", text)
 
 
 def test_pictures_of_the_page_are_the_frames(made: tuple[Path, Path]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from vsr_cli.metrics import entry_of
 from vsr_cli.report.collect import MOST_CLIPS
 from vsr_cli.report.figures import Drawing, draw_curves, draw_frame, draw_spectra
+from vsr_cli.report.keep import SAMPLES
 from vsr_cli.report.pictures import FramePictures, data_uri, frame_pictures
 
 if TYPE_CHECKING:
@@ -82,6 +83,11 @@ class _ClipSection:
 
     def _frames(self, keeper: ClipKeeper) -> Iterator[str]:
         kinds = {"worst": keeper.worst, "median": keeper.median, "best": keeper.best}
+        if len(keeper.errors) > SAMPLES:
+            yield (
+                f"<p>By the mean squared error of {escape(self.models[-1])}; the median frame is "
+                f"the nearest to the median of up to {SAMPLES} that were kept.</p>"
+            )
         if len(keeper.errors) == 1:
             kinds = {"only": keeper.worst}
         for kind, frame in kinds.items():
@@ -95,8 +101,21 @@ class _ClipSection:
         pictures = frame_pictures(frame)
         parts = [f"<h3>{title}</h3>", self._slider(name, title, pictures)]
         parts.append(self._rows(pictures, name))
-        parts.append(f"<p>Errors: black 0, brightest {pictures.top:.2e} and more.</p>")
+        errors = f"Errors: black 0, brightest {pictures.top:.2e} and more."
+        parts.append(f"<p>{self._scores(frame)} {errors}</p>")
         return "\n".join(parts)
+
+    def _scores(self, frame: KeptFrame) -> str:
+        """What the metrics of single frames say of this one, model by model."""
+        words = []
+        for name, first in self.scores[0].per_frame[frame.number].values.items():
+            if first is not None:
+                entry = entry_of(name)
+                values = (clip.per_frame[frame.number].values[name] for clip in self.scores)
+                each = zip(self.models, map(entry.shown, values), strict=True)
+                shown = ", ".join(f"{model} {value}" for model, value in each)
+                words.append(f"{entry.title}: {shown}.")
+        return escape(" ".join(words))
 
     def _rows(self, pictures: FramePictures, name: str = "", kind: str = "row") -> str:
         """Truth and results, and below each result its error."""
@@ -167,12 +186,7 @@ def _thumbnail(name: str, png: bytes, label: str) -> str:
 
 def _page(results: Sequence[Evaluation], sections: Sequence[str], command: str) -> str:
     style, script = ((HERE / name).read_text("utf-8") for name in ("page.css", "page.js"))
-    protocol = "".join(
-        f"<tr><th>{escape(name)}</th>"
-        + "".join(f"<td>{escape(_words(result.protocol[name]))}</td>" for result in results)
-        + "</tr>"
-        for name in results[0].protocol
-    )
+    protocol = "".join(_protocol_row(name, results) for name in results[0].protocol)
     warnings = "".join(f"<li>{escape(line)}</li>" for line in results[0].warnings)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -210,6 +224,18 @@ def _table(results: Sequence[Evaluation]) -> str:
         add(f"mean of {results[0].mean.clips}", [result.mean for result in results])
     head = f"<tr><th>clip</th><th>model</th><th>frames</th>{heads}</tr>"
     return f'<div class="wide"><table class="scores">{head}{"".join(rows)}</table></div>'
+
+
+def _protocol_row(name: str, results: Sequence[Evaluation]) -> str:
+    """One cell where all say the same, nothing where they say nothing."""
+    words = [escape(_words(result.protocol[name])) for result in results]
+    if not any(words):
+        return ""
+    if len({*words}) == 1:
+        cells = f'<td colspan="{len(words)}">{words[0]}</td>'
+    else:
+        cells = "".join(f"<td>{word}</td>" for word in words)
+    return f"<tr><th>{escape(name)}</th>{cells}</tr>"
 
 
 def _words(value: object) -> str:
