@@ -9,7 +9,7 @@ demo: .venv/.installed-report  ## upscale the example clip and show what was gai
 	$(BIN)/python examples/01_demo.py
 
 test: .venv/.installed-dev  ## what takes seconds
-	$(BIN)/python -m pytest -m "not slow and not soak"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not soak"
 
 check: .venv/.installed-dev
 	$(BIN)/ruff check .

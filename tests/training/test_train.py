@@ -472,3 +472,11 @@ def test_third_stage_on_raw_bicubic(clip: Callable[[str, int], Path], tmp_path: 
     assert (record.partner_sha256, record.training["behind"]) == ("", "bicubic")
     result = _cli("srnet3d", output, "--behind", "nothing", "--data", clip("b.mkv", 1))
     assert (result.exit_code, "'nothing' does not exist" in result.stderr) == (2, True)
+
+
+def test_validation_can_be_held_out_of_the_clip(spec: TrainSpec) -> None:
+    _, record = read_weights(train(replace(spec, validation=(), hold_out=0.25), _keep_quiet))
+    assert len(record.training["curve"]) == 2
+    assert "25% of the data, held out" in spec.output.with_suffix(".md").read_text(encoding="utf-8")
+    with pytest.raises(ValueError, match="hold-out must be 0 or more and less than 1, got 1"):
+        replace(spec, hold_out=1)

@@ -52,6 +52,9 @@ def _behind(
     "--validate", "validation", multiple=True, type=PATHS, help="Clips to score on. Repeatable."
 )
 @degradation_option
+@click.option(
+    "--hold-out", default=0.0, help="Part of the data that is scored on, not learnt: 0.2."
+)
 @click.option("--scale", default=2, show_default=True, help="Enlargement.")
 @click.option("--domain", default=CUSTOM, show_default=True, help="Recorded in the weights.")
 @click.option(

@@ -68,6 +68,7 @@ class TrainSpec:
     output: Path
     recipe: Recipe
     validation: tuple[Path, ...] = ()
+    hold_out: float = 0.0  # part of the data that is scored on and not learnt from
     scale: int = 2
     domain: str = "custom"
     licence: str = ""  # of the data, for the model card
@@ -104,6 +105,8 @@ class TrainSpec:
             raise ValueError(f"{shared.pop()} is both training and validation data")
         if self.perceptual_weights and self.recipe.loss != "adversarial":
             raise ValueError("perceptual weights are for the loss adversarial, that of srgan")
+        if not 0 <= self.hold_out < 1:
+            raise ValueError(f"hold-out must be 0 or more and less than 1, got {self.hold_out}")
         if self.layers and self.transfer is None:
             raise ValueError("transfer-layer needs a file to take it from: give --transfer FILE")
 

@@ -74,5 +74,7 @@ def _recipe(recipe: dict[str, Any]) -> str:
 def _validation(training: Any) -> str:
     if training["validation_psnr"] is None:
         return "none was asked for"
-    names = ", ".join(training["validation"])
+    held = training.get("hold_out")
+    parts = [*training["validation"], *([f"{held:.0%} of the data, held out"] if held else [])]
+    names = ", ".join(parts)
     return f"{training['validation_psnr']:.2f} dB, luma PSNR on {names}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -85,6 +85,34 @@ def upscale_pair(pair: ClipPair, upscale: Callable[[Tensor], Tensor]) -> ClipPai
             sr = upscale(to_unit(frame)[None])[0].clamp(0, 1)
             upscaled.append((sr * 65535).round().to(torch.int32).to(torch.uint16))
     return ClipPair(pair.hr, torch.stack(upscaled))
+
+
+def hold_out(pairs: Sequence[ClipPair], share: float) -> tuple[list[ClipPair], list[ClipPair]]:
+    """Pairs to learn from and pairs to score on: of each clip the last part, of stills some whole.
+
+    Zhu & Gao train on the first 80 per cent of a clip and score on the rest. Neighbours in time
+    look alike, so such a score is that of the clip itself and says little of others.
+
+    Raises:
+        ValueError: too little is left of either.
+    """
+    learnt: list[ClipPair] = []
+    held: list[ClipPair] = []
+    stills = 0
+    for pair in pairs:
+        count = round(pair.num_frames * (1 - share))
+        if pair.num_frames == 1:
+            stills += 1
+            is_held = int(stills * share) > int((stills - 1) * share)
+            (held if is_held else learnt).append(pair)
+        elif 0 < count < pair.num_frames:
+            learnt.append(ClipPair(pair.hr[:count], pair.lr[:count]))
+            held.append(ClipPair(pair.hr[count:], pair.lr[count:]))
+        else:
+            learnt.append(pair)
+    if not (learnt and held):
+        raise ValueError(f"too little data to hold out {share:g} of it: give --validate FILE")
+    return learnt, held
 
 
 def to_unit(codes: Tensor) -> Tensor:

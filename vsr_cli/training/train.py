@@ -26,7 +26,7 @@ from vsr_cli.training.curves import draw_curves
 from vsr_cli.training.distributed import joined, own_device
 from vsr_cli.training.loop import Progress, fit
 from vsr_cli.training.losses import LOSSES, Criterion
-from vsr_cli.training.pairs import ClipPair, upscale_pair
+from vsr_cli.training.pairs import ClipPair, hold_out, upscale_pair
 from vsr_cli.training.run import LoopSettings
 from vsr_cli.training.sources import SourceSettings, load_pairs
 from vsr_cli.training.start import form, start_network
@@ -56,6 +56,10 @@ def train(spec: TrainSpec, on_step: Callable[[Progress], None]) -> Path:
     model_spec, task, partner = _build(spec)
     clips = {scale: _load(spec, scale, is_training=True) for scale in spec.scales}
     validation = [pair for scale in spec.scales for pair in _load(spec, scale, is_training=False)]
+    if spec.hold_out:
+        for scale, pairs in clips.items():
+            clips[scale], held = hold_out(pairs, spec.hold_out)
+            validation += held
     with joined(device) as rank:
         settings = LoopSettings(
             checkpoint=spec.output.with_suffix(".ckpt"),
@@ -152,6 +156,7 @@ def _record(
         "data": [*_names(spec.data), *(run.name for run in spec.simulated)],
         "behind": spec.behind if isinstance(spec.behind, str) else "",
         "validation": _names(spec.validation),
+        "hold_out": spec.hold_out,
         "start": [file_sha256(path) for path in start],
         "degradation": degradation_record(spec.degradation),
         "licence": spec.licence,
