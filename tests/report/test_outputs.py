@@ -181,6 +181,20 @@ def test_stills_have_one_frame_each_and_one_slider(tmp_path: Path) -> None:
     assert "mean of 2" in text
 
 
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (3000, 2), (40, 44)])
+def test_report_of_what_is_small_or_without_error(tmp_path: Path, size: tuple[int, int]) -> None:
+    for name, gray in (("a.png", 90), ("b.png", 90), ("c.png", 120)):
+        write_png(tmp_path / name, np.full(size, gray, np.uint8))
+    words = ("--metric", "psnr", "--metric", "bias", "--report")
+    for number, other in enumerate("bc"):
+        folder = tmp_path / f"report{number}"
+        result = _run(tmp_path / "a.png", "--against", tmp_path / f"{other}.png", *words, folder)
+        assert result.exit_code == 0, result.output
+        text = (folder / "index.html").read_text()
+        assert ("inf" if other == "b" else "+1.18e-01") in text
+        assert "NaN" not in text
+
+
 def test_csv_has_a_row_for_each_frame_and_model(tmp_path: Path, make_clip: Clip) -> None:
     clip, path = make_clip(), tmp_path / "scores.csv"
     words = ("--metric", "psnr", "--metric", "tpsnr", "--metric", "flicker")

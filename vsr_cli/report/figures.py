@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from io import BytesIO, StringIO
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from vsr_cli.metrics import ClipScores, Spectra, entry_of
 from vsr_cli.metrics.spectrum import THRESHOLD
 from vsr_cli.report.keep import TOP, KeptFrame
@@ -23,6 +25,8 @@ COLORS = ("#2387c0", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 INK = "#101112"  # becomes the colour of the page's text
 GRID = "#80808055"
 MOST_POINTS = 2000  # of a curve
+PANEL = 2.9  # inches across, of one picture of several
+TALLEST = 12.0  # inches
 # Without them an SVG has no block of metadata, which holds addresses.
 NAMELESS = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
@@ -53,7 +57,7 @@ def draw_curves(name: str, models: Sequence[str], scores: Sequence[ClipScores]) 
             for index, clip in enumerate(scores):
                 values = [_drawn(clip.per_frame[number].values[name]) for number in numbers]
                 axes[0].plot(
-                    numbers, values, color=_color(index), label=models[index], linewidth=1.5
+                    numbers, values, color=_color(index), label=_short(models[index]), linewidth=1.5
                 )
             _label(axes[0], across if row == len(metrics) - 1 else "", entry.title)
         figure.axes[0].legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
@@ -71,8 +75,10 @@ def draw_spectra(name: str, models: Sequence[str], spectra: Sequence[Spectra]) -
         waves = spectra[0].wavenumber
         power.loglog(waves, _positive(spectra[0].hr), color=INK, label="truth", linewidth=1.5)
         for index, (model, one) in enumerate(zip(models, spectra, strict=True)):
-            power.loglog(waves, _positive(one.sr), color=_color(index), label=model, linewidth=1.2)
-            label = f"{model}: {one.resolution:.2f} px"
+            power.loglog(
+                waves, _positive(one.sr), color=_color(index), label=_short(model), linewidth=1.2
+            )
+            label = f"{_short(model)}: {one.resolution:.2f} px"
             noise.loglog(
                 waves, _positive(one.noise), color=_color(index), label=label, linewidth=1.2
             )
@@ -87,26 +93,33 @@ def draw_spectra(name: str, models: Sequence[str], spectra: Sequence[Spectra]) -
 
 def draw_frame(name: str, models: Sequence[str], frame: KeptFrame, title: str) -> Drawing:
     """Truth and results in one row, their errors below."""
-    import numpy as np
-
     values = [codes / TOP for codes in (frame.truth, *frame.results)]
     errors = [np.abs(result - values[0]) for result in values[1:]]
     top = max(float(np.quantile(error, BRIGHTEST)) for error in errors) or 1 / TOP
-    height = 2.7 * values[0].shape[0] / values[0].shape[1]
+    side = min(PANEL * values[0].shape[0] / values[0].shape[1], TALLEST)
+    height = 2 * side + 1.1  # inches, with two titles
 
     def draw(figure: Figure) -> None:
-        grid = figure.subplots(2, len(values), squeeze=False)
+        figure.set_layout_engine("none")
+        edges = {"left": 0.01, "right": 0.99, "bottom": 0.05 / height, "top": 1 - 0.7 / height}
+        spaces = {"wspace": 0.03, "hspace": 0.35 / max(side, 0.1)}
+        grid = figure.subplots(2, len(values), squeeze=False, gridspec_kw=edges | spaces)
         for axes in grid.flat:
             axes.set_axis_off()
         for column, image in enumerate(values):
             grid[0, column].imshow(image, cmap="gray", vmin=0, vmax=1)
-            grid[0, column].set_title(("truth", *models)[column])
+            grid[0, column].set_title(("truth", *map(_short, models))[column], fontsize=9)
         for column, error in enumerate(errors, 1):
-            drawn = grid[1, column].imshow(error, cmap=ERROR_MAP, vmin=0, vmax=top)
-            figure.colorbar(drawn, ax=grid[1, column], orientation="horizontal")
-        figure.suptitle(title)
+            grid[1, column].imshow(error, cmap=ERROR_MAP, vmin=0, vmax=top)
+            grid[1, column].set_title(f"error, black 0 to {top:.1e}", fontsize=9)
+        figure.suptitle(_short(title, 60), fontsize=11)
 
-    return _drawing(name, (2.9 * len(values), 2 * height + 1.1), draw, with_svg=False)
+    return _drawing(name, (PANEL * len(values), height), draw, with_svg=False)
+
+
+def _short(name: str, most: int = 28) -> str:
+    """A name that leaves room for what it is the name of: its end, if it is long."""
+    return name if len(name) <= most else f"…{name[1 - most :]}"
 
 
 def _drawing(
