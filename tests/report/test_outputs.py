@@ -166,6 +166,7 @@ def test_figures_are_files_too_and_drawings_take_the_colour_of_the_page(report: 
         assert "currentColor" in drawing
 
 
+@pytest.mark.slow
 def test_stills_have_one_frame_each_and_one_slider(tmp_path: Path) -> None:
     noise = np.random.default_rng(1)
     for name in ("a.png", "b.png"):

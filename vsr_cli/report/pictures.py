@@ -58,7 +58,7 @@ def data_uri(png: bytes) -> str:
 
 def _reduced(codes: NDArray[np.uint16]) -> NDArray[np.float64]:
     """Values in [0, 1], averaged over whole squares where a side is longer than ``LONGEST``."""
-    factor = -(-max(codes.shape) // LONGEST)
+    factor = min(-(-max(codes.shape) // LONGEST), *codes.shape)
     height, width = (side // factor * factor for side in codes.shape)
     blocks = codes[:height, :width].reshape(height // factor, factor, width // factor, factor)
     mean: NDArray[np.float64] = blocks.mean((1, 3)) / TOP
