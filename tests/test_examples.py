@@ -104,7 +104,7 @@ def test_error_maps_share_one_scale(load: Any) -> None:
     demo = load("01_demo")
     noise = np.random.default_rng(5)
     truth = noise.random((160, 200))
-    score = MeanScores(clips=1, frames=60, psnr=40.0, ssim=0.9, mse=1e-4)
+    score = MeanScores({"psnr": 40.0, "ssim": 0.9, "mse": 1e-4}, clips=1, frames=60)
     results = [
         demo.Result(title=str(k), frame=truth + k / 100 * noise.random(truth.shape), scores=score)
         for k in (3, 2, 1)
