@@ -27,7 +27,7 @@ def test_json_lists_every_network_and_alias() -> None:
     assert (main_model["kind"], main_model["parameters"]) == ("chain", 75_766)
     assert (main_model["receptive_radius"], models["edrn"]["receptive_radius"]) == (12, None)
     assert models["fsrcnn"]["macs_per_output_pixel"]["2"] == 3116
-    (file,) = models["fsrcnn"]["weights"]
+    file = models["fsrcnn"]["weights"][0]
     assert (file["scale"], file["domain"], file["present"]) == (2, "climate", True)
     assert file["scores"]["mean"]["psnr"] == pytest.approx(53.117)
 

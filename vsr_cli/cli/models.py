@@ -142,6 +142,7 @@ def _scales(scales: tuple[int, ...]) -> str:
 
 def _weights(entry: ReleasedWeights) -> str:
     missing = "" if entry.path.is_file() else ", missing"
-    mean = entry.scores.get("mean", {}).get("psnr")
-    score = "" if mean is None else f" ({mean:.2f})"
+    scores = {name: each["psnr"] for name, each in entry.scores.items()}
+    shown = ("", scores["mean"]) if "mean" in scores else next(iter(scores.items()), None)
+    score = "" if shown is None else f" ({shown[0]} {shown[1]:.2f})".replace("( ", "(")
     return f"x{entry.scale} {entry.domain}{score}{missing}"
