@@ -92,11 +92,18 @@ def open_writer(
         writer = _pictures_writer(path, info, encoding, copy_from, decoding, overwrite=overwrite)
         writer.warnings += lost
         writer.warnings += untold_color(path, info, is_y4m=isinstance(writer, Y4mWriter))
-    if encoding.keep_partial and not isinstance(writer, VideoWriter):
-        writer.warnings.append("--keep-partial is for video files; nothing is kept of pictures")
-    if info.icc_profile is not None and not isinstance(writer, StillsWriter):
-        writer.warnings.append("the ICC profile of the pictures is not kept here; .png keeps it")
+    writer.warnings += _lost_by_kind(writer, info, encoding)
     return writer
+
+
+def _lost_by_kind(writer: FrameWriter, info: ClipInfo, encoding: EncodingSpec) -> list[str]:
+    """What a kind of file cannot do or keep, one line each."""
+    lost = []
+    if encoding.keep_partial and not isinstance(writer, VideoWriter):
+        lost.append("--keep-partial is for video files; nothing is kept of pictures")
+    if info.icc_profile is not None and not isinstance(writer, StillsWriter):
+        lost.append("the ICC profile of the pictures is not kept here; .png keeps it")
+    return lost
 
 
 def _pictures_writer(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -65,18 +65,37 @@ def resume_video(
         )
     with WorkFolder(target, fingerprint(job)) as work, _telling_what_is_kept(work):
         kept = work.segments()
-        num_kept = sum(len(segment.record.times) for segment in kept.values())
-        frames = None if start.frames is None else max(0, start.frames - num_kept)
         start = replace(start, warnings=(*start.warnings, *_notes(work, target)))
-        listener.on_start(replace(start, frames=frames))
+        listener.on_start(_of_the_rest(start, kept))
         warnings: list[str] = []
         for stretch in missing_stretches({n: s.record for n, s in kept.items()}):
             warnings += run_stretch(job, stretch, work.place, watch=watch, listener=listener)
         segments = _complete(work)
-        with watch.block("join"):
-            _join(job, segments, encoding, overwrite=overwrite)
+        _join(job, segments, encoding, overwrite=overwrite)
         work.remove()
-    written = sum(len(segment.record.times) for segment in segments)
+    return _report(start, watch, segments, kept=_num_frames(kept.values()), warnings=warnings)
+
+
+def _num_frames(segments: Iterable[StoredSegment]) -> int:
+    return sum(len(segment.record.times) for segment in segments)
+
+
+def _of_the_rest(start: Start, kept: Mapping[int, StoredSegment]) -> Start:
+    """The start of what is still to be done, for the display."""
+    if start.frames is None:
+        return start
+    return replace(start, frames=max(0, start.frames - _num_frames(kept.values())))
+
+
+def _report(
+    start: Start,
+    watch: Stopwatch,
+    segments: Sequence[StoredSegment],
+    *,
+    kept: int,
+    warnings: list[str],
+) -> ResumeReport:
+    written = _num_frames(segments)
     report = ResumeReport.of(
         start,
         watch,
@@ -84,8 +103,8 @@ def resume_video(
         scene_cuts=sum(segment.record.scene_cuts for segment in segments),
         warnings=warnings,
     )
-    fps = round((written - num_kept) / report.seconds, 3)
-    return replace(report, fps=fps, segments=len(segments), frames_kept=num_kept)
+    fps = round((written - kept) / report.seconds, 3)
+    return replace(report, fps=fps, segments=len(segments), frames_kept=kept)
 
 
 def _prepare(

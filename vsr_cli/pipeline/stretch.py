@@ -68,7 +68,7 @@ def run_stretch(
     """
     context, length = job.context, job.length
     marks = () if stretch.before is None else stretch.before.tail
-    first, start = stretch.first * length, stretch.first * length - len(marks)
+    start = stretch.first * length - len(marks)
     end = None if stretch.end is None else stretch.end * length
     book = MarkBook(length, context)
     with ExitStack() as stack:
@@ -78,23 +78,12 @@ def run_stretch(
             frames = islice(frames, end + context - start)
         read = book.watch(frames, start, stretch.after)
         decoded = stack.enter_context(prefetch(watch.each("decode", read), PREFETCH_FRAMES))
-        writer = stack.enter_context(
-            SegmentWriter(
-                job.target,
-                job.written,
-                job.plan,
-                length=length,
-                number=stretch.first,
-                place=place,
-                marks=book.take,
-                before=stretch.before,
-            )
-        )
+        writer = stack.enter_context(_open_writer(job, stretch, place, book))
         results = watch.each("model", _upscale(job, watch.each("wait", decoded)))
         finished = stack.enter_context(prefetch(results, PREFETCH_FRAMES))
         number = start
         for number, frame in enumerate(finished, start):
-            if number < first:
+            if number < stretch.first * length:
                 writer.skip(frame)
             elif end is None or number < end:
                 with watch.block("encode"):
@@ -136,6 +125,21 @@ def open_at(
     raise InputError(
         f"{source} does not give the frames that it gave before, at tick {marks[0].pts}; "
         "its decoder may have changed: remove the work folder to begin anew"
+    )
+
+
+def _open_writer(
+    job: SegmentJob, stretch: Stretch, place: Callable[[int], Path], book: MarkBook
+) -> SegmentWriter:
+    return SegmentWriter(
+        job.target,
+        job.written,
+        job.plan,
+        length=job.length,
+        number=stretch.first,
+        place=place,
+        marks=book.take,
+        before=stretch.before,
     )
 
 

@@ -74,7 +74,11 @@ def upscale_video(
 
 
 def check_kept(reader: FrameReader, encoding: EncodingSpec | None) -> None:
-    """Refuse a source of which something is lost, if nothing must be."""
+    """Refuse a source of which something is lost, if nothing must be.
+
+    Raises:
+        OutputError: says what.
+    """
     if reader.lost and encoding is not None and encoding.strict_streams:
         raise OutputError(f"--strict-streams: {'; '.join(reader.lost)}")
 
