@@ -198,36 +198,3 @@ def test_unknown_audio_codec_is_a_usage_error(make_clip: Clip, tmp_path: Path) -
     result = _run(*args, "--audio-codec", "nonsense")
     assert result.exit_code == 2
     assert "audio codec 'nonsense' is unknown; try one of aac, opus" in result.stderr
-
-
-def test_resume_is_an_option_with_a_report_of_its_own(make_clip: Clip, tmp_path: Path) -> None:
-    source = make_clip("in.mp4", pts=[3600 * t for t in range(20)])
-    args = [source, tmp_path / "o.mp4", "--model", "bicubic", "--resume", "--segment-frames", "8"]
-    result = _run(*args, "--json")
-    assert result.exit_code == 0, result.stderr
-    report = json.loads(result.stdout)
-    assert list(report) == [*REPORT_KEYS, "segments", "frames_kept"]
-    assert (report["frames"], report["segments"], report["frames_kept"]) == (20, 3, 0)
-    assert "20/20" in result.stderr
-    assert {path.name for path in tmp_path.iterdir()} == {"in.mp4", "o.mp4"}
-
-
-@pytest.mark.parametrize(
-    ("args", "line"),
-    [
-        (["o.mp4", "--segment-frames", "8"], "--segment-frames is for --resume; give both"),
-        (["o.png", "--preview", "2", "--resume"], "leave --resume out"),
-        (["o.gif", "--resume"], "--resume writes video files, not"),
-        (["o.mp4", "--resume", "--segment-frames", "0"], "must have at least 2 frames"),
-        (["o.mp4", "--resume", "--keep-partial"], "--keep-partial is not for --resume"),
-    ],
-)
-def test_resume_where_it_cannot_be(
-    make_clip: Clip, tmp_path: Path, args: list[str], line: str
-) -> None:
-    source, target = make_clip("in.mp4"), tmp_path / args[0]
-    result = _run(source, target, "--model", "bicubic", *args[1:])
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert line in result.stderr
-    assert len(result.stderr.splitlines()) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]

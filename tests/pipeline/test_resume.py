@@ -270,14 +270,26 @@ def test_interlaced_frames_see_their_neighbours(require_tool: Tool, tmp_path: Pa
     assert hashes(tool, tmp_path / "out.mkv") == hashes(tool, tmp_path / "plain.mkv")
 
 
-def test_pictures_that_refresh_little_by_little(require_tool: Tool, tmp_path: Path) -> None:
+OPEN_GOP = "keyint=10:min-keyint=10:bframes=3:b-adapt=0:open-gop=1:scenecut=0"
+
+
+@pytest.mark.parametrize("name", ["in.mp4", "in.mkv", "in.ts"])
+@pytest.mark.parametrize(
+    ("codec", "options"),
+    [
+        ("libx264", ["-intra-refresh", "1", "-g", "10", "-bf", "0"]),
+        ("libx264", ["-x264-params", OPEN_GOP]),
+        ("libx265", ["-x265-params", f"log-level=none:{OPEN_GOP}"]),
+    ],
+)
+def test_files_that_cannot_be_entered_anywhere(
+    require_tool: Tool, tmp_path: Path, name: str, codec: str, options: list[str]
+) -> None:
     tool = require_tool("ffmpeg")
-    options = ["-intra-refresh", "1", "-g", "10", "-bf", "0"]  # no key frame but the first one
-    source = _moving(
-        tool, tmp_path / "in.mp4", size="64x48", frames=60, codec="libx264", options=options
-    )
+    source = _moving(tool, tmp_path / name, size="64x48", frames=50, codec=codec, options=options)
     upscale_video(source, tmp_path / "plain.mkv", SAME, FFV1)
-    end_run(source, tmp_path / "out.mkv", 40, SAME, FFV1, segment_frames=7)
+    for number in (22, 23):
+        end_run(source, tmp_path / "out.mkv", number, SAME, FFV1, segment_frames=7)
     resume_video(source, tmp_path / "out.mkv", SAME, FFV1, segment_frames=7)
     assert hashes(tool, tmp_path / "out.mkv") == hashes(tool, tmp_path / "plain.mkv")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import chain as chained
 from itertools import islice
@@ -112,16 +112,17 @@ def open_at(
         reader = VideoReader(source, decoding)
         return reader, iter(reader)
     for is_sought in (False,) if decoding.tolerate else (True, False):
-        reader = VideoReader(source, decoding, first_pts=marks[0].pts, is_sought=is_sought)
-        try:
+        with ExitStack() as stack:
+            # A file may only seem damaged where decoding does not begin at its start.
+            if is_sought:
+                stack.enter_context(suppress(InputError))
+            reader = VideoReader(source, decoding, first_pts=marks[0].pts, is_sought=is_sought)
+            stack.callback(reader.close)
             frames = iter(reader)
             head = list(islice(frames, len(marks)))
             if tuple(map(mark, head)) == marks:
+                stack.pop_all()
                 return reader, chained(head, frames)
-        except BaseException:
-            reader.close()
-            raise
-        reader.close()
     raise InputError(
         f"{source} does not give the frames that it gave before, at tick {marks[0].pts}; "
         "its decoder may have changed: remove the work folder to begin anew"
