@@ -270,6 +270,21 @@ def test_interlaced_frames_see_their_neighbours(require_tool: Tool, tmp_path: Pa
     assert hashes(tool, tmp_path / "out.mkv") == hashes(tool, tmp_path / "plain.mkv")
 
 
+def test_height_and_back_projection_are_those_of_one_run(
+    random_weights: Weights, require_tool: Tool, tmp_path: Path
+) -> None:
+    tool = require_tool("ffmpeg")
+    source = _moving(tool, tmp_path / "in.mkv", size="32x24", frames=12)
+    spec = UpscaleSpec(
+        model="fsrcnn", weights=random_weights[:1], device="cpu", height=54, consistency=2
+    )
+    upscale_video(source, tmp_path / "plain.mkv", spec, FFV1)
+    end_run(source, tmp_path / "out.mkv", 7, spec, FFV1, segment_frames=3)
+    report = resume_video(source, tmp_path / "out.mkv", spec, FFV1, segment_frames=3)
+    assert report.frames_kept
+    assert hashes(tool, tmp_path / "out.mkv") == hashes(tool, tmp_path / "plain.mkv")
+
+
 OPEN_GOP = "keyint=10:min-keyint=10:bframes=3:b-adapt=0:open-gop=1:scenecut=0"
 
 
