@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vsr_cli.pipeline.evaluate import evaluate_clips
+    from vsr_cli.pipeline.resume import resume_video
     from vsr_cli.pipeline.video import upscale_video
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "evaluate_clips", "upscale_video"]
+__all__ = ["__version__", "evaluate_clips", "resume_video", "upscale_video"]
 
 
 def __getattr__(name: str) -> object:
     """Load one name of the public API."""
     if name == "upscale_video":
         return import_module("vsr_cli.pipeline.video").upscale_video
+    if name == "resume_video":
+        return import_module("vsr_cli.pipeline.resume").resume_video
     if name == "evaluate_clips":
         return import_module("vsr_cli.pipeline.evaluate").evaluate_clips
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

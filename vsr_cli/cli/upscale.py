@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -86,6 +88,17 @@ ENCODING = tuple(field.name for field in fields(EncodingSpec))
     is_flag=True,
     help="When the run ends early, keep what is complete as NAME.partial.EXT.",
 )
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Keep what is finished when the run ends early, and go on from there.",
+)
+@click.option(
+    "--segment-frames",
+    metavar="N",
+    type=int,
+    help="Frames that --resume finishes together.  [default: about a minute's work]",
+)
 @overwrite_option
 @json_option
 @quiet_option
@@ -93,6 +106,8 @@ def upscale(
     source: Path,
     target: Path,
     preview: int | None,
+    resume: bool,
+    segment_frames: int | None,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
@@ -107,33 +122,49 @@ def upscale(
     encoding = EncodingSpec(**{name: options.pop(name) for name in ENCODING})
     decoding = DecodingSpec(**{name: options.pop(name) for name in DECODING})
     spec = UpscaleSpec(**options)
-    if preview is not None and encoding != EncodingSpec():
-        raise click.UsageError("--preview writes a PNG; leave out what is for the video's encoder")
+    run = _choose_run(preview, resume=resume, segment_frames=segment_frames, encoding=encoding)
     from vsr_cli.cli.display import RunDisplay
     from vsr_cli.pipeline.memory import keep_freed_memory
-    from vsr_cli.pipeline.preview import preview_video
-    from vsr_cli.pipeline.video import upscale_video
 
     keep_freed_memory()
-    report: UpscaleReport | PreviewReport
     with RunDisplay("upscale", quiet=quiet) as display:
-        if preview is None:
-            report = upscale_video(
-                source, target, spec, encoding, decoding, overwrite=overwrite, listener=display
-            )
-        else:
-            report = preview_video(
-                source, target, preview, spec, decoding, overwrite=overwrite, listener=display
-            )
+        report = run(
+            source, target, spec=spec, decoding=decoding, overwrite=overwrite, listener=display
+        )
     display.warn(report.warnings)
     text = json.dumps(report.to_json()) if as_json else summary(report)
     click.echo(text, err=target == Path("-"))  # where standard output carries the video
 
 
+def _choose_run(
+    preview: int | None, *, resume: bool, segment_frames: int | None, encoding: EncodingSpec
+) -> Callable[..., UpscaleReport | PreviewReport]:
+    """What is to be called with the input, the output and the other settings."""
+    if segment_frames is not None and not resume:
+        raise click.UsageError("--segment-frames is for --resume; give both")
+    if preview is not None and encoding != EncodingSpec():
+        raise click.UsageError("--preview writes a PNG; leave out what is for the video's encoder")
+    if preview is not None and resume:
+        raise click.UsageError("--preview takes too short to be resumed; leave --resume out")
+    from vsr_cli.pipeline.preview import preview_video
+    from vsr_cli.pipeline.resume import resume_video
+    from vsr_cli.pipeline.video import upscale_video
+
+    if preview is not None:
+        return partial(preview_video, num_frames=preview)
+    if resume:
+        return partial(resume_video, encoding=encoding, segment_frames=segment_frames)
+    return partial(upscale_video, encoding=encoding)
+
+
 def summary(report: UpscaleReport | PreviewReport) -> str:
     """One line: what became what, by which means, and how fast."""
     domain = f" ({report.domain})" if report.domain else ""
+    kept = getattr(report, "frames_kept", 0)  # of a resumed run
+    frames = (
+        f"{report.frames} frames ({kept} of them before)" if kept else f"{report.frames} frames"
+    )
     return (
-        f"{report.output}: {report.frames} frames x{report.scale} with {report.model}{domain} "
+        f"{report.output}: {frames} x{report.scale} with {report.model}{domain} "
         f"on {report.device} {report.precision} in {report.seconds:.1f} s ({report.fps:.1f} fps)"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from vsr_cli.errors import OutputError
 
@@ -87,3 +88,29 @@ def check_milliseconds(before_s: Fraction, now_s: Fraction, path: Path) -> None:
             f"frames at {float(before_s):.6f} s and {float(now_s):.6f} s fall on one millisecond, "
             f"the only times that a {path.suffix} file keeps; write an .mp4 or .mov file"
         )
+
+
+def check_order(
+    before: int, now: int, *, time_base: Fraction, has_milliseconds: bool, path: Path
+) -> None:
+    """Refuse a frame that does not come after the one before it, in ticks.
+
+    Raises:
+        ValueError: it does not.
+        OutputError: it does, but ``path`` has a clock of milliseconds, on which it does not.
+    """
+    if now <= before:
+        raise ValueError(f"pts must increase, got {now} after {before}")
+    if has_milliseconds:
+        check_milliseconds(before * time_base, now * time_base, path)
+
+
+def stated_rate(stream: VideoStream, *, is_animation: bool) -> Fraction | None:
+    """Frames per second as far as they are known; of an animation FFmpeg guesses the ticks."""
+    guessed, average = stated(stream.guessed_rate), stated(stream.average_rate)
+    return (average or guessed) if is_animation else (guessed or average)
+
+
+def stated(value: Fraction | None) -> Fraction | None:
+    """A rational that is stated, as a Fraction: PyAV has None or 0/1 for those that are not."""
+    return Fraction(value) if value else None

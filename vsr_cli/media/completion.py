@@ -28,6 +28,10 @@ class CompletingWriter(ABC):
             self._abort(failure)
             raise
 
+    def discard(self) -> None:
+        """Leave no output behind, without an error; in the place of leaving the context."""
+        self._abort()
+
     @abstractmethod
     def _complete(self) -> None:
         """Write what is held, check it, and give the output its name."""

@@ -16,6 +16,7 @@ from vsr_cli.media.pixels.untold import untold_color
 from vsr_cli.media.streams.inventory import find_constant_rate, lost_streams, lost_tags
 from vsr_cli.media.target import check_output, several_pictures, target_kind
 from vsr_cli.media.video.alpha import is_opaque
+from vsr_cli.media.video.encoder import FrameEncoder, MakePackets
 from vsr_cli.media.video.reader import VideoReader
 from vsr_cli.media.video.writer import VideoWriter
 from vsr_cli.media.video.y4m import Y4mWriter
@@ -51,6 +52,7 @@ def open_writer(
     copy_from: Path | None = None,
     decoding: DecodingSpec | None = None,
     overwrite: bool = False,
+    make_packets: MakePackets = FrameEncoder,
 ) -> FrameWriter:
     """Open a clip for writing. ``info`` describes the frames as they will be written.
 
@@ -60,6 +62,8 @@ def open_writer(
     ``copy_from`` is the file whose other streams, tags and chapters are carried over. If
     ``decoding`` says that the frames are those of a cut of it, what lies outside of the cut is left
     out, and all timestamps are shifted equally, so that the first frame is shown at 0.
+
+    ``make_packets`` gives the packets of a video whose frames were encoded before.
 
     Raises:
         OutputError: the file cannot be written, or the encoder refuses the clip.
@@ -73,7 +77,13 @@ def open_writer(
         if video is not None and info.origin == "pictures" and info.pixel_format.has_alpha:
             info = replace(info, is_opaque=is_opaque(video))
         writer: FrameWriter = VideoWriter(
-            path, info, encoding, copy_from=video, decoding=decoding, overwrite=overwrite
+            path,
+            info,
+            encoding,
+            copy_from=video,
+            decoding=decoding,
+            overwrite=overwrite,
+            make_packets=make_packets,
         )
     else:
         lost = [] if video is None else lost_streams(video, path)
@@ -83,11 +93,18 @@ def open_writer(
         writer.warnings += lost
         writer.warnings += [] if video is None else lost_tags(video, path)
         writer.warnings += untold_color(path, info, is_y4m=isinstance(writer, Y4mWriter))
-    if encoding.keep_partial and not isinstance(writer, VideoWriter):
-        writer.warnings.append("--keep-partial is for video files; nothing is kept of pictures")
-    if info.icc_profile is not None and not isinstance(writer, StillsWriter):
-        writer.warnings.append("the ICC profile of the pictures is not kept here; .png keeps it")
+    writer.warnings += _lost_by_kind(writer, info, encoding)
     return writer
+
+
+def _lost_by_kind(writer: FrameWriter, info: ClipInfo, encoding: EncodingSpec) -> list[str]:
+    """What a kind of file cannot do or keep, one line each."""
+    lost = []
+    if encoding.keep_partial and not isinstance(writer, VideoWriter):
+        lost.append("--keep-partial is for video files; nothing is kept of pictures")
+    if info.icc_profile is not None and not isinstance(writer, StillsWriter):
+        lost.append("the ICC profile of the pictures is not kept here; .png keeps it")
+    return lost
 
 
 def _pictures_writer(

@@ -145,15 +145,23 @@ def _shorten(name: str, rest: str) -> str:
     return name
 
 
+def hidden_name(name: str, rest: str) -> str:
+    """A hidden name that begins like another one and ends with ``rest``, short enough for a file.
+
+    Of a long name a digest is in it: another one may begin alike.
+    """
+    kept = _shorten(name, f".{rest}")
+    if kept != name:
+        digest = f"{zlib.crc32(os.fsencode(name)):08x}"
+        kept = _shorten(name, f".{rest}{digest}") + digest
+    return f".{kept}{rest}"
+
+
 def _prefix(target: Path) -> str:
     host = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())
     rest = f".{host}."
-    longest = f".{rest}{_LONGEST_PID}.part{target.suffix}"
-    name = _shorten(target.name, longest)
-    if name != target.name:  # another long name may begin alike
-        digest = f"{zlib.crc32(os.fsencode(target.name)):08x}"
-        name = _shorten(target.name, longest + digest) + digest
-    return f".{name}{rest}"
+    longest = f"{rest}{_LONGEST_PID}.part{target.suffix}"
+    return hidden_name(target.name, longest).removesuffix(longest) + rest
 
 
 def _remove_leftovers(target: Path) -> None:

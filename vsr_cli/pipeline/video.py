@@ -45,7 +45,7 @@ def upscale_video(
     check_output(target, overwrite=overwrite, input_path=source)
     with ExitStack() as stack:
         reader = stack.enter_context(open_reader(source, decoding))
-        _check_kept(reader, encoding)
+        check_kept(reader, encoding)
         size = choose_size(spec, reader.info)
         chain = load_chain(spec.model, size.scale, domain=spec.domain, weights=spec.weights)
         settings = StageSettings.of(spec, reader.info)
@@ -73,8 +73,12 @@ def upscale_video(
     )
 
 
-def _check_kept(reader: FrameReader, encoding: EncodingSpec | None) -> None:
-    """Refuse a source of which something is lost, if nothing must be."""
+def check_kept(reader: FrameReader, encoding: EncodingSpec | None) -> None:
+    """Refuse a source of which something is lost, if nothing must be.
+
+    Raises:
+        OutputError: says what.
+    """
     if reader.lost and encoding is not None and encoding.strict_streams:
         raise OutputError(f"--strict-streams: {'; '.join(reader.lost)}")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from typing import Protocol
 
 import av
 from av.codec.context import Flags
@@ -21,6 +22,32 @@ from vsr_cli.media.video.codecs import EncoderPlan
 
 DEFAULT_RATE = Fraction(25)  # a tag only, where the source has none
 _NO_B_FRAMES = 2  # clips of so many frames are decoded in the order in which they are shown
+
+
+class PacketMaker(Protocol):
+    """What a file's video packets come from, one for each frame."""
+
+    stream: VideoStream
+
+    def encode(self, frame: Frame, *, is_key: bool = False) -> Iterator[Packet[VideoStream]]: ...
+
+    def flush(self) -> Iterator[Packet[VideoStream]]: ...
+
+
+MakePackets = Callable[[OutputContainer, ClipInfo, EncoderPlan], PacketMaker]
+
+
+def last_duration(frame: Frame, before: int, info: ClipInfo) -> tuple[int, bool]:
+    """Ticks of a clip's last frame, and whether it must be a key frame.
+
+    ``before`` is the duration of the frame before it, 0 if there is none. An MP4 keeps the duration
+    of the frame that is decoded last. Where it matters, that is made the one that is shown last: no
+    picture is decoded after a key frame but shown before it.
+    """
+    rate = info.frame_rate or DEFAULT_RATE
+    usual = before or max(1, round(1 / (rate * info.time_base)))
+    duration = frame.duration or usual
+    return duration, duration != usual
 
 
 class FrameEncoder:

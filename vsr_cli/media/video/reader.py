@@ -12,11 +12,10 @@ from types import TracebackType
 from typing import Self
 
 import av
-from av.video.stream import VideoStream
 
 from vsr_cli.errors import InputError
 from vsr_cli.frames import ClipInfo, Frame
-from vsr_cli.media.clock import FrameClock, cut_tick, timeline_start
+from vsr_cli.media.clock import FrameClock, cut_tick, stated, stated_rate, timeline_start
 from vsr_cli.media.pipes import is_pipe
 from vsr_cli.media.pixels.formats import require_planar
 from vsr_cli.media.pixels.planes import PictureConverter, matches, read_planes
@@ -52,7 +51,15 @@ class VideoReader:
         warnings: one line each; complete when the last frame was handed out.
     """
 
-    def __init__(self, path: Path, decoding: DecodingSpec) -> None:
+    def __init__(
+        self,
+        path: Path,
+        decoding: DecodingSpec,
+        *,
+        first_pts: int | None = None,
+        is_sought: bool = True,
+    ) -> None:
+        """``first_pts`` is a tick before which frames are left out; ``is_sought``: not decoded."""
         self.path = path
         self.warnings: list[str] = []
         self.frames_read = 0
@@ -72,11 +79,13 @@ class VideoReader:
             self._clock.has_pts = self._source.has_pts
             origin, _ = self._clock.stamp(first)
             self._clock.restart()
-            self._first_tick = origin + self._ticks(decoding.start_s or 0)
+            start = origin + self._ticks(decoding.start_s or 0)
+            self._first_tick = start if first_pts is None else max(start, first_pts)
             self._end_tick = (
                 None if decoding.end_s is None else origin + self._ticks(decoding.end_s)
             )
-            go = decoding.start_s and not is_pipe(path)
+            is_late = bool(decoding.start_s) or first_pts is not None
+            go = is_late and is_sought and not is_pipe(path)
             pictures = self._go_to_start() if go else chain([first], pictures)
             self._pictures = self._deinterlacer.run(pictures)
         except BaseException:
@@ -172,9 +181,9 @@ class VideoReader:
             pixel_format=pixel_format,
             time_base=Fraction(stream.time_base or Fraction(1, _MICROSECONDS)),
             color=color,
-            frame_rate=_rate(stream, is_animation=is_animation),
-            sample_aspect_ratio=_positive(stream.sample_aspect_ratio)
-            or _positive(stream.codec_context.sample_aspect_ratio),
+            frame_rate=stated_rate(stream, is_animation=is_animation),
+            sample_aspect_ratio=stated(stream.sample_aspect_ratio)
+            or stated(stream.codec_context.sample_aspect_ratio),
             display_matrix=read_display_matrix(picture),
             num_frames=stream.frames or None,
             duration_s=duration_s,
@@ -237,14 +246,3 @@ class VideoReader:
     def _warn(self, message: str) -> None:
         self.warnings.append(message)
         _log.debug("%s: %s", self.path, message)
-
-
-def _rate(stream: VideoStream, *, is_animation: bool) -> Fraction | None:
-    """Frames per second as far as they are known; of an animation it guesses the ticks."""
-    guessed, average = _positive(stream.guessed_rate), _positive(stream.average_rate)
-    return (average or guessed) if is_animation else (guessed or average)
-
-
-def _positive(value: Fraction | None) -> Fraction | None:
-    """A rational that is stated, as a Fraction: PyAV has None or 0/1 for those that are not."""
-    return Fraction(value) if value else None

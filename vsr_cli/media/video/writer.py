@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from vsr_cli.errors import OutputError, VsrError
 from vsr_cli.frames import ClipInfo, Frame
-from vsr_cli.media.clock import check_milliseconds
+from vsr_cli.media.clock import check_order
 from vsr_cli.media.completion import CompletingWriter
 from vsr_cli.media.containers import PLACE_HINT, open_output, reporting_output
 from vsr_cli.media.pending import PendingFile
@@ -26,7 +26,7 @@ from vsr_cli.media.streams.copier import StreamCopier, complete_tracks
 from vsr_cli.media.streams.metadata import clean_tags
 from vsr_cli.media.streams.plan import plan_streams
 from vsr_cli.media.video.codecs import MILLISECOND_CONTAINERS, check_encoding
-from vsr_cli.media.video.encoder import DEFAULT_RATE, FrameEncoder
+from vsr_cli.media.video.encoder import FrameEncoder, MakePackets, last_duration
 from vsr_cli.media.video.matroska import TrackEntries
 from vsr_cli.media.video.scheduling import open_encoders
 from vsr_cli.specs import DecodingSpec, EncodingSpec
@@ -39,6 +39,7 @@ class VideoWriter(CompletingWriter):
     remove it. Every error of the encoder or the disk is an ``OutputError``.
 
     Attributes:
+        plan: how the frames are encoded.
         warnings: what is not carried over or not kept; complete before the first frame.
         frames_written: frames given to the encoder; the last one when the context is left.
         packets_written: pictures that the encoder gave back.
@@ -53,8 +54,10 @@ class VideoWriter(CompletingWriter):
         copy_from: Path | None,
         decoding: DecodingSpec,
         overwrite: bool,
+        make_packets: MakePackets = FrameEncoder,
     ) -> None:
-        self._plan = plan = check_encoding(path, encoding, info)
+        """``make_packets`` gives the packets of the frames, if they are not to be encoded here."""
+        self.plan = plan = check_encoding(path, encoding, info)
         self.path = path
         self.info = info
         self.warnings = list(plan.warnings)
@@ -81,7 +84,7 @@ class VideoWriter(CompletingWriter):
             if encoding.keep_partial:
                 self._reserve.take()
             with reporting_output(self.path, str(plan)):
-                self._encoder = FrameEncoder(self._container, info, plan)
+                self._encoder = make_packets(self._container, info, plan)
                 self._copier = self._copy_streams()
                 self._entries.reserve_shape(self._encoder.stream, plan.container, info)
                 open_encoders(self._container)
@@ -103,11 +106,13 @@ class VideoWriter(CompletingWriter):
             if self._copier is not None:
                 self._copier.start(self._seconds(frame.pts))
         else:
-            if frame.pts <= self._held.pts:
-                raise ValueError(f"pts must increase, got {frame.pts} after {self._held.pts}")
-            if self._plan.container in MILLISECOND_CONTAINERS:
-                before_s, time_s = self._seconds(self._held.pts), self._seconds(frame.pts)
-                check_milliseconds(before_s, time_s, self.path)
+            check_order(
+                self._held.pts,
+                frame.pts,
+                time_base=self.info.time_base,
+                has_milliseconds=self.plan.container in MILLISECOND_CONTAINERS,
+                path=self.path,
+            )
             self._encode(self._held, duration=frame.pts - self._held.pts)
         self._held = frame
 
@@ -139,15 +144,9 @@ class VideoWriter(CompletingWriter):
                 self._copier.advance(self._seconds(frame.pts))
 
     def _encode_last(self, frame: Frame) -> Fraction:
-        """Encode the last frame; returns where it ends on the source's timeline, in seconds.
-
-        An MP4 keeps the duration of the frame that is decoded last. Where it matters, that is made
-        the one that is shown last: no picture is decoded after a key frame but shown before it.
-        """
-        rate = self.info.frame_rate or DEFAULT_RATE
-        usual = self._last_duration or max(1, round(1 / (rate * self.info.time_base)))
-        duration = frame.duration or usual
-        self._encode(frame, duration=duration, is_key=duration != usual)
+        """Encode the last frame; returns where it ends on the source's timeline, in seconds."""
+        duration, is_key = last_duration(frame, self._last_duration, self.info)
+        self._encode(frame, duration=duration, is_key=is_key)
         return self._seconds(frame.pts + duration)
 
     def _mux(self, packets: Iterator[Packet[VideoStream]]) -> None:

@@ -1,0 +1,141 @@
+"""Segments: runs of frames that are computed apart, and give the frames of one run over all.
+
+What a frame becomes depends on its neighbours within the windows of the networks. So a segment is
+computed with frames of context on both sides, whose results are dropped. The scene detector
+compares adjacent frames alone, and needs no more.
+
+On a CPU the frames are those of one run bit for bit: how many go through a network at once changes
+none (bicubic, fsrcnn, 2d3d and 2d3d-fast, 24 frames of 64x48, fp32 and bf16). On a GPU that was not
+measured, and they may differ by rounding.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from vsr_cli.errors import InputError
+from vsr_cli.frames import ClipInfo, Frame
+from vsr_cli.media.segments.packets import FrameMark, SegmentRecord
+from vsr_cli.media.segments.writer import SourceMarks
+from vsr_cli.models.load import LoadedChain
+from vsr_cli.pipeline.settings import StageSettings
+from vsr_cli.pipeline.size import OutputSize
+
+# A segment is a minute's work, so that no more than that is lost; as it is estimated, not measured:
+# the borders of two runs must be the same. Products of a convolution per second (2d3d in fp32 on
+# two cores of an EPYC with AVX-512; a GPU of today), and pixels encoded per second.
+WORK_S = 60
+PRODUCTS_PER_S: Mapping[str, float] = {"cpu": 1e11, "cuda": 1e13}
+ENCODED_PIXELS_PER_S = 2e7
+# Each border is a key frame more: of 25, 50 and 100 frames a file is 7, 4 and 2 % larger (carphone
+# x2, x264 with CRF 18, 120 frames); from 250 on, where x264 has one anyhow, it is not.
+LEAST_FRAMES, MOST_FRAMES = 100, 5000
+DIGEST_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Segments in a row that are still to be made; they are made in one go."""
+
+    first: int  # number of the first segment
+    end: int | None  # of the segment after the last one; None: up to the end of the clip
+    before: SegmentRecord | None  # that of the segment before the first one
+    after: SegmentRecord | None  # that of ``end``
+
+
+def missing_stretches(records: Mapping[int, SegmentRecord]) -> list[Stretch]:
+    """What is to be made beside the segments that are there, by number."""
+    last = next((record.number for record in records.values() if record.is_last), None)
+    known = sorted(number for number in records if last is None or number <= last)
+    stretches = []
+    first = 0
+    for number in known:
+        if first < number:
+            stretches.append(_stretch(records, first, number))
+        first = number + 1
+    if last is None:
+        stretches.append(_stretch(records, first, None))
+    return stretches
+
+
+def _stretch(records: Mapping[int, SegmentRecord], first: int, end: int | None) -> Stretch:
+    after = None if end is None else records[end]
+    return Stretch(first=first, end=end, before=records.get(first - 1), after=after)
+
+
+def context_frames(chain: LoadedChain) -> int:
+    """How many neighbours on each side a result depends on; one at least, to find scene cuts."""
+    return max(1, sum(stage.spec.window // 2 for stage in chain.stages))
+
+
+def segment_length(
+    chain: LoadedChain, settings: StageSettings, info: ClipInfo, size: OutputSize
+) -> int:
+    """Frames of a segment that take about a minute, within limits; the same in every run."""
+    pixels, products = info.width * info.height, 0
+    for stage in chain.stages:
+        # A weight of a convolution is used once for each pixel, and each frame of a window.
+        weights = sum(p.numel() for p in stage.module.parameters())
+        products += weights * pixels * stage.spec.window
+        pixels *= stage.scale**2
+    seconds = products / PRODUCTS_PER_S[settings.device.type]
+    seconds += size.width * size.height / ENCODED_PIXELS_PER_S
+    return min(max(round(WORK_S / seconds), LEAST_FRAMES), MOST_FRAMES)
+
+
+class MarkBook:
+    """Remembers the frames of the source at the borders of segments, to find them again."""
+
+    def __init__(self, length: int, context: int) -> None:
+        """``length`` frames are a segment; the last ``context`` of them are remembered."""
+        self._length, self._context = length, context
+        self._marks: dict[int, FrameMark] = {}  # by the number of the frame
+
+    def watch(
+        self, frames: Iterator[Frame], first: int, after: SegmentRecord | None
+    ) -> Iterator[Frame]:
+        """Pass on the frames from number ``first``; that of ``after`` must begin as it did.
+
+        Raises:
+            InputError: it does not.
+        """
+        for number, frame in enumerate(frames, first):
+            place = number % self._length
+            if not place or place >= self._length - self._context:
+                self._marks[number] = mark(frame)
+            if after is not None and number == after.number * self._length:
+                check_mark(self._marks[number], after.head)
+            yield frame
+
+    def take(self, first: int, end: int) -> SourceMarks:
+        """The marks of a segment from its first frame to before ``end``; forgets all before."""
+        known = {
+            number: self._marks.pop(number)
+            for number in range(first - self._context, end)
+            if number in self._marks
+        }
+        tail = (known[n] for n in range(max(first, end - self._context), end) if n in known)
+        return SourceMarks(known[first], tuple(tail))
+
+
+def mark(frame: Frame) -> FrameMark:
+    """A frame's time, and a digest of its code values."""
+    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    for plane in frame.planes:
+        digest.update(plane.contiguous().numpy().data)
+    return FrameMark(frame.pts, digest.hexdigest())
+
+
+def check_mark(found: FrameMark, expected: FrameMark) -> None:
+    """Refuse a frame that is not the one that it was.
+
+    Raises:
+        InputError: its time or its picture is another.
+    """
+    if found != expected:
+        raise InputError(
+            f"the frame at tick {found.pts} is not the one that was there before, at "
+            f"{expected.pts}: decoding gives another result; remove the work folder to begin anew"
+        )
