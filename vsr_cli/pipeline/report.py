@@ -39,6 +39,7 @@ class Start(RunStart):
 
     input: Path
     output: Path
+    frame_pixels: int = 0  # of a frame of the input
 
     @classmethod
     def of(
@@ -52,6 +53,7 @@ class Start(RunStart):
         return cls(
             input=reader.path,
             output=writer.path,
+            frame_pixels=reader.info.width * reader.info.height,
             frames=_frames_within(reader.info, decoding),
             model=chain_name(chain),
             scale=chain.scale,

@@ -3,6 +3,7 @@
 Standard library only: ``vsr --help`` reads these files and loads no torch.
 """
 
+from vsr_cli.specs.batch import BatchSpec, SchedulerSpec, Shard
 from vsr_cli.specs.degradation import (
     Blur,
     DegradationSpec,
@@ -40,6 +41,7 @@ __all__ = [
     "FIELD_RANGES",
     "FIELD_UNITS",
     "SPINUP_HOURS",
+    "BatchSpec",
     "Blur",
     "Chroma",
     "DecodingSpec",
@@ -59,7 +61,9 @@ __all__ = [
     "Recipe",
     "RecipeForm",
     "Round",
+    "SchedulerSpec",
     "ShallowWaterSpec",
+    "Shard",
     "SimulatedField",
     "SimulatedRun",
     "TrainSpec",
