@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 from vsr_cli.errors import OutputError
 from vsr_cli.media import probe_file
 from vsr_cli.models.load import available_scales, load_chain
 from vsr_cli.pipeline.device import choose_device, choose_precision
+from vsr_cli.pipeline.size import DEFAULT_SCALE
 from vsr_cli.specs import UpscaleSpec
 
 
@@ -30,10 +32,9 @@ def check_networks(spec: UpscaleSpec) -> None:
         ValueError: unknown name, or a scale that the networks cannot give.
         VsrError: weights are missing, damaged or do not fit.
     """
-    scales = available_scales(spec.model, domain=spec.domain, weights=spec.weights)
-    scale = spec.scale or 2
-    if scale % 1 or spec.width is not None or spec.height is not None:
-        scale = spec.scale if spec.scale and spec.scale % 1 == 0 else max(scales)
+    scale = spec.scale or (DEFAULT_SCALE if spec.width is spec.height is None else Fraction(3, 2))
+    if scale % 1:  # the networks' own scale depends on the clip
+        scale = max(available_scales(spec.model, domain=spec.domain, weights=spec.weights))
     load_chain(spec.model, int(scale), domain=spec.domain, weights=spec.weights)
 
 

@@ -66,8 +66,7 @@ def upscale_video(
         waited = watch.each("wait", decoded)
         frames = mark_shots(waited, settings.pixel_format, spec.scene_threshold)
         frames = run_stages(frames, chain, settings, reader.info, size)
-        frames = watch.each("model", frames)
-        finished = stack.enter_context(prefetch(frames, PREFETCH_FRAMES))
+        finished = stack.enter_context(prefetch(watch.each("model", frames), PREFETCH_FRAMES))
         written, scene_cuts = _write(finished, writer, watch, listener)
         expected = _check_complete(written, reader)
     return UpscaleReport.of(
