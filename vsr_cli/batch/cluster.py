@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CONNECT_S = 20  # to wait for a scheduler
 GONE_S = 15  # without a scheduler, until it is taken for lost
 POLL_S = 0.5
+ASK_S = 2  # between two looks at which workers there are
 
 
 class ClusterError(VsrError):
@@ -106,6 +107,8 @@ class _ClusterRun:
         self._inbox: SimpleQueue[tuple[Any, ...]] = SimpleQueue()
         self._under_way: dict[tuple[int, int], tuple[Attempt, Future[Outcome]]] = {}
         self._heard = time.monotonic()
+        self._asked = float(-ASK_S)
+        self._num_threads = 0
 
     def work(self) -> None:
         inbox = self._inbox
@@ -119,7 +122,8 @@ class _ClusterRun:
         """Let go of what is under way; a worker that has begun stops at its next frame."""
         futures = [future for _, future in self._under_way.values()]
         if futures and self._client.status == "running":
-            self._client.cancel(futures, force=True)
+            with suppress(OSError):
+                self._client.cancel(futures, force=True)
 
     def _check_scheduler(self) -> None:
         if self._client.status == "running":
@@ -130,8 +134,7 @@ class _ClusterRun:
             )
 
     def _hand_out(self) -> None:
-        room = sum(self._client.nthreads().values()) if self._client.status == "running" else 0
-        while self._attempts.num_running < room:
+        while self._attempts.num_running < self._room():
             attempt = self._attempts.take()
             if attempt is None:
                 return
@@ -147,6 +150,16 @@ class _ClusterRun:
             )
             self._under_way[key] = attempt, future
             future.add_done_callback(lambda _, key=key: self._inbox.put((*key, "end", 0, 0)))
+
+    def _room(self) -> int:
+        """Threads of all workers there are, as they were a moment ago."""
+        if self._client.status == "running" and time.monotonic() > self._asked + ASK_S:
+            try:
+                self._num_threads = sum(self._client.nthreads().values())
+                self._asked = time.monotonic()
+            except OSError:  # the client takes note that the scheduler has gone, and so do we
+                self._num_threads = 0
+        return self._num_threads
 
     def _take_in(self) -> None:
         """Wait for news, not for long, and pass on all there are."""
@@ -169,6 +182,8 @@ class _ClusterRun:
         elif future.status in ("finished", "error"):
             del self._under_way[index, number]
             outcome = _outcome_of(future)
+            if outcome.worker_died:
+                self._asked, self._num_threads = -ASK_S, 0
             self._listener.on_end(attempt, outcome, self._attempts.finish(attempt, outcome))
         else:  # cancelled or lost: the scheduler has forgotten it
             raise ClusterError(

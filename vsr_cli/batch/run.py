@@ -42,6 +42,8 @@ def run_batch(
     jobs = make_jobs(inputs, out_dir, spec)
     for upscale in dict.fromkeys(job.settings.upscale for job in jobs):
         check_networks(upscale)
+        if spec.scheduler.kind not in ("address", "file"):  # there workers have their own devices
+            check_device(upscale)
     with ExitStack() as stack:
         if not dry_run and (note := stack.enter_context(locked(out_dir, spec.shard))):
             listener.on_note(note)
@@ -95,8 +97,6 @@ def _run(
             _say_where(client.dashboard_link, listener)
             run_on_cluster(client, attempts, listener, spec.threads_per_worker)
             return max(1, len(client.nthreads()))
-    for upscale in settings:
-        check_device(upscale)
     crew = choose_crew(spec, settings[0].device, len(planned))
     if kind == "auto" and spec.workers is None and crew.num_workers > 1 and not has_distributed():
         kind = "none"
