@@ -166,6 +166,26 @@ def test_interrupt_keeps_what_is_finished_and_leaves_nothing_else(
     assert tries(document)["long.mkv"] == ("done", 1)
 
 
+@pytest.mark.slow
+def test_death_of_the_command_ends_its_workers_and_the_next_call_goes_on(
+    clips: Path, tmp_path: Path
+) -> None:
+    batch = Batch(clips, tmp_path / "out", "--scheduler", "local:2")
+    worker = batch.wait_for("long.mkv")
+    batch.process.kill()
+    batch.process.communicate(timeout=TIMEOUT_S)
+    deadline = time.monotonic() + TIMEOUT_S
+    with contextlib.suppress(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.kill(worker, 0)
+            time.sleep(0.05)
+    assert time.monotonic() < deadline
+    code, document, _ = Batch(clips, tmp_path / "out", "--scheduler", "none").end()
+    assert code == 0
+    assert {*document["counts"]} <= {"done", "skipped"}
+    assert leftovers(tmp_path / "out") == []
+
+
 class Cluster:
     """A scheduler and two workers that run already, as on a cluster."""
 
