@@ -248,6 +248,25 @@ def test_file_that_no_batch_has_made_stays(clips: Path) -> None:
     assert target.read_bytes() == b"precious"
 
 
+def test_names_may_be_as_long_as_names_can_be(clips: Path) -> None:
+    names = [f"{'語' * 70}{number}.mkv" for number in (1, 2)]  # 215 bytes
+    for name in names:
+        shutil.copy(clips / "a.mkv", clips / name)
+    found = statuses(batch(clips))
+    assert [found[name] for name in names] == [("done", "new")] * 2
+    found = statuses(batch(clips))
+    assert [found[name] for name in names] == [("skipped", "done")] * 2
+
+
+def test_name_that_is_no_text_works(clips: Path) -> None:
+    name = os.fsdecode(b"latin-\xe9.mkv")
+    shutil.copy(clips / "a.mkv", clips / name)
+    report = batch(clips)
+    assert statuses(report)[name] == ("done", "new")
+    assert json.loads(json.dumps(report.to_json()))["counts"] == {"done": 3, "failed": 1}
+    assert statuses(batch(clips))[name] == ("skipped", "done")
+
+
 def test_dry_run_writes_nothing(clips: Path) -> None:
     report = batch(clips, dry_run=True)
     assert report.counts == {"planned": 3}

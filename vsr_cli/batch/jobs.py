@@ -12,7 +12,7 @@ from vsr_cli.batch.inputs import STATE_FOLDER, FoundFile, output_place
 from vsr_cli.pipeline.loaded import absolute_weights
 from vsr_cli.specs import BatchSpec, DecodingSpec, EncodingSpec, Shard, UpscaleSpec
 
-NAME_BYTES = 240  # of a record's or log's name, before its ending
+NAME_BYTES = 150  # of a record's or log's name; a machine's name and more come behind it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

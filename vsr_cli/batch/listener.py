@@ -20,6 +20,9 @@ class BatchListener:
     def on_note(self, text: str) -> None:
         """Something that the user is to know."""
 
+    def on_dashboard(self, link: str) -> None:
+        """Where a browser can watch the workers."""
+
     def on_start(self, attempt: Attempt, num_frames: int | None, frame_pixels: int) -> None:
         """The first frame of a file comes next."""
 

@@ -116,7 +116,7 @@ def _run(
 def _say_where(dashboard: str | None, listener: BatchListener) -> None:
     """Tell where a browser can watch."""
     if dashboard:
-        listener.on_note(f"dashboard: {dashboard}")
+        listener.on_dashboard(dashboard)
 
 
 def _report(

@@ -56,6 +56,10 @@ class BatchDisplay(BatchListener):
     def on_note(self, text: str) -> None:
         self._say(text)
 
+    def on_dashboard(self, link: str) -> None:
+        if not self._quiet:
+            self._say(f"dashboard: {link}")
+
     def on_start(self, attempt: Attempt, num_frames: int | None, frame_pixels: int) -> None:
         index = attempt.index
         self._estimate.start(index, num_frames, frame_pixels, time.monotonic())

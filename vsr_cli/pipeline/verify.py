@@ -7,8 +7,9 @@ from pathlib import Path
 
 from vsr_cli.errors import OutputError
 from vsr_cli.media import probe_file
-from vsr_cli.models.load import available_scales, load_chain
+from vsr_cli.models.load import available_scales
 from vsr_cli.pipeline.device import choose_device, choose_precision
+from vsr_cli.pipeline.loaded import load_chain_once
 from vsr_cli.pipeline.size import DEFAULT_SCALE
 from vsr_cli.specs import UpscaleSpec
 
@@ -26,7 +27,7 @@ def count_frames(path: Path) -> int:
 
 
 def check_networks(spec: UpscaleSpec) -> None:
-    """Load the networks once, so that wrong names and weights are told before a batch begins.
+    """Load the networks, so that wrong names and weights are told before a batch begins.
 
     Raises:
         ValueError: unknown name, or a scale that the networks cannot give.
@@ -35,7 +36,7 @@ def check_networks(spec: UpscaleSpec) -> None:
     scale = spec.scale or (DEFAULT_SCALE if spec.width is spec.height is None else Fraction(3, 2))
     if scale % 1:  # the networks' own scale depends on the clip
         scale = max(available_scales(spec.model, domain=spec.domain, weights=spec.weights))
-    load_chain(spec.model, int(scale), domain=spec.domain, weights=spec.weights)
+    load_chain_once(spec.model, int(scale), domain=spec.domain, weights=spec.weights)
 
 
 def check_device(spec: UpscaleSpec) -> None:
