@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from vsr_cli.batch.run import run_batch
 from vsr_cli.batch.work import Outcome
 from vsr_cli.errors import OutputError, WeightsError
 from vsr_cli.pipeline import loaded
+from vsr_cli.pipeline.verify import remove_leftovers
 from vsr_cli.specs import BatchSpec, DecodingSpec, EncodingSpec, SchedulerSpec, Shard, UpscaleSpec
 
 Clip = Callable[..., Path]
@@ -369,6 +372,20 @@ def test_progress_is_told_frame_by_frame(clips: Path) -> None:
         *(("frame", "a.mkv", number) for number in range(1, 6)),
         ("end", "a.mkv", 5),
     ]
+
+
+def test_leftovers_of_dead_processes_are_removed(clips: Path) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    host = socket.gethostname()
+    leftover = clips / f".a.mkv.{host}.{dead.pid}.part.mkv"
+    alive = clips / f".a.mkv.{host}.{os.getppid()}.part.mkv"
+    leftover.touch()
+    alive.touch()
+    remove_leftovers(clips / "a.mkv")
+    assert not leftover.exists()
+    assert alive.exists()
+    assert (clips / "a.mkv").exists()
 
 
 def fake_jobs(count: int) -> list[tuple[Job, str]]:

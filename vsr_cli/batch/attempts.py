@@ -55,6 +55,11 @@ class Attempts:
     def is_over(self) -> bool:
         return not (self._queue or self._alone or self._running)
 
+    @property
+    def running(self) -> list[Job]:
+        """The jobs that are being tried; after a run that was ended, those that are cut off."""
+        return [self._jobs[index][0] for index in sorted(self._running)]
+
     def take(self) -> Attempt | None:
         """The next attempt; None if there is none to be made now."""
         if self._running & {*self._alone}:  # one that is to be alone is at work

@@ -17,7 +17,7 @@ from vsr_cli.batch.lock import locked
 from vsr_cli.batch.record import why_to_run
 from vsr_cli.batch.report import BatchReport
 from vsr_cli.batch.work import Outcome
-from vsr_cli.pipeline.verify import check_device, check_networks
+from vsr_cli.pipeline.verify import check_device, check_networks, remove_leftovers
 from vsr_cli.specs import BatchSpec
 
 
@@ -107,9 +107,13 @@ def _run(
     if kind == "none" or (kind == "auto" and crew.num_workers == 1):
         run_in_process(attempts, listener, spec.threads_per_worker)
         return 1
-    with local_cluster(crew) as client:
-        _say_where(client.dashboard_link, listener)
-        run_on_cluster(client, attempts, listener, crew.threads)
+    try:
+        with local_cluster(crew) as client:
+            _say_where(client.dashboard_link, listener)
+            run_on_cluster(client, attempts, listener, crew.threads)
+    finally:
+        for job in attempts.running:  # a worker in the midst of a slow frame had to be killed
+            remove_leftovers(job.target)
     return crew.num_workers
 
 

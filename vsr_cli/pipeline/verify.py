@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vsr_cli.errors import OutputError
 from vsr_cli.media import probe_file
+from vsr_cli.media.pending import PendingFile
 from vsr_cli.models.load import available_scales
 from vsr_cli.pipeline.device import choose_device, choose_precision
 from vsr_cli.pipeline.loaded import load_chain_once
@@ -24,6 +25,11 @@ def count_frames(path: Path) -> int:
     if probe.faults or probe.timing is None:
         raise OutputError("; ".join(probe.faults) or f"{path} holds no pictures")
     return probe.timing.num_packets
+
+
+def remove_leftovers(target: Path) -> None:
+    """Remove what processes of this machine that are no longer alive left for an output."""
+    PendingFile(target, overwrite=True).discard()
 
 
 def check_networks(spec: UpscaleSpec) -> None:
