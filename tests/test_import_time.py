@@ -10,8 +10,18 @@ import pytest
 
 import vsr_cli
 
-COMMAND_MODULES = ("upscale", "evaluate", "train", "simulate", "info", "models", "export")
-HEAVY = ("torch", "av", "jax", "dinosaur", "numpy", "imageio", "xarray", "matplotlib")
+COMMAND_MODULES = ("upscale", "batch", "evaluate", "train", "simulate", "info", "models", "export")
+HEAVY = (
+    "torch",
+    "av",
+    "jax",
+    "dinosaur",
+    "numpy",
+    "imageio",
+    "xarray",
+    "matplotlib",
+    "distributed",
+)
 
 
 def _modules_after(code: str) -> set[str]:

@@ -4,89 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from vsr_cli.cli.options import (
-    ClipPath,
-    FractionType,
-    NameValueType,
-    json_option,
-    model_options,
-    overwrite_option,
-    quiet_option,
-)
-from vsr_cli.specs import Chroma, DecodingSpec, Deinterlace, EncodingSpec, UpscaleSpec
+from vsr_cli.cli.options import ClipPath, json_option, overwrite_option, quiet_option
+from vsr_cli.cli.upscale_options import clip_options, clip_settings
+from vsr_cli.specs import EncodingSpec
 
 if TYPE_CHECKING:
     from vsr_cli.pipeline.preview import PreviewReport
     from vsr_cli.pipeline.report import UpscaleReport
 
-DECODING = tuple(field.name for field in fields(DecodingSpec))
-ENCODING = tuple(field.name for field in fields(EncodingSpec))
-
 
 @click.command()
 @click.argument("source", metavar="IN", type=ClipPath())
 @click.argument("target", metavar="OUT", type=ClipPath())
-@model_options(UpscaleSpec)
-@click.option("--width", type=int, help="Columns of the output.  [default: by --scale]")
-@click.option("--height", type=int, help="Rows of the output.  [default: by --scale]")
-@click.option("--codec", help="x264, x265, svtav1, vp9, ffv1, prores, or FFmpeg's name.")
-@click.option("--crf", type=float, help="Quality of the codec: lower is better and larger.")
-@click.option("--preset", help="Speed of the codec, by its own name.")
-@click.option(
-    "--codec-option",
-    "codec_options",
-    metavar="NAME=VALUE",
-    type=NameValueType(),
-    multiple=True,
-    help="An option of the encoder, by FFmpeg's name. Repeatable.",
-)
-@click.option("--pix-fmt", help="Pixel format of the output.  [default: as the input]")
-@click.option("--audio-codec", help="Encode audio that OUT cannot hold with aac, opus, flac, ...")
-@click.option("--strict-streams", is_flag=True, help="Fail if a stream is lost or loses something.")
-@click.option(
-    "--chroma",
-    type=click.Choice(get_args(Chroma)),
-    default=UpscaleSpec().chroma,
-    show_default=True,
-    help="How the colour planes are enlarged; an interpolation is its own.",
-)
-@click.option("--start", "start_s", type=float, help="First second to upscale.")
-@click.option("--end", "end_s", type=float, help="Second to stop at.")
-@click.option(
-    "--deinterlace",
-    type=click.Choice(get_args(Deinterlace)),
-    default=DecodingSpec().deinterlace,
-    show_default=True,
-    help="auto: frames that say they are interlaced; bwdif: all.",
-)
+@clip_options
 @click.option(
     "--preview",
     metavar="N",
     type=click.IntRange(min=1),
     help="Only show N frames (100 at most) beside bicubic: OUT is one PNG.",
-)
-@click.option(
-    "--rate",
-    type=FractionType("RATE", "30000/1001"),
-    help="Frames per second of stills.  [default: 25]",
-)
-@click.option(
-    "--tolerate",
-    default=DecodingSpec().tolerate,
-    show_default=True,
-    help="Damaged packets to put up with; a truncated file has at least one.",
-)
-@click.option(
-    "--keep-partial",
-    is_flag=True,
-    help="When the run ends early, keep what is complete as NAME.partial.EXT.",
 )
 @click.option(
     "--resume",
@@ -119,9 +60,7 @@ def upscale(
     it is complete. Its ending names the container; - is standard input, or y4m on standard output.
     With --preview it is a PNG: a row for each of N frames, bicubic on the left.
     """
-    encoding = EncodingSpec(**{name: options.pop(name) for name in ENCODING})
-    decoding = DecodingSpec(**{name: options.pop(name) for name in DECODING})
-    spec = UpscaleSpec(**options)
+    spec, encoding, decoding = clip_settings(options)
     run = _choose_run(preview, resume=resume, segment_frames=segment_frames, encoding=encoding)
     from vsr_cli.cli.display import RunDisplay
     from vsr_cli.pipeline.memory import keep_freed_memory

@@ -53,3 +53,13 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 def precision_name(precision: torch.dtype) -> str:
     """The name on the command line of a precision."""
     return next(name for name, dtype in PRECISIONS.items() if dtype == precision)
+
+
+def limit_threads(count: int) -> None:
+    """Let the networks of this process compute with so many threads of the CPU."""
+    torch.set_num_threads(count)
+
+
+def num_gpus() -> int:
+    """GPUs that torch sees on this machine; no context is made on any."""
+    return torch.cuda.device_count()

@@ -39,6 +39,7 @@ class Start(RunStart):
 
     input: Path
     output: Path
+    frame_pixels: int = 0  # of a frame of the input
 
     @classmethod
     def of(
@@ -52,6 +53,7 @@ class Start(RunStart):
         return cls(
             input=reader.path,
             output=writer.path,
+            frame_pixels=reader.info.width * reader.info.height,
             frames=_frames_within(reader.info, decoding),
             model=chain_name(chain),
             scale=chain.scale,
@@ -88,11 +90,14 @@ class Listener:
 
 def _frames_within(info: ClipInfo, decoding: DecodingSpec) -> int | None:
     """How many frames a run will have, as far as the container tells."""
-    if not info.num_frames or not info.duration_s:
+    if not info.duration_s:
         return info.num_frames
+    num_frames = info.num_frames or round(info.duration_s * (info.frame_rate or 0))
+    if not num_frames:
+        return None
     end = min(info.duration_s, decoding.end_s or info.duration_s)
     part = max(0.0, end - (decoding.start_s or 0.0)) / info.duration_s
-    return max(1, round(info.num_frames * part))
+    return max(1, round(num_frames * part))
 
 
 @dataclass

@@ -10,6 +10,7 @@ from vsr_cli.errors import OutputError
 from vsr_cli.frames import Frame, FrameReader, FrameWriter
 from vsr_cli.media import check_output, open_reader, open_writer
 from vsr_cli.models.load import load_chain
+from vsr_cli.pipeline.loaded import LoadChain
 from vsr_cli.pipeline.prefetch import prefetch
 from vsr_cli.pipeline.report import Listener, Start, Stopwatch, UpscaleReport
 from vsr_cli.pipeline.settings import StageSettings
@@ -30,11 +31,12 @@ def upscale_video(
     *,
     overwrite: bool = False,
     listener: Listener | None = None,
+    load: LoadChain = load_chain,
 ) -> UpscaleReport:
     """Upscale one video file; the target appears when it is complete, or not at all.
 
     Its ending names the container; ``overwrite`` lets it replace a file that exists. Audio, times
-    and tags are those of the source.
+    and tags are those of the source. ``load`` gives the networks.
 
     Raises:
         ValueError: settings that cannot be.
@@ -47,7 +49,7 @@ def upscale_video(
         reader = stack.enter_context(open_reader(source, decoding))
         check_kept(reader, encoding)
         size = choose_size(spec, reader.info)
-        chain = load_chain(spec.model, size.scale, domain=spec.domain, weights=spec.weights)
+        chain = load(spec.model, size.scale, domain=spec.domain, weights=spec.weights)
         settings = StageSettings.of(spec, reader.info)
         writer = stack.enter_context(
             open_writer(
@@ -64,8 +66,7 @@ def upscale_video(
         waited = watch.each("wait", decoded)
         frames = mark_shots(waited, settings.pixel_format, spec.scene_threshold)
         frames = run_stages(frames, chain, settings, reader.info, size)
-        frames = watch.each("model", frames)
-        finished = stack.enter_context(prefetch(frames, PREFETCH_FRAMES))
+        finished = stack.enter_context(prefetch(watch.each("model", frames), PREFETCH_FRAMES))
         written, scene_cuts = _write(finished, writer, watch, listener)
         expected = _check_complete(written, reader)
     return UpscaleReport.of(

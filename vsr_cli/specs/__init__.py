@@ -3,6 +3,7 @@
 Standard library only: ``vsr --help`` reads these files and loads no torch.
 """
 
+from vsr_cli.specs.batch import BatchSpec, SchedulerSpec, Shard
 from vsr_cli.specs.degradation import (
     Blur,
     DegradationSpec,
@@ -42,6 +43,7 @@ __all__ = [
     "FIELD_RANGES",
     "FIELD_UNITS",
     "SPINUP_HOURS",
+    "BatchSpec",
     "Blur",
     "Channel",
     "Chroma",
@@ -64,7 +66,9 @@ __all__ = [
     "Recipe",
     "RecipeForm",
     "Round",
+    "SchedulerSpec",
     "ShallowWaterSpec",
+    "Shard",
     "SimulatedField",
     "SimulatedRun",
     "TrainSpec",

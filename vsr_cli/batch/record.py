@@ -1,0 +1,170 @@
+"""Records: what was made of what, one small file for each output.
+
+They lie in a hidden folder among the outputs, one for each, so that any number of shards, machines
+or runs write at once and none waits for another; a moved folder takes them along.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+from vsr_cli import __version__
+from vsr_cli.batch.jobs import FileSettings, Job
+from vsr_cli.errors import OutputError, VsrError
+from vsr_cli.pipeline.loaded import weight_paths
+from vsr_cli.pipeline.verify import count_frames
+
+FORMAT = 1
+END_BYTES = 1 << 20  # of a file's head and of its tail
+# What does not change an output: where and in what portions it is computed, what is kept of a
+# failed run. ``tolerate`` is compared by itself.
+NEUTRAL = frozenset({"device", "batch_size", "tile", "keep_partial", "tolerate"})
+
+Reason = Literal["new", "unfinished", "input changed", "settings changed", "output changed", "done"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """By what an input is known: the ends tell files of one size apart, the whole settles it."""
+
+    size: int
+    mtime_ns: int
+    ends: str  # SHA-256 of the first and the last MiB
+    whole: str  # SHA-256
+
+    @classmethod
+    def of(cls, path: Path) -> Fingerprint:
+        """Read a file, all of it."""
+        status = path.stat()
+        with path.open("rb") as file:
+            whole = hashlib.file_digest(file, "sha256").hexdigest()
+        return cls(status.st_size, status.st_mtime_ns, _ends(path, status.st_size), whole)
+
+    def fits(self, path: Path) -> bool:
+        """True if a file is still the same.
+
+        With its size, time and ends as they were it is taken for the same; where the time alone is
+        another, as after a copy, all of it is read.
+        """
+        status = path.stat()
+        if status.st_size != self.size or _ends(path, status.st_size) != self.ends:
+            return False
+        return status.st_mtime_ns == self.mtime_ns or Fingerprint.of(path).whole == self.whole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What a job has made, or is making."""
+
+    state: Literal["running", "done"]
+    input: Fingerprint
+    settings: Mapping[str, Any]  # see ``settings_document``
+    tolerate: int
+    frames: int = 0  # of the output, counted in the file
+    output_size: int = 0
+    output_mtime_ns: int = 0
+    report: Mapping[str, Any] | None = None  # that of ``vsr upscale --json``
+
+    def write(self, path: Path, source: Path) -> None:
+        """Put the record in its place, in one step.
+
+        Raises:
+            OutputError: the disk does not play along.
+        """
+        document = {"format": FORMAT, "version": __version__, "source": str(source), **asdict(self)}
+        part = path.with_name(f"{path.name}.{os.uname().nodename}.{os.getpid()}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("w") as file:
+                json.dump(document, file, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise OutputError(f"cannot write {path}: {error.strerror}") from error
+
+
+def read_record(path: Path) -> Record | None:
+    """The record in a file; None if there is none that can be read."""
+    try:
+        document = json.loads(path.read_text())
+        if document["format"] != FORMAT:
+            return None
+        known = {field.name: document[field.name] for field in fields(Record)}
+        return Record(**known | {"input": Fingerprint(**document["input"])})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def settings_document(settings: FileSettings) -> dict[str, Any]:
+    """The settings that shape an output, as JSON has them; weights by their SHA-256."""
+    document: dict[str, Any] = {}
+    for part in (settings.upscale, settings.encoding, settings.decoding):
+        document |= asdict(part)
+    files = weight_paths(settings.upscale.weights)
+    document["weights"] = [_sha256(path) for path in files]
+    return {name: _plain(document[name]) for name in sorted(document) if name not in NEUTRAL}
+
+
+def why_to_run(job: Job) -> Reason:
+    """Why a job is to be run, or that it is done.
+
+    A tolerance that was raised since changes nothing about a complete output; one that was lowered
+    may. An output whose size and time are those of the record was counted already; any other is
+    counted again.
+
+    Raises:
+        OSError: the input cannot be read.
+    """
+    record = read_record(job.record)
+    if record is None:
+        return "new"
+    if record.state != "done":
+        return "unfinished"
+    if not record.input.fits(job.source):
+        return "input changed"
+    is_stricter = record.tolerate > job.settings.decoding.tolerate
+    if record.settings != settings_document(job.settings) or is_stricter:
+        return "settings changed"
+    return "done" if _is_intact(job.target, record) else "output changed"
+
+
+def _is_intact(target: Path, record: Record) -> bool:
+    try:
+        status = target.stat()
+        if (status.st_size, status.st_mtime_ns) == (record.output_size, record.output_mtime_ns):
+            return True
+        return count_frames(target) == record.frames
+    except (OSError, VsrError):
+        return False
+
+
+def _ends(path: Path, size: int) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.sha256(file.read(END_BYTES))
+        file.seek(max(0, size - END_BYTES))
+        digest.update(file.read(END_BYTES))
+    return digest.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    """The digest of a weight file; the run itself says what is wrong with one that is missing."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Fraction | Path) else value

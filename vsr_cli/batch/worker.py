@@ -1,0 +1,66 @@
+"""What runs on a worker of a cluster: one job at a time, with paths for arguments."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from vsr_cli import __version__
+from vsr_cli.batch.jobs import Job
+from vsr_cli.batch.work import Outcome, StoppedError, run_job
+from vsr_cli.pipeline.device import limit_threads
+from vsr_cli.pipeline.memory import keep_freed_memory
+
+if TYPE_CHECKING:
+    from distributed import Worker
+
+TELL_EVERY_S = 0.5  # what a worker tells passes the scheduler, which has other things to do
+
+
+def dask_setup(worker: Worker) -> None:
+    """Called by the worker's process when it starts, if this module is its preload.
+
+    A Ctrl-C reaches every process of a terminal; workers leave it to the one that started them.
+    """
+    del worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_freed_memory()
+
+
+def worker_version() -> str:
+    """The version of vsr on a worker."""
+    return __version__
+
+
+def run_on_worker(job: Job, index: int, attempt: int, topic: str, threads: int | None) -> Outcome:
+    """Run one attempt at a job; its progress goes to the scheduler as events of ``topic``."""
+    if threads is not None:
+        limit_threads(threads)
+    return run_job(job, attempt, _Events(index, attempt, topic))
+
+
+class _Events:
+    """Tells the progress of a job as events of (index, attempt, word, numbers); names stay here."""
+
+    def __init__(self, index: int, attempt: int, topic: str) -> None:
+        from distributed import get_worker
+
+        self._worker = get_worker()
+        self._key = self._worker.get_current_task()
+        self._head, self._topic = (index, attempt), topic
+        self._told = 0.0
+
+    def on_start(self, num_frames: int | None, frame_pixels: int) -> None:
+        self._worker.log_event(self._topic, (*self._head, "start", num_frames, frame_pixels))
+
+    def on_frame(self, number: int) -> None:
+        """Raises StoppedError once the client has gone or has let the task go."""
+        if (now := time.monotonic()) < self._told + TELL_EVERY_S:
+            return
+        self._told = now
+        task = self._worker.state.tasks.get(self._key)
+        is_wanted = task is not None and task.state == "executing"
+        if not is_wanted or self._worker.status.name not in ("running", "paused"):
+            raise StoppedError("nobody waits for this any more")
+        self._worker.log_event(self._topic, (*self._head, "frame", number, 0))

@@ -1,0 +1,131 @@
+"""vsr batch"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from vsr_cli.cli.batch_options import batch_options, batch_settings
+from vsr_cli.cli.console import stdout_console
+from vsr_cli.cli.options import FILE, json_option, overwrite_option, quiet_option
+from vsr_cli.cli.upscale_options import clip_options, clip_settings, with_settings
+from vsr_cli.specs import BatchSpec
+
+if TYPE_CHECKING:
+    from vsr_cli.batch.jobs import FileSettings, ListedInput
+    from vsr_cli.batch.report import BatchReport, FileReport
+
+MOST_ROWS = 100  # of the table; where there are more files, it shows those that failed
+
+
+@click.command()
+@click.argument("sources", metavar="[IN]...", nargs=-1, type=FILE)
+@click.argument("out_dir", metavar="OUT_DIR", type=FILE)
+@click.option(
+    "--list",
+    "listed",
+    metavar="FILE",
+    type=FILE,
+    help="More inputs: a path a line, or .toml with settings for each; - is standard input.",
+)
+@batch_options
+@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
+@clip_options
+@overwrite_option
+@json_option
+@quiet_option
+def batch(
+    sources: tuple[Path, ...],
+    out_dir: Path,
+    listed: Path | None,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Upscale many files into OUT_DIR: files, folders with the tree below them, 'runs/*/u.mp4'.
+
+    What is done already is skipped: the same input and settings, and a complete output. What
+    changed is done anew. A file that fails stops no other, and the exit code is then 1. Each has a
+    log in OUT_DIR/.vsr-batch. With workers, a file is computed by one of them.
+    """
+    spec, options = batch_settings(options)
+    if not sources and listed is None:
+        raise click.UsageError("nothing to upscale: give files, folders, a pattern or --list")
+    from vsr_cli.batch.run import run_batch
+    from vsr_cli.cli.batch_display import BatchDisplay
+    from vsr_cli.pipeline.memory import keep_freed_memory
+
+    keep_freed_memory()
+    inputs = _inputs(sources, listed, out_dir, spec, options)
+    with BatchDisplay(quiet=quiet) as display:
+        report = run_batch(inputs, out_dir, spec, dry_run=dry_run, listener=display)
+    if as_json:
+        click.echo(json.dumps(report.to_json()))
+    else:
+        show(report, every=dry_run)
+    click.get_current_context().exit(1 if "failed" in report.counts else 0)
+
+
+def _inputs(
+    sources: tuple[Path, ...],
+    listed: Path | None,
+    out_dir: Path,
+    spec: BatchSpec,
+    options: Mapping[str, Any],
+) -> list[ListedInput]:
+    """The files that were named, found and listed, each with its settings."""
+    from vsr_cli.batch.inputs import find_inputs, listed_file
+    from vsr_cli.batch.jobs import ListedInput
+    from vsr_cli.batch.lists import read_list
+
+    common = _file_settings(options)
+    found = find_inputs(sources, out_dir, spec)
+    inputs = [ListedInput(file=file, settings=common) for file in found]
+    for entry in read_list(listed) if listed is not None else ():
+        settings = common
+        if entry.settings:
+            where = f"{listed}, {entry.path}"
+            settings = _file_settings(with_settings(options, entry.settings, where))
+        file = listed_file(entry.path)
+        inputs.append(ListedInput(file=file, settings=settings, output=entry.output))
+    return inputs
+
+
+def _file_settings(options: Mapping[str, Any]) -> FileSettings:
+    from vsr_cli.batch.jobs import FileSettings
+
+    upscale, encoding, decoding = clip_settings(options)
+    return FileSettings(upscale=upscale, encoding=encoding, decoding=decoding)
+
+
+def show(report: BatchReport, *, every: bool) -> None:
+    """A table of the files, and a line that counts them."""
+    rows = [file for file in report.files if every or file.status != "skipped"]
+    if len(rows) > MOST_ROWS and not every:
+        rows = [file for file in rows if file.status == "failed"]
+    if rows:
+        table = Table("output", "status", "why", "frames", "seconds", "tries", box=box.SIMPLE)
+        for column in table.columns[3:]:
+            column.justify = "right"
+        for file in rows:
+            table.add_row(*_cells(file, Path(report.out_dir)))
+        stdout_console().print(table)
+    counts = ", ".join(f"{number} {status}" for status, number in report.counts.items())
+    workers = f" with {report.workers} workers" if report.workers > 1 else ""
+    seconds = "" if every else f" in {report.seconds:.1f} s{workers}"
+    click.echo(f"{report.out_dir}: {counts or 'no files'}{seconds}")
+
+
+def _cells(file: FileReport, out_dir: Path) -> tuple[Text, ...]:
+    place = Path(file.output).relative_to(out_dir.absolute())
+    why = f"{file.error}; see {file.log}" if file.log and file.error else file.error or file.reason
+    numbers = (file.frames, f"{file.seconds:.1f}", file.attempts) if file.attempts else ("", "", "")
+    return tuple(Text(str(cell)) for cell in (place, file.status, why, *numbers))
