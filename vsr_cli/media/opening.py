@@ -86,15 +86,26 @@ def open_writer(
             make_packets=make_packets,
         )
     else:
-        lost = [] if video is None else lost_streams(video, path)
-        if lost and encoding.strict_streams:
-            raise OutputError(f"--strict-streams: {'; '.join(lost)}")
+        lost = _lost_beside(video, path, encoding)
         writer = _pictures_writer(path, info, encoding, copy_from, decoding, overwrite=overwrite)
         writer.warnings += lost
-        writer.warnings += [] if video is None else lost_tags(video, path)
         writer.warnings += untold_color(path, info, is_y4m=isinstance(writer, Y4mWriter))
     writer.warnings += _lost_by_kind(writer, info, encoding)
     return writer
+
+
+def _lost_beside(video: Path | None, path: Path, encoding: EncodingSpec) -> list[str]:
+    """The streams, chapters and tags of a file that pictures have no place for.
+
+    Raises:
+        OutputError: there are streams or chapters, and ``encoding`` forbids to lose them.
+    """
+    if video is None:
+        return []
+    lost = lost_streams(video, path)
+    if lost and encoding.strict_streams:
+        raise OutputError(f"--strict-streams: {'; '.join(lost)}")
+    return lost + lost_tags(video, path)
 
 
 def _lost_by_kind(writer: FrameWriter, info: ClipInfo, encoding: EncodingSpec) -> list[str]:
