@@ -31,19 +31,19 @@ def upscale_video(
     *,
     overwrite: bool = False,
     listener: Listener | None = None,
-    load: LoadChain = load_chain,
+    load: LoadChain | None = None,
 ) -> UpscaleReport:
     """Upscale one video file; the target appears when it is complete, or not at all.
 
     Its ending names the container; ``overwrite`` lets it replace a file that exists. Audio, times
-    and tags are those of the source. ``load`` gives the networks.
+    and tags are those of the source. ``load`` gives the networks, ``load_chain`` by default.
 
     Raises:
         ValueError: settings that cannot be.
         VsrError: the file, the weights, the device or the disk does not play along.
     """
     spec, decoding = spec or UpscaleSpec(), decoding or DecodingSpec()
-    listener, watch = listener or Listener(), Stopwatch()
+    listener, watch, load = listener or Listener(), Stopwatch(), load or load_chain
     check_output(target, overwrite=overwrite, input_path=source)
     with ExitStack() as stack:
         reader = stack.enter_context(open_reader(source, decoding))
