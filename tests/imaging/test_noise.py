@@ -70,4 +70,9 @@ def test_draws_follow_seed_and_key_alone() -> None:
 
 def test_name_that_is_no_text_is_a_key_too() -> None:
     codes = torch.zeros(4, 4, dtype=torch.float64)
-    add_noise(codes, Noise(sigma=1), bits=8, black=0, key="\udcff.mkv")
+    first, again, other = (
+        add_noise(codes, Noise(sigma=1), bits=8, black=0, key=key)
+        for key in ("\udcff.mkv", "\udcff.mkv", "\udcfe.mkv")
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)

@@ -158,5 +158,5 @@ def _released_start(model: str, options: dict[str, Any]) -> dict[str, Any]:
     partner = read_weights(start.path)[1].partner_sha256
     if options["behind"] or not partner:
         return {"start": (start.path,)}
-    behind = next(entry.path for entry in released_weights() if entry.sha256 == partner)
-    return {"start": (start.path,), "behind": behind}
+    behind = (entry.path for entry in released_weights() if entry.sha256 == partner)
+    return {"start": (start.path,), "behind": next(behind, None)}

@@ -64,7 +64,9 @@ def _choose(dataset: xarray.Dataset, variable: str | None, path: Path) -> xarray
     ]
     if variable is None and len(grids) == 1:
         return dataset[grids[0]]
-    known = ", ".join(grids) or "none on a grid"
+    if not grids:
+        raise InputError(f"{path} holds no variable on a grid")
+    known = ", ".join(grids)
     if variable is None:
         raise InputError(f"{path} holds several variables: choose one with --variable: {known}")
     if variable not in grids:

@@ -6,25 +6,23 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from vsr_cli.errors import OutputError
-from vsr_cli.frames import ClipInfo, ColorInfo, Frame
-from vsr_cli.media import check_output, open_writer
+from vsr_cli.frames import ColorInfo
+from vsr_cli.media import check_output
 from vsr_cli.media.pending import PendingFolder
 from vsr_cli.media.pictures.png import encode_png
 from vsr_cli.pipeline.simulate import (
     CODECS,
     GRAY,
-    VIDEO_FRAME_RATE,
     check_file_output,
     encode_values,
     pending_file,
+    write_grey_video,
 )
 from vsr_cli.simulation.droplet import DropletTruth, simulate_droplets
 from vsr_cli.specs import DropletSpec, EncodingSpec
@@ -161,21 +159,7 @@ def _write_video(
 ) -> None:
     encoding = EncodingSpec(codec=CODECS[output.suffix.lower()], crf=crf, pix_fmt=GRAY.name)
     comment = {"droplet": asdict(spec), "truth": output.with_suffix(".json").name}
-    info = ClipInfo(
-        width=spec.width,
-        height=spec.height,
-        pixel_format=GRAY,
-        time_base=Fraction(1, VIDEO_FRAME_RATE),
-        color=ColorInfo(range="full"),
-        frame_rate=Fraction(VIDEO_FRAME_RATE),
-        num_frames=spec.frames,
-        duration_s=spec.frames / VIDEO_FRAME_RATE,
-        metadata={"comment": json.dumps(comment)},
-    )
-    with open_writer(output, info, encoding, overwrite=overwrite) as writer:
-        for pts, values in enumerate(frames):
-            codes = torch.from_numpy(encode_values(values, (0.0, 1.0)))
-            writer.write(Frame(planes=(codes,), pts=pts, duration=1))
+    write_grey_video(output, spec, frames, comment, encoding, overwrite=overwrite)
 
 
 def _write_archive(

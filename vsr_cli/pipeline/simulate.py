@@ -20,7 +20,7 @@ from vsr_cli.frames import ClipInfo, ColorInfo, Frame, PixelFormat
 from vsr_cli.media import check_output, open_writer
 from vsr_cli.media.pending import PendingFile
 from vsr_cli.simulation.shallow_water import gaussian_latitudes, simulate_shallow_water
-from vsr_cli.specs import EncodingSpec, ShallowWaterSpec, SimulatedField
+from vsr_cli.specs import DropletSpec, EncodingSpec, ShallowWaterSpec, SimulatedField
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -103,7 +103,7 @@ def simulate_to_file(
     frames = tally.watch(simulate_shallow_water(spec))
     if kind in CODECS:
         encoding = EncodingSpec(codec=CODECS[kind], crf=crf, pix_fmt=GRAY.name)
-        _write_video(spec, output, frames, encoding=encoding, overwrite=overwrite)
+        write_grey_video(output, spec, frames, describe(spec), encoding, overwrite=overwrite)
     elif kind == ".npz":
         series = _collect(spec, frames)
         with pending_file(output, overwrite=overwrite) as part:
@@ -154,14 +154,16 @@ class _Tally:
         )
 
 
-def _write_video(
-    spec: ShallowWaterSpec,
+def write_grey_video(
     output: Path,
+    spec: ShallowWaterSpec | DropletSpec,
     frames: Iterable[Values],
-    *,
+    comment: Mapping[str, Any],
     encoding: EncodingSpec,
+    *,
     overwrite: bool,
 ) -> None:
+    """Write frames of values as grey video of 8 bits; ``comment`` goes into its tags as JSON."""
     info = ClipInfo(
         width=spec.width,
         height=spec.height,
@@ -171,12 +173,12 @@ def _write_video(
         frame_rate=Fraction(VIDEO_FRAME_RATE),
         num_frames=spec.frames,
         duration_s=spec.frames / VIDEO_FRAME_RATE,
-        metadata={"comment": json.dumps(describe(spec))},
+        metadata={"comment": json.dumps(comment)},
     )
     with open_writer(output, info, encoding, overwrite=overwrite) as writer:
         for pts, values in enumerate(frames):
-            codes = encode_values(values, spec.value_range)
-            writer.write(Frame(planes=(torch.from_numpy(codes),), pts=pts, duration=1))
+            codes = torch.from_numpy(encode_values(values, spec.value_range))
+            writer.write(Frame(planes=(codes,), pts=pts, duration=1))
 
 
 def encode_values(values: Values, value_range: tuple[float, float]) -> NDArray[np.uint8]:

@@ -48,6 +48,11 @@ class DropletSpec:
         if not 1 <= self.supersample <= 16:
             raise ValueError(f"supersample must be in 1..16, got {self.supersample}")
 
+    @property
+    def value_range(self) -> tuple[float, float]:
+        """Values at code 0 and at the largest code."""
+        return (0.0, 1.0)
+
     def _check_diameter(self) -> None:
         smallest, largest = self.diameters
         top = min(self.width, self.height) / MARGIN

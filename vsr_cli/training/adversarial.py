@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vsr_cli.models.srresnet import Discriminator
+from vsr_cli.training.distributed import average_gradients, mean_of_all
 from vsr_cli.training.losses import Criterion
 from vsr_cli.training.perceptual import VGG19Features
 
@@ -63,10 +64,10 @@ class AdversarialCriterion(Criterion):
             FloatingPointError: the generator has collapsed.
         """
         with torch.no_grad():
-            self._watch(float((sr - hr).abs().mean()))
+            self._watch(float(mean_of_all((sr - hr).abs().mean())))
         fake, real = self.discriminator(sr), self.discriminator(hr)
-        right = 0.5 * float((fake < 0).float().mean() + (real > 0).float().mean())
-        self.verdict = MEMORY * self.verdict + (1 - MEMORY) * right
+        right = mean_of_all(0.5 * ((fake < 0).float().mean() + (real > 0).float().mean()))
+        self.verdict = MEMORY * self.verdict + (1 - MEMORY) * float(right)
         if self.verdict > TOO_STRONG:
             return
         loss = _belief(fake, real=False) + _belief(real, real=True)
@@ -74,6 +75,7 @@ class AdversarialCriterion(Criterion):
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        average_gradients(self.discriminator.parameters())
         self.optimizer.step()
 
     def figures(self) -> dict[str, float]:

@@ -44,8 +44,8 @@ def world_size() -> int:
 def share_start(module: nn.Module) -> None:
     """Give every process the weights of the first one."""
     if world_size() > 1:
-        for tensor in module.state_dict().values():
-            dist.broadcast(tensor, 0)
+        for tensor in (*module.parameters(), *module.buffers()):
+            dist.broadcast(tensor.detach(), 0)
 
 
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:

@@ -52,6 +52,7 @@ class Run:
         task.module.to(settings.device).train()
         criterion.to(settings.device)
         share_start(task.module)
+        share_start(criterion)
         self.average = AveragedModel(
             task.module, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True
         )
@@ -152,8 +153,11 @@ class Run:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.criterion.load_state_dict(state["criterion"])
-        self.generator.set_state(state["generator"])
         self.step = int(state["step"])
+        if self.settings.rank:  # the checkpoint is the first process's: draw other batches than it
+            self.generator.manual_seed(self.settings.seed + 1009 * self.settings.rank + self.step)
+        else:
+            self.generator.set_state(state["generator"])
         self.clipper.norm = float(state["norm"])
         self.curve = list(state["curve"])
         self._seconds_before = float(state["seconds"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
@@ -121,12 +121,12 @@ def _whole_fields(path: Path, settings: SourceSettings) -> list[NDArray[np.float
 
 def _simulated_pair(run: SimulatedRun, settings: SourceSettings) -> ClipPair:
     """A simulated run in 8 bits, as the videos of ``vsr simulate``."""
+    frames: Iterable[NDArray[np.float32]]
     if isinstance(run.spec, DropletSpec):
-        frames = [drop.values for drop in simulate_droplets(run.spec)]
-        value_range = (0.0, 1.0)
+        frames = (drop.values for drop in simulate_droplets(run.spec))
     else:
-        frames, value_range = list(simulate_shallow_water(run.spec)), run.spec.value_range
-    codes = np.stack([encode_values(values, value_range) for values in frames])
+        frames = simulate_shallow_water(run.spec)
+    codes = np.stack([encode_values(values, run.spec.value_range) for values in frames])
     hr = torch.from_numpy(codes)[:, None]
     return make_pair(hr, settings.scale, settings.degradation, name=run.name)
 
