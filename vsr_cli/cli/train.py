@@ -112,16 +112,20 @@ def train(model: str, output: Path, quiet: bool, **options: Any) -> None:
     GPUs.
     """
     spec = _spec(model, output, options)
+    from vsr_cli.models.weights import read_weights
     from vsr_cli.pipeline.memory import keep_freed_memory
+    from vsr_cli.training.distributed import is_first
     from vsr_cli.training.train import train as run
 
     keep_freed_memory()
+    quiet = quiet or not is_first()
     with ExitStack() as stack:
         recipe = spec.recipe
         bar = training_bar(f"train {model}", recipe.steps, recipe.batch_size, quiet)
         show = stack.enter_context(bar)
         path = run(spec, lambda now: show(now.step, now.loss, now.psnr, now.learning_rate))
-    click.echo(f"{path}: trained for {spec.recipe.steps} steps")
+    if is_first():
+        click.echo(f"{path}: trained for {read_weights(path)[1].training['steps']} steps")
 
 
 def _spec(model: str, output: Path, options: dict[str, Any]) -> TrainSpec:

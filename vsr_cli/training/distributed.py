@@ -37,6 +37,11 @@ def own_device(device: str) -> str:
     )
 
 
+def is_first() -> bool:
+    """True for the process that writes and speaks: the one with rank 0, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def world_size() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
