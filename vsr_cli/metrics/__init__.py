@@ -16,6 +16,7 @@ from vsr_cli.metrics.clip import (
 from vsr_cli.metrics.contour import Outline, OutlineScores, compare_outlines, find_outline
 from vsr_cli.metrics.flow import FlowError
 from vsr_cli.metrics.gradient import gradient_error
+from vsr_cli.metrics.grids import GridLike, LatLonGrid
 from vsr_cli.metrics.ms_ssim import multiscale_similarity
 from vsr_cli.metrics.pair import crop_border
 from vsr_cli.metrics.pixel import mae, mse, psnr, rmse
@@ -35,6 +36,8 @@ __all__ = [
     "Flicker",
     "FlowError",
     "FrameScores",
+    "GridLike",
+    "LatLonGrid",
     "MeanScores",
     "MetricEntry",
     "MetricSettings",

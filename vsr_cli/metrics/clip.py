@@ -13,7 +13,10 @@ from dataclasses import asdict, astuple, dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from vsr_cli.metrics.contour import OutlineScores, compare_outlines
+from vsr_cli.metrics.pair import crop_border
 from vsr_cli.metrics.table import METRICS, MetricSettings, key
 from vsr_cli.specs import DEFAULT_METRICS
 
@@ -72,6 +75,8 @@ class ClipScores(Scores):
     name: str
     frames: int
     per_frame: tuple[FrameScores, ...]
+    missing: float = 0.0  # share of pixels without a truth
+    empty_frames: int = 0  # that hold no truth at all, and count in no mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +106,12 @@ class ClipAccumulator:
         self.border = settings.border
         self._metrics = {metric: METRICS[metric].make(settings) for metric in metrics}
         self._scores: list[FrameScores] = []
+        self._missing: list[float] = []  # share of each frame
 
     def add(self, sr: Image, hr: Image) -> FrameScores:
         """Score one frame. sr, hr: (H, W) or (3, H, W) float in [0, 1].
+
+        Where ``hr`` is NaN there is no truth: such pixels do not count.
 
         Raises:
             ValueError: the images do not fit each other, are smaller than a metric's window, or
@@ -113,6 +121,8 @@ class ClipAccumulator:
         values = {key(name): metric.add(sr, hr) for name, metric in self._metrics.items()}
         outline = compare_outlines(sr, hr, method=self.outline) if self.outline else None
         self._scores.append(FrameScores(values, outline))
+        truth = crop_border(torch.as_tensor(hr), self.border)
+        self._missing.append(float(truth.isnan().to(torch.float64).mean()))
         return self._scores[-1]
 
     def result(self) -> ClipScores:
@@ -130,6 +140,8 @@ class ClipAccumulator:
             name=self.name,
             frames=len(frames),
             per_frame=frames,
+            missing=fmean(self._missing),
+            empty_frames=self._missing.count(1.0),
         )
 
 
@@ -161,6 +173,8 @@ def scores_to_json(scores: Scores) -> dict[str, Any]:
         document["clips"] = scores.clips
     if isinstance(scores, ClipScores | MeanScores):
         document["frames"] = scores.frames
+    if isinstance(scores, ClipScores) and scores.missing:
+        document |= {"missing": scores.missing, "empty_frames": scores.empty_frames}
     document |= {name: _finite(value) for name, value in scores.values.items()}
     if isinstance(scores, ClipScores):
         document["per_frame"] = [scores_to_json(frame) for frame in scores.per_frame]

@@ -7,7 +7,8 @@ References:
 The weights are the paper's (section 3.2). Between scales the picture is averaged over 2 x 2 pixels,
 as the authors' own program does where the paper says "low-pass filter"; an odd side is repeated by
 a pixel. Contrast and structure that are negative on the mean of a scale, whose power is no number,
-count as 0.
+count as 0. Windows that touch a pixel without a truth (NaN) are left out, and so is, at the next
+scale, a pixel made of one; without a whole window at each scale there is no score.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ MIN_SIDE = (WINDOW - 1) * 2 ** (len(WEIGHTS) - 1) + 1  # pixels, whose coarsest 
 def multiscale_similarity(
     sr: Image, hr: Image, *, border: int = 0, data_range: float = 1.0
 ) -> float:
-    """MS-SSIM of two images, in [0, 1]; 1 for identical ones.
+    """MS-SSIM of two images, in [0, 1]; 1 for identical ones; NaN without a window at a scale.
 
     sr, hr: (H, W) float in [0, 1], or (3, H, W), of which it is the mean. ``border`` pixels at each
     side do not count; ``data_range`` is the peak. Symmetric in its two images.
@@ -53,9 +54,15 @@ def multiscale_similarity(
         luminance, structure = ssim_factors(first, second, data_range=data_range)
         is_last = scale == len(WEIGHTS) - 1
         factor = luminance * structure if is_last else structure
-        product *= factor.mean((-2, -1)).clamp(min=0) ** weight
+        product *= _mean(factor).clamp(min=0) ** weight
         first, second = _halved(first), _halved(second)
     return float(product.mean())
+
+
+def _mean(factor: torch.Tensor) -> torch.Tensor:
+    """The mean over all windows that are there: (N, H, W) to (N,)."""
+    mean = factor.mean((-2, -1))
+    return factor.nanmean((-2, -1)) if mean.isnan().any() else mean
 
 
 def _halved(images: torch.Tensor) -> torch.Tensor:

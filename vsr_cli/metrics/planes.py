@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from vsr_cli.metrics.clip import ClipAccumulator, ClipScores, FrameScores, Scores
@@ -69,6 +70,8 @@ class PlaneAccumulator:
             name=self.name,
             frames=len(self._scores),
             per_frame=tuple(self._scores),
+            missing=fmean(clip.missing for clip in clips.values()),
+            empty_frames=max(clip.empty_frames for clip in clips.values()),
         )
 
 

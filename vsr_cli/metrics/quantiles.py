@@ -2,7 +2,8 @@
 
 Interpolation takes off peaks, which means over all pixels hardly show. All differences are those of
 the result less those of the truth, wherever in the picture the values are; a negative one at the
-high end says that peaks were lost. Pixels count the same on the sphere too.
+high end says that peaks were lost. Pixels count the same on the sphere too; those without a truth
+(NaN) do not count.
 
 References:
     Hyndman, Fan, "Sample quantiles in statistical packages", The American Statistician 50 (1996),
@@ -11,6 +12,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,8 +35,9 @@ def quantile_error(sr: Image, hr: Image, level: float, *, border: int = 0) -> fl
     """
     if not 0 <= level <= 1:
         raise ValueError(f"a quantile must be in 0..1, got {level}")
-    found, truth = (
-        float(np.quantile(image.cpu().numpy(), level))
-        for image in image_pair(sr, hr, border=border)
-    )
+    pair = image_pair(sr, hr, border=border)
+    is_there = ~pair[1].isnan()
+    if not is_there.any():
+        return math.nan
+    found, truth = (float(np.quantile(image[is_there].cpu().numpy(), level)) for image in pair)
     return found - truth

@@ -6,6 +6,10 @@ side. On the sphere: the Fourier transform along each circle of latitude, which 
 power of a zonal wavenumber is the mean over the latitudes, weighted by area. Both are means over
 all frames, and sums of power over all modes are variances.
 
+Pixels without a truth (NaN) are filled with the frame's mean of it in both pictures, so that the
+error has none there; the edge of a coast has power at all waves. Frames without any do not count.
+Of a part of the globe in latitude and longitude there is no zonal spectrum, but that of the plane.
+
 The effective resolution is the wavelength at which the power of the error reaches half of the
 truth's, on the way from the waves that have the most of it to finer ones. The ratio of the powers
 of result and truth alone does not tell that: noise has power too.
@@ -29,11 +33,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch.fft import fftfreq, rfftfreq
 
-from vsr_cli.metrics.pair import image_pair, row_weights
+from vsr_cli.metrics.grids import row_weights, zonal_waves
+from vsr_cli.metrics.pair import fill_missing, image_pair
 
 if TYPE_CHECKING:
+    from vsr_cli.metrics.grids import GridLike
     from vsr_cli.metrics.pair import Image
-    from vsr_cli.specs import Grid
 
 THRESHOLD = 0.5  # of the error's power over the truth's
 MIN_SIDE = 4  # pixels
@@ -94,10 +99,11 @@ class Spectra:
 class SpectrumAccumulator:
     """Spectra of a clip from its frames; keeps one number for each wavenumber."""
 
-    def __init__(self, *, border: int = 0, grid: Grid = "plane") -> None:
+    def __init__(self, *, border: int = 0, grid: GridLike = "plane") -> None:
         self.border, self.grid = border, grid
+        self.is_zonal = zonal_waves(grid)
+        self.num_frames = 0  # that hold a truth
         self._width = 0
-        self._frames = 0
         self._power = torch.zeros(3, 0, dtype=torch.float64)
 
     def add(self, sr: Image, hr: Image) -> None:
@@ -112,28 +118,30 @@ class SpectrumAccumulator:
         first, second = image_pair(sr, hr)
         cut = self.border
         rows = slice(cut, first.shape[-2] - cut)
-        columns = slice(None) if self.grid == "sphere" else slice(cut, first.shape[-1] - cut)
-        first, second = first[..., rows, columns], second[..., rows, columns]
+        columns = slice(None) if self.is_zonal else slice(cut, first.shape[-1] - cut)
+        first, second = fill_missing(first[..., rows, columns], second[..., rows, columns])
         height, width = first.shape[-2:]
         if min(height, width) < MIN_SIDE:
             raise ValueError(f"a spectrum needs at least 4x4 pixels, got {width}x{height}")
+        if second.isnan().all():
+            return
         images = (image.reshape(-1, height, width) for image in (first, second))
-        transform = zonal_modes if self.grid == "sphere" else radial_modes
+        transform = zonal_modes if self.is_zonal else radial_modes
         sr_modes, hr_modes = (transform(image) for image in images)
         powers = (
-            zonal_power(modes, width, border=cut)
-            if self.grid == "sphere"
+            zonal_power(modes, width, border=cut, grid=self.grid)
+            if self.is_zonal
             else radial_power(modes, width)
             for modes in (sr_modes, hr_modes, sr_modes - hr_modes)
         )
         power = torch.stack([one.mean(0) for one in powers])
-        if not self._frames:
+        if not self.num_frames:
             self._power = torch.zeros_like(power)
-            self._width = width if self.grid == "sphere" else min(height, width)
+            self._width = width if self.is_zonal else min(height, width)
         elif power.shape != self._power.shape:
             raise ValueError("a spectrum needs frames of one size, got another size on the way")
         self._power = self._power + power
-        self._frames += 1
+        self.num_frames += 1
 
     def spectra(self) -> Spectra:
         """The mean over the frames so far.
@@ -141,9 +149,9 @@ class SpectrumAccumulator:
         Raises:
             ValueError: there are none.
         """
-        if not self._frames:
+        if not self.num_frames:
             raise ValueError("a spectrum needs at least one frame, got none")
-        sr, hr, error = (tuple(row) for row in (self._power / self._frames).tolist())
+        sr, hr, error = (tuple(row) for row in (self._power / self.num_frames).tolist())
         wavenumbers = tuple(number / self._width for number in range(1, len(hr) + 1))
         return Spectra(wavenumbers, sr, hr, error)
 
@@ -191,7 +199,9 @@ def zonal_modes(images: torch.Tensor) -> torch.Tensor:
     return modes
 
 
-def zonal_power(modes: torch.Tensor, width: int, *, border: int = 0) -> torch.Tensor:
+def zonal_power(
+    modes: torch.Tensor, width: int, *, border: int = 0, grid: GridLike = "sphere"
+) -> torch.Tensor:
     """Power of each zonal wavenumber on the globe: (N, H, W // 2 + 1) complex to (N, W // 2).
 
     Rows are circles of latitude from pole to pole, ``border`` of which were cut at each pole.
@@ -199,7 +209,7 @@ def zonal_power(modes: torch.Tensor, width: int, *, border: int = 0) -> torch.Te
     power = (modes.abs().square() * 2)[..., 1:]
     if width % 2 == 0:
         power[..., -1] /= 2  # the shortest wave stands for itself alone
-    weights = row_weights(modes.shape[-2], border=border, grid="sphere").to(modes.device)
+    weights = row_weights(modes.shape[-2], border=border, grid=grid).to(modes.device)
     mean: torch.Tensor = weights @ power
     return mean.cpu()
 

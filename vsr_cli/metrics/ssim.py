@@ -6,7 +6,8 @@ References:
 
 We differ from the paper in nothing: an 11 x 11 Gaussian window of sigma 1.5, K1 = 0.01, K2 = 0.03,
 population covariance, mean over the positions at which the window lies inside the image. Like the
-authors' own ``ssim.m`` we offer no automatic downsampling.
+authors' own ``ssim.m`` we offer no automatic downsampling. Windows that touch a pixel without a
+truth (NaN) are left out.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from vsr_cli.metrics.pair import check_data_range, image_pair
+from vsr_cli.metrics.pair import check_data_range, image_pair, present_mean
 
 if TYPE_CHECKING:
     from vsr_cli.metrics.pair import Image
@@ -29,7 +30,7 @@ K2 = 0.03
 def structural_similarity(
     sr: Image, hr: Image, *, border: int = 0, data_range: float = 1.0
 ) -> float:
-    """Mean SSIM of two images, in [-1, 1]; 1 for identical ones.
+    """Mean SSIM of two images, in [-1, 1]; 1 for identical ones; NaN without a whole window.
 
     sr, hr: (H, W) float in [0, 1], or (3, H, W), of which it is the mean. ``border`` pixels at each
     side do not count; ``data_range`` is the peak. Symmetric in its two images.
@@ -47,7 +48,7 @@ def structural_similarity(
             f"got {width}x{height} with {border = }"
         )
     planes = (image.reshape(-1, height, width) for image in (first, second))
-    return float(ssim_map(*planes, data_range=data_range).mean())
+    return present_mean(ssim_map(*planes, data_range=data_range))
 
 
 def ssim_map(first: torch.Tensor, second: torch.Tensor, *, data_range: float = 1.0) -> torch.Tensor:

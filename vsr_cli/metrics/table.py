@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,8 +22,9 @@ from vsr_cli.metrics.ssim import structural_similarity
 from vsr_cli.metrics.temporal import DifferencePsnr, Flicker
 
 if TYPE_CHECKING:
+    from vsr_cli.metrics.grids import GridLike
     from vsr_cli.metrics.pair import Image
-    from vsr_cli.specs import Grid, MetricName
+    from vsr_cli.specs import MetricName
 
 Better = Literal["higher", "lower", "zero"]
 
@@ -33,7 +35,7 @@ class MetricSettings:
 
     border: int = 0  # pixels at each side that do not count
     data_range: float = 1.0  # the peak of PSNR and SSIM
-    grid: Grid = "plane"
+    grid: GridLike = "plane"
 
 
 class ClipMetric(Protocol):
@@ -61,16 +63,19 @@ class MetricEntry:
 
 
 class FrameMean:
-    """A metric of single frames: the clip's is the mean over them."""
+    """A metric of single frames: the clip's is the mean over those that have a score."""
 
     def __init__(self, function: Callable[[Image, Image], float]) -> None:
         self.function = function
         self._scores: list[float] = []
 
-    def add(self, sr: Image, hr: Image) -> float:
-        """Score one frame."""
-        self._scores.append(self.function(sr, hr))
-        return self._scores[-1]
+    def add(self, sr: Image, hr: Image) -> float | None:
+        """Score one frame; None where so much of the truth is missing that there is no score."""
+        score = self.function(sr, hr)
+        if math.isnan(score):
+            return None
+        self._scores.append(score)
+        return score
 
     def result(self) -> float | None:
         """The mean so far."""
@@ -83,16 +88,14 @@ class SpectralScore:
     def __init__(self, settings: MetricSettings, name: Literal["resolution", "distance"]) -> None:
         self.name = name
         self._spectra = SpectrumAccumulator(border=settings.border, grid=settings.grid)
-        self._frames = 0
 
     def add(self, sr: Image, hr: Image) -> None:
         """Take one frame."""
         self._spectra.add(sr, hr)
-        self._frames += 1
 
     def result(self) -> float | None:
         """The figure of the spectra so far."""
-        if not self._frames:
+        if not self._spectra.num_frames:
             return None
         spectra = self._spectra.spectra()
         return spectra.resolution if self.name == "resolution" else spectra.distance
