@@ -117,6 +117,11 @@ def test_quiet_hides_no_warning(stills: Path, tmp_path: Path) -> None:
         ("--model tea", 2, "unknown model 'tea'"),
         ("--model bicubic --scale 17", 2, "bicubic has no scale 17"),
         ("--model bicubic --border 16", 2, "border must be in 0..15"),
+        ("--model bicubic --value-range 5", 2, "it is LOW,HIGH (-40,40), got '5'"),
+        ("--model bicubic --value-range 5,1", 2, "LOW below HIGH, got 5.0,1.0"),
+        ("--model bicubic --variable T", 2, "--variable belongs to fields (.nc, .zarr)"),
+        ("--model bicubic --variable u,,v", 2, "names with commas between them, got 'u,,v'"),
+        ("--model bicubic --metric vorticity", 2, "give a field and --variable U,V"),
         ("--model bicubic --lr missing", 1, "missing does not exist"),
         ("--model fsrcnn --weights missing.safetensors", 1, "does not exist"),
         ("--against missing.mkv", 1, "missing.mkv does not exist"),
@@ -182,6 +187,25 @@ def test_outline_adds_diameter_and_area(disc: Path) -> None:
     outline = document["clips"][0]["outline"]
     assert outline["diameter"] == pytest.approx(40.6, abs=0.7)
     assert outline == document["mean"]["outline"]
+
+
+def test_field_is_scored_in_its_unit(tmp_path: Path) -> None:
+    xarray = pytest.importorskip("xarray", reason="needs the extra [fields]")
+    values = -40 + np.random.default_rng(0).random((2, 24, 24))
+    dims = ("time", "y", "x")
+    field = xarray.Dataset({"t": (dims, values, {"units": "degC"}), "u": (dims, values)})
+    field.to_netcdf(tmp_path / "a.nc")
+    words = (*MODEL, "--variable", "t", "--value-range", "-42,42", "--metric", "rmse")
+    result = _run(tmp_path / "a.nc", *words)
+    assert result.exit_code == 0, result.output
+    assert "RMSE degC" in result.stdout
+    assert json.loads(_run(tmp_path / "a.nc", *words, "--json").stdout)["protocol"][
+        "value_range"
+    ] == [-42.0, 42.0]
+    several = _run(tmp_path / "a.nc", *MODEL, "--quiet")
+    assert several.exit_code == 1
+    assert several.stderr.count("\n") == 1
+    assert several.stderr.endswith("choose one with --variable: t, u\n")
 
 
 @pytest.mark.parametrize("method", ["level", "canny"])

@@ -50,9 +50,9 @@ def test_gaussian_latitudes_count_nearly_by_gaussian_weights() -> None:
     nodes, expected = np.polynomial.legendre.leggauss(64)
     latitude = np.rad2deg(np.arcsin(nodes))
     weights = row_weights(64, grid=LatLonGrid(tuple(latitude), (0.0, 1.0))).numpy()
-    # The edges of Gaussian cells are not midway; the largest difference is beside the pole.
-    assert np.abs(weights / (expected / 2) - 1).max() < 0.02
-    assert np.abs(weights / (expected / 2) - 1)[2:-2].max() < 1e-3
+    # The edges of Gaussian cells are not midway: at the pole, a thousandth of the area, it shows.
+    assert np.abs(weights / (expected / 2) - 1).max() < 0.06
+    assert np.abs(weights / (expected / 2) - 1)[1:-1].max() < 1e-3
 
 
 def test_order_of_latitudes_changes_nothing() -> None:

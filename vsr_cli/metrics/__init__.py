@@ -12,6 +12,7 @@ from vsr_cli.metrics.clip import (
     Scores,
     mean_over_clips,
     scores_to_json,
+    to_unit,
 )
 from vsr_cli.metrics.contour import Outline, OutlineScores, compare_outlines, find_outline
 from vsr_cli.metrics.flow import FlowError
@@ -26,6 +27,8 @@ from vsr_cli.metrics.spectrum import Spectra, SpectrumAccumulator
 from vsr_cli.metrics.ssim import structural_similarity
 from vsr_cli.metrics.table import METRICS, MetricEntry, MetricSettings, entry_of, key
 from vsr_cli.metrics.temporal import DifferencePsnr, Flicker
+from vsr_cli.metrics.units import FieldUnits
+from vsr_cli.metrics.vorticity import VorticityError, relative_vorticity
 
 __all__ = [
     "METRICS",
@@ -33,6 +36,7 @@ __all__ = [
     "ClipAccumulator",
     "ClipScores",
     "DifferencePsnr",
+    "FieldUnits",
     "Flicker",
     "FlowError",
     "FrameScores",
@@ -47,6 +51,7 @@ __all__ = [
     "Scores",
     "Spectra",
     "SpectrumAccumulator",
+    "VorticityError",
     "bias",
     "compare_outlines",
     "crop_border",
@@ -61,7 +66,9 @@ __all__ = [
     "multiscale_similarity",
     "psnr",
     "quantile_error",
+    "relative_vorticity",
     "rmse",
     "scores_to_json",
     "structural_similarity",
+    "to_unit",
 ]

@@ -77,6 +77,7 @@ class ClipScores(Scores):
     per_frame: tuple[FrameScores, ...]
     missing: float = 0.0  # share of pixels without a truth
     empty_frames: int = 0  # that hold no truth at all, and count in no mean
+    value_range: tuple[float, float] | None = None  # of a field: see MetricSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,13 +104,13 @@ class ClipAccumulator:
         self.name = name
         self.outline = outline  # how outlines are found; None: they are not
         settings = settings or MetricSettings(border=border)
-        self.border = settings.border
+        self.border, self.value_range = settings.border, settings.value_range
         self._metrics = {metric: METRICS[metric].make(settings) for metric in metrics}
         self._scores: list[FrameScores] = []
         self._missing: list[float] = []  # share of each frame
 
     def add(self, sr: Image, hr: Image) -> FrameScores:
-        """Score one frame. sr, hr: (H, W) or (3, H, W) float in [0, 1].
+        """Score one frame. sr, hr: (H, W) or (3, H, W) float in [0, 1]; of a field its values.
 
         Where ``hr`` is NaN there is no truth: such pixels do not count.
 
@@ -118,8 +119,15 @@ class ClipAccumulator:
                 hold no outline to be measured.
             MissingExtraError: outlines or optical flow need scikit-image, which is not installed.
         """
-        values = {key(name): metric.add(sr, hr) for name, metric in self._metrics.items()}
-        outline = compare_outlines(sr, hr, method=self.outline) if self.outline else None
+        pair = torch.as_tensor(sr), torch.as_tensor(hr)
+        unit = pair
+        if self.value_range is not None:
+            unit = to_unit(pair[0], self.value_range), to_unit(pair[1], self.value_range)
+        values = {
+            key(name): metric.add(*(pair if METRICS[name].of_values else unit))
+            for name, metric in self._metrics.items()
+        }
+        outline = compare_outlines(*unit, method=self.outline) if self.outline else None
         self._scores.append(FrameScores(values, outline))
         truth = crop_border(torch.as_tensor(hr), self.border)
         self._missing.append(float(truth.isnan().to(torch.float64).mean()))
@@ -142,7 +150,14 @@ class ClipAccumulator:
             per_frame=frames,
             missing=fmean(self._missing),
             empty_frames=self._missing.count(1.0),
+            value_range=self.value_range,
         )
+
+
+def to_unit(values: torch.Tensor, value_range: tuple[float, float]) -> torch.Tensor:
+    """The values of a field as a picture, float64: the ends of the range become 0 and 1."""
+    low, high = value_range
+    return (values.to(torch.float64) - low) / (high - low)
 
 
 def mean_over_clips(clips: Sequence[ClipScores]) -> MeanScores:
@@ -175,6 +190,8 @@ def scores_to_json(scores: Scores) -> dict[str, Any]:
         document["frames"] = scores.frames
     if isinstance(scores, ClipScores) and scores.missing:
         document |= {"missing": scores.missing, "empty_frames": scores.empty_frames}
+    if isinstance(scores, ClipScores) and scores.value_range:
+        document["value_range"] = list(scores.value_range)
     document |= {name: _finite(value) for name, value in scores.values.items()}
     if isinstance(scores, ClipScores):
         document["per_frame"] = [scores_to_json(frame) for frame in scores.per_frame]

@@ -65,10 +65,6 @@ class LatLonGrid:
         step = abs(self.latitude[1] - self.latitude[0])
         return self.is_cyclic and abs(abs(edges[-1] - edges[0]) - 180) < step
 
-    def cut(self, rows: int, columns: int) -> LatLonGrid:
-        """The grid of the first rows and columns alone."""
-        return LatLonGrid(self.latitude[:rows], self.longitude[:columns])
-
 
 GridLike: TypeAlias = "Grid | LatLonGrid"
 
@@ -123,7 +119,14 @@ def _row_areas(rows: int, grid: GridLike) -> torch.Tensor:
 
 
 def _edges(latitude: tuple[float, ...]) -> list[float]:
-    """The edges of cells: midway between two rows, outside as far as inside, up to the poles."""
+    """The edges of cells: midway between two rows, outside as far as inside.
+
+    Those within half a row of a pole, as of Gaussian latitudes, or beyond it lie at the pole.
+    """
     inner = [(a + b) / 2 for a, b in pairwise(latitude)]
-    edges = [2 * latitude[0] - inner[0], *inner, 2 * latitude[-1] - inner[-1]]
-    return [min(90.0, max(-90.0, edge)) for edge in edges]
+    outer = []
+    for row, edge in ((latitude[0], inner[0]), (latitude[-1], inner[-1])):
+        reach = abs(row - edge)
+        is_polar = abs(row) + 2 * reach > 90
+        outer.append(math.copysign(90.0, row) if is_polar else 2 * row - edge)
+    return [outer[0], *inner, outer[1]]

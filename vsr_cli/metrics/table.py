@@ -20,6 +20,8 @@ from vsr_cli.metrics.quantiles import HIGH, LOW, quantile_error
 from vsr_cli.metrics.spectrum import SpectrumAccumulator
 from vsr_cli.metrics.ssim import structural_similarity
 from vsr_cli.metrics.temporal import DifferencePsnr, Flicker
+from vsr_cli.metrics.units import FieldUnits, UnitKind
+from vsr_cli.metrics.vorticity import VorticityError
 
 if TYPE_CHECKING:
     from vsr_cli.metrics.grids import GridLike
@@ -36,6 +38,9 @@ class MetricSettings:
     border: int = 0  # pixels at each side that do not count
     data_range: float = 1.0  # the peak of PSNR and SSIM
     grid: GridLike = "plane"
+    # Of a field in its own unit: the values that are 0 and 1 to metrics of pictures.
+    value_range: tuple[float, float] | None = None
+    rows_ascend: bool = False  # the coordinate along y rises from row to row
 
 
 class ClipMetric(Protocol):
@@ -56,10 +61,21 @@ class MetricEntry:
     style: str  # of its figures
     better: Better
     make: Callable[[MetricSettings], ClipMetric]
+    of_values: bool = False  # of a field it takes the values themselves, others those in [0, 1]
+    unit: UnitKind = ""
+    is_vector: bool = False  # takes all planes of a frame together
 
     def shown(self, score: float | None) -> str:
         """A score in words; a dash where there is none."""
         return "-" if score is None else format(score, self.style)
+
+    def in_units(self, units: FieldUnits | None) -> MetricEntry:
+        """The entry for a field of these units, which its title and figures then show."""
+        if units is None or not self.unit:
+            return self
+        sign = "+" if self.better == "zero" else ""
+        title = f"{self.title} {units.of(self.unit)}".rstrip()
+        return replace(self, title=title, style=f"{sign}.4g")
 
 
 class FrameMean:
@@ -115,15 +131,27 @@ def _quantile(level: float) -> Callable[[MetricSettings], ClipMetric]:
     return lambda s: FrameMean(partial(quantile_error, level=level, border=s.border))
 
 
+def _vorticity(settings: MetricSettings) -> ClipMetric:
+    s = settings
+    return VorticityError(border=s.border, grid=s.grid, rows_ascend=s.rows_ascend)
+
+
 def _psnr(settings: MetricSettings) -> ClipMetric:
     s = settings
     return FrameMean(partial(psnr, border=s.border, data_range=s.data_range, grid=s.grid))
 
 
 def _entry(
-    title: str, style: str, better: Better, make: Callable[[MetricSettings], ClipMetric]
+    title: str,
+    style: str,
+    better: Better,
+    make: Callable[[MetricSettings], ClipMetric],
+    unit: UnitKind = "",
 ) -> MetricEntry:
-    return MetricEntry(title=title, style=style, better=better, make=make)
+    """``unit`` is that of the score of a field, which is then of the values themselves."""
+    return MetricEntry(
+        title=title, style=style, better=better, make=make, of_values=bool(unit), unit=unit
+    )
 
 
 METRICS: Mapping[MetricName, MetricEntry] = MappingProxyType(
@@ -131,16 +159,21 @@ METRICS: Mapping[MetricName, MetricEntry] = MappingProxyType(
         "psnr": _entry("PSNR dB", ".3f", "higher", _psnr),
         "ssim": _entry("SSIM", ".5f", "higher", _peaked(structural_similarity)),
         "ms-ssim": _entry("MS-SSIM", ".5f", "higher", _peaked(multiscale_similarity)),
-        "mse": _entry("MSE", ".3e", "lower", _weighted(mse)),
-        "rmse": _entry("RMSE", ".3e", "lower", _weighted(rmse)),
-        "mae": _entry("MAE", ".3e", "lower", _weighted(mae)),
-        "bias": _entry("bias", "+.2e", "zero", _weighted(bias)),
-        "mean-error": _entry("mean error", ".2e", "lower", _weighted(mean_error)),
+        "mse": _entry("MSE", ".3e", "lower", _weighted(mse), "square"),
+        "rmse": _entry("RMSE", ".3e", "lower", _weighted(rmse), "value"),
+        "mae": _entry("MAE", ".3e", "lower", _weighted(mae), "value"),
+        "bias": _entry("bias", "+.2e", "zero", _weighted(bias), "value"),
+        "mean-error": replace(
+            _entry("mean error", ".2e", "lower", _weighted(mean_error)), of_values=True
+        ),
         "gradient": _entry("gradient NRMSE", ".4f", "lower", _weighted(gradient_error)),
-        "minimum": _entry("minimum", "+.4f", "zero", _quantile(0)),
-        "quantile-low": _entry(f"{LOW:.1%} quantile", "+.4f", "zero", _quantile(LOW)),
-        "quantile-high": _entry(f"{HIGH:.1%} quantile", "+.4f", "zero", _quantile(HIGH)),
-        "maximum": _entry("maximum", "+.4f", "zero", _quantile(1)),
+        "vorticity": replace(
+            _entry("vorticity RMSE", ".4g", "lower", _vorticity, "rate"), is_vector=True
+        ),
+        "minimum": _entry("minimum", "+.4f", "zero", _quantile(0), "value"),
+        "quantile-low": _entry(f"{LOW:.1%} quantile", "+.4f", "zero", _quantile(LOW), "value"),
+        "quantile-high": _entry(f"{HIGH:.1%} quantile", "+.4f", "zero", _quantile(HIGH), "value"),
+        "maximum": _entry("maximum", "+.4f", "zero", _quantile(1), "value"),
         "acc": _entry(
             "ACC",
             ".5f",
@@ -154,7 +187,7 @@ METRICS: Mapping[MetricName, MetricEntry] = MappingProxyType(
             lambda s: DifferencePsnr(border=s.border, data_range=s.data_range, grid=s.grid),
         ),
         "flicker": _entry(
-            "flicker", ".3e", "lower", lambda s: Flicker(border=s.border, grid=s.grid)
+            "flicker", ".3e", "lower", lambda s: Flicker(border=s.border, grid=s.grid), "square"
         ),
         "tof": _entry("tOF px", ".4f", "lower", lambda s: FlowError(border=s.border)),
         "resolution": _entry(
@@ -170,16 +203,18 @@ def key(metric: MetricName) -> str:
     return metric.replace("-", "_")
 
 
-def entry_of(score: str) -> MetricEntry:
+def entry_of(score: str, units: FieldUnits | None = None) -> MetricEntry:
     """The entry of a score by its name in a document, with its plane in the title if it has one.
 
     Raises:
         ValueError: it is the name of no score.
     """
-    names = {key(name): entry for name, entry in METRICS.items()}
+    names = {key(name): entry.in_units(units) for name, entry in METRICS.items()}
     if score in names:
         return names[score]
-    name, _, plane = score.rpartition("_")
-    if name not in names:
-        raise ValueError(f"no metric has the score {score!r}")
-    return replace(names[name], title=f"{names[name].title} {plane.upper()}")
+    for name, entry in names.items():
+        if score.startswith(f"{name}_"):
+            plane = score.removeprefix(f"{name}_")
+            shown = plane.upper() if units is None else plane
+            return replace(entry, title=f"{entry.title} {shown}")
+    raise ValueError(f"no metric has the score {score!r}")

@@ -14,6 +14,7 @@ MetricName = Literal[
     "bias",
     "mean-error",
     "gradient",
+    "vorticity",
     "minimum",
     "quantile-low",
     "quantile-high",
