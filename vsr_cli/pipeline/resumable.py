@@ -1,20 +1,13 @@
-"""What can be upscaled in segments, and what these depend on."""
+"""What can be upscaled in segments."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
-from vsr_cli import __version__
 from vsr_cli.media.pictures.sequence import find_sequence
 from vsr_cli.media.pipes import is_pipe
-from vsr_cli.media.segments.work_folder import file_digest
 from vsr_cli.media.target import target_kind
 from vsr_cli.media.video.codecs import EncoderPlan
-from vsr_cli.pipeline.device import precision_name
-from vsr_cli.pipeline.report import chain_name
-from vsr_cli.pipeline.stretch import SegmentJob
 from vsr_cli.specs import EncodingSpec
 
 _TWO_PASS = ("pass1", "pass2", "pass=", "stats")
@@ -56,34 +49,3 @@ def check_joinable(plan: EncoderPlan) -> None:
             f"{plan.codec} keeps alpha beside its packets, where --resume cannot; leave it out, "
             "or try --codec ffv1 and an .mkv file"
         )
-
-
-def fingerprint(job: SegmentJob) -> dict[str, str]:
-    """All that the packets of segments depend on, by the words of the command line.
-
-    What is written once, at the end, may change: other streams and tags. So may ``--tolerate``:
-    segments that are complete had no more damage than was tolerated.
-    """
-    spec, plan = job.spec, job.plan
-    options = {f"codec option {name}": value for name, value in plan.options.items()}
-    return {
-        "input": file_digest(job.source),
-        "vsr": __version__,
-        "torch": torch.__version__,
-        "model": f"{chain_name(job.chain)} x{job.chain.scale}",
-        "weights": " ".join(stage.sha256 or "none" for stage in job.chain.stages),
-        "device": job.settings.device.type,
-        "precision": precision_name(job.settings.precision),
-        "size": f"{job.size.width}x{job.size.height}",
-        "chroma": spec.chroma,
-        "scene-threshold": str(spec.scene_threshold),
-        "consistency": str(spec.consistency),
-        "batch-size": str(spec.batch_size),
-        "tile": str(spec.tile),
-        "start": str(job.decoding.start_s),
-        "end": str(job.decoding.end_s),
-        "deinterlace": job.decoding.deinterlace,
-        "codec": str(plan),
-        **options,
-        "segment-frames": str(job.length),
-    }
