@@ -247,7 +247,7 @@ def test_cluster_that_runs_already_and_the_loss_of_its_scheduler(
     cluster.scheduler.kill()
     code, document, stderr = batch.end()
     assert (code, document) == (1, None)
-    assert re.search("^Error: the scheduler .* finished files are kept", stderr.splitlines()[-1])
+    assert re.search("^Error: the scheduler .* what is finished is kept", stderr.splitlines()[-1])
     assert "Traceback" not in stderr
     cluster.end()
     code, document, _ = Batch(clips, tmp_path / "b", "--scheduler", "none").end()

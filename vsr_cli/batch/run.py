@@ -14,11 +14,14 @@ from vsr_cli.batch.jobs import Job, ListedInput, make_jobs
 from vsr_cli.batch.listener import BatchListener
 from vsr_cli.batch.local import choose_crew, has_distributed, local_cluster
 from vsr_cli.batch.lock import locked
+from vsr_cli.batch.parts import num_parts
 from vsr_cli.batch.record import why_to_run
 from vsr_cli.batch.report import BatchReport
 from vsr_cli.batch.work import Outcome
 from vsr_cli.pipeline.verify import check_device, check_networks, remove_leftovers
 from vsr_cli.specs import BatchSpec
+
+MANY_FILES = 64  # are enough for the workers of one machine
 
 
 def run_batch(
@@ -97,7 +100,7 @@ def _run(
             _say_where(client.dashboard_link, listener)
             run_on_cluster(client, attempts, listener, spec.threads_per_worker)
             return max(1, len(client.nthreads()))
-    crew = choose_crew(spec, settings[0].device, len(planned))
+    crew = choose_crew(spec, settings[0].device, _num_parts(planned))
     if kind == "auto" and spec.workers is None and crew.num_workers > 1 and not has_distributed():
         kind = "none"
         listener.on_note(
@@ -115,6 +118,13 @@ def _run(
         for job in attempts.running:  # a worker in the midst of a slow frame had to be killed
             remove_leftovers(job.target)
     return crew.num_workers
+
+
+def _num_parts(planned: Sequence[FileResult]) -> int:
+    """How many workers could be at work at once; looked up only where the files alone are few."""
+    if len(planned) > MANY_FILES:
+        return len(planned)
+    return sum(num_parts(result.job) for result in planned)
 
 
 def _say_where(dashboard: str | None, listener: BatchListener) -> None:

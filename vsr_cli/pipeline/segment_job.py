@@ -20,7 +20,7 @@ from vsr_cli.models.load import LoadedChain, load_chain
 from vsr_cli.pipeline.device import precision_name
 from vsr_cli.pipeline.loaded import LoadChain
 from vsr_cli.pipeline.report import Start, chain_name
-from vsr_cli.pipeline.resumable import check_joinable, check_resumable
+from vsr_cli.pipeline.resumable import UnjoinableError, check_joinable, check_resumable
 from vsr_cli.pipeline.segments import context_frames, segment_length
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.size import OutputSize, choose_size, output_info
@@ -65,7 +65,8 @@ def prepare_job(
     """Load what is needed, and try out all that could refuse the output in the end.
 
     Raises:
-        ValueError: settings that cannot be, or a file that has no segments.
+        UnjoinableError: the file cannot be made in segments.
+        ValueError: settings that cannot be.
         VsrError: the file, the weights, the device or the disk does not play along.
     """
     check_output(target, overwrite=overwrite, input_path=source)
@@ -107,7 +108,7 @@ def _prepare(
         overwrite=overwrite,
     )
     if not isinstance(writer, VideoWriter):
-        raise ValueError(f"--resume writes video files, not {target}")
+        raise UnjoinableError(f"--resume writes video files, not {target}")
     writer.discard()
     check_joinable(writer.plan)
     start = Start.of(chain, settings, reader, writer, decoding)

@@ -99,12 +99,7 @@ class WorkFolder:
     def remove(self) -> None:
         """Remove the folder, and those of other work on the target that nobody works on."""
         shutil.rmtree(self.path, ignore_errors=True)
-        for path in self._siblings():
-            with contextlib.suppress(OSError):
-                lock = _take_lock(path)
-                if lock is not None:
-                    shutil.rmtree(path, ignore_errors=True)
-                    os.close(lock)
+        remove_work(self._target)
 
     def remove_if_empty(self) -> bool:
         """Remove the folder if no segment is in it; says whether it was."""
@@ -161,7 +156,8 @@ class WorkFolder:
         _write_whole(state, json.dumps(self._fingerprint, indent=1))
 
     def _find_others(self) -> tuple[tuple[str, ...], Path] | None:
-        siblings = [path for path in self._siblings() if any(path.glob("*.segment"))]
+        folders = (path for path in work_folders(self._target) if path != self.path)
+        siblings = [path for path in folders if any(path.glob("*.segment"))]
         if not siblings:
             return None
         latest = max(siblings, key=lambda path: path.stat().st_mtime)
@@ -169,10 +165,22 @@ class WorkFolder:
         names = {name for name in theirs.keys() | ours.keys() if theirs.get(name) != ours.get(name)}
         return tuple(sorted(names)), latest
 
-    def _siblings(self) -> list[Path]:
-        pattern = _folders(self._target, "?" * _DIGEST)
-        names = {path.name for path in pattern.parent.iterdir() if path.match(_escaped(pattern))}
-        return [pattern.with_name(name) for name in sorted(names - {self.path.name})]
+
+def work_folders(target: Path) -> list[Path]:
+    """All folders of work on a target."""
+    pattern = _folders(target, "?" * _DIGEST)
+    names = {path.name for path in pattern.parent.iterdir() if path.match(_escaped(pattern))}
+    return [pattern.with_name(name) for name in sorted(names)]
+
+
+def remove_work(target: Path) -> None:
+    """Remove all work on a target that nobody works on."""
+    for path in work_folders(target):
+        with contextlib.suppress(OSError):
+            lock = _take_lock(path)
+            if lock is not None:
+                shutil.rmtree(path, ignore_errors=True)
+                os.close(lock)
 
 
 def file_digest(path: Path) -> str:
