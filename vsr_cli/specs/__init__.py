@@ -17,6 +17,7 @@ from vsr_cli.specs.degradation import (
 from vsr_cli.specs.degradation_text import parse_degradation
 from vsr_cli.specs.droplet import DropletSpec
 from vsr_cli.specs.evaluate import EvaluateSpec, OutlineMethod
+from vsr_cli.specs.fields import Boundary, Conserve, FieldSpec, Window
 from vsr_cli.specs.media import DecodingSpec, Deinterlace, EncodingSpec
 from vsr_cli.specs.metrics import DEFAULT_METRICS, Channel, Grid, MetricName
 from vsr_cli.specs.simulation import (
@@ -45,8 +46,10 @@ __all__ = [
     "SPINUP_HOURS",
     "BatchSpec",
     "Blur",
+    "Boundary",
     "Channel",
     "Chroma",
+    "Conserve",
     "DecodingSpec",
     "DegradationSpec",
     "Deinterlace",
@@ -54,6 +57,7 @@ __all__ = [
     "DropletSpec",
     "EncodingSpec",
     "EvaluateSpec",
+    "FieldSpec",
     "Grid",
     "InitialState",
     "Interpolation",
@@ -74,6 +78,7 @@ __all__ = [
     "TrainSpec",
     "UpscaleSpec",
     "VideoCoding",
+    "Window",
     "parse_degradation",
     "parse_simulated",
 ]
