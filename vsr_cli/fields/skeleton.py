@@ -86,6 +86,7 @@ def make_skeleton(
     attributes.setdefault("Conventions", "CF-1.11")
     coords = {name: kept.pop(name) for name in list(kept) if name in raw.coords}
     dataset = xarray.Dataset(kept, coords=coords, attrs=attributes)
+    dataset.encoding["unlimited_dims"] = raw.encoding.get("unlimited_dims", set())
     return Skeleton(dataset, left_out)
 
 

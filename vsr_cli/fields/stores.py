@@ -126,18 +126,20 @@ class ZarrStore:
 
     def __init__(self, path: Path, variables: list[StoredVariable]) -> None:
         import zarr
+        from xarray.backends.zarr import FillValueCoder  # how stores of Zarr 3 hold it
 
         self._path = path
         self._group = zarr.open_group(str(path), mode="r+")
         is_third = self._group.metadata.zarr_format == 3
         for variable in variables:
             attributes = {
-                key: np.asarray(value).tolist() if key != "_FillValue" else value
+                key: np.asarray(value).tolist()
                 for key, value in variable.attributes.items()
                 if key != "_FillValue"
             }
-            if variable.fill is not None:
-                attributes["_FillValue"] = variable.fill
+            if variable.fill is not None and np.isfinite(variable.fill):
+                fill = variable.dtype.type(variable.fill)
+                attributes["_FillValue"] = FillValueCoder.encode(fill, variable.dtype)
             if not is_third:
                 attributes["_ARRAY_DIMENSIONS"] = list(variable.dims)
             self._group.create_array(

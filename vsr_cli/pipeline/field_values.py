@@ -81,7 +81,12 @@ class FieldMapping:
     def there(self, step: HeldStep) -> Tensor:
         """(H + 2 margin, W + 2 margin) float32, the range at 0 to 1, without gaps."""
         low, high = self.value_range
-        filled = fill_missing(step.values, step.valid, wraps=self.edges.across == "periodic")
+        filled = fill_missing(
+            step.values,
+            step.valid,
+            rounds=self.margin,
+            wraps=self.edges.across == "periodic",
+        )
         if not bool(step.valid.any()):
             filled = torch.full_like(filled, low)
         return extend(((filled - low) / (high - low)).float(), self.margin, self.edges)
