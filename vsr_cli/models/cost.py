@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,11 +56,23 @@ def macs_per_pixel(spec: ModelSpec, scale: int) -> float:
     return math.fsum(layer.macs for layer in layer_costs(spec, scale))
 
 
+def values_per_pixel(spec: ModelSpec, scale: int) -> float:
+    """Values that pass between memory and the layers for one pixel of the output.
+
+    The layers are those whose MACs are counted, in the paper's form. Each reads what it is given
+    once and writes what it makes once; activations, normalisations and interpolation are taken to
+    happen on the way. Weights are not counted.
+    """
+    model = plain_form(spec, scale)
+    small, large = (_count(model, spec, side, _layer_values).total() for side in SIDES)
+    return (large - small) / _pixels_between(scale)
+
+
 def layer_costs(spec: ModelSpec, scale: int) -> tuple[LayerCost, ...]:
     """Every layer that holds parameters, in the order of the weight file, in the paper's form."""
     model = plain_form(spec, scale)
-    small, large = (_count(model, spec, side) for side in SIDES)
-    pixels = (SIDES[1] ** 2 - SIDES[0] ** 2) * scale**2
+    small, large = (_count(model, spec, side, _layer_macs) for side in SIDES)
+    pixels = _pixels_between(scale)
     return tuple(
         LayerCost(
             name=name,
@@ -74,13 +87,23 @@ def layer_costs(spec: ModelSpec, scale: int) -> tuple[LayerCost, ...]:
     )
 
 
-def _count(model: nn.Module, spec: ModelSpec, side: int) -> Counter[str]:
-    """MACs of each layer by name for ``side`` x ``side`` pixels, layers used often as often."""
+def _pixels_between(scale: int) -> int:
+    """Pixels of the output that the larger of the two inputs has more."""
+    return (SIDES[1] ** 2 - SIDES[0] ** 2) * scale**2
+
+
+def _count(
+    model: nn.Module,
+    spec: ModelSpec,
+    side: int,
+    amount: Callable[[nn.Module, Tensor, Tensor], int],
+) -> Counter[str]:
+    """The amount of each layer by name for ``side`` x ``side`` pixels, used often as often."""
     found: Counter[str] = Counter()
 
     def listen(name: str, layer: nn.Module) -> None:
         def add(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            found[name] += _layer_macs(layer, inputs[0], output)
+            found[name] += amount(layer, inputs[0], output)
 
         hooks.append(layer.register_forward_hook(add))
 
@@ -134,6 +157,11 @@ def _layer_macs(layer: nn.Module, given: Tensor, output: Tensor) -> int:
     if isinstance(layer, Transposed):
         return given.numel() * math.prod(layer.kernel_size) * layer.out_channels // layer.groups
     raise TypeError(f"no count is known for {type(layer).__name__}")
+
+
+def _layer_values(layer: nn.Module, given: Tensor, output: Tensor) -> int:
+    del layer
+    return given.numel() + output.numel()
 
 
 def _channels(layer: nn.Module) -> tuple[int, ...]:
