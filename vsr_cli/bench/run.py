@@ -16,9 +16,10 @@ from vsr_cli.bench.peers.race import run_races
 from vsr_cli.bench.report import BenchReport
 from vsr_cli.bench.setting import Setting
 from vsr_cli.bench.stages import OnStep, StageBench
-from vsr_cli.bench.street import Street
+from vsr_cli.bench.street import TARGET, Street
+from vsr_cli.media import check_encoding
 from vsr_cli.pipeline.device import choose_device, choose_precision, limit_threads
-from vsr_cli.pipeline.size import choose_size
+from vsr_cli.pipeline.size import choose_size, output_info
 from vsr_cli.specs import BenchSpec, EncodingSpec, UpscaleSpec
 
 
@@ -42,17 +43,19 @@ def run_bench(
     check_peer(spec)
     with _threads(spec.threads) as num_threads, TemporaryDirectory(prefix="vsr-bench-") as folder:
         clip = prepare_clip(spec, Path(folder))
+        size = choose_size(upscale, clip.info)
+        check_encoding(Path(folder, TARGET), encoding, output_info(clip.info, size))
         setting = Setting(
             bench=spec,
             upscale=upscale,
             encoding=encoding,
             clip=clip,
-            size=choose_size(upscale, clip.info),
+            size=size,
             num_threads=num_threads,
             folder=Path(folder),
         )
         chain, settings = setting.load(), setting.stages()
-        races = tuple(run_races(setting, on_step))
+        races = tuple(run_races(setting, chain, on_step))
         on_step("ceilings")
         ceilings = measure_ceilings(settings.device, settings.precision)
         stages = tuple(StageBench(setting, chain, settings, on_step).measure())

@@ -19,6 +19,9 @@ from vsr_cli.pipeline.video import upscale_video
 from vsr_cli.specs import EncodingSpec, UpscaleSpec
 
 
+TARGET = "out.mkv"  # holds what any codec makes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunTime:
     """Runs of one kind: their frames, and what comes before them."""
@@ -96,7 +99,7 @@ class Street:
             clip=setting.clip,
             upscale=setting.upscale,
             encoding=setting.encoding,
-            target=setting.folder / "out.mkv",
+            target=setting.folder / TARGET,
         )
 
     def measure(self, repeats: int) -> tuple[RunTime, RunTime]:

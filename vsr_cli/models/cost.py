@@ -64,15 +64,18 @@ def values_per_pixel(spec: ModelSpec, scale: int) -> float:
     happen on the way. Weights are not counted.
     """
     model = plain_form(spec, scale)
-    small, large = (_count(model, spec, side, _layer_values).total() for side in SIDES)
-    return (large - small) / _pixels_between(scale)
+    # A quadratic in the side: what is padded grows with the border, and is in the linear term.
+    step = SIDES[1] - SIDES[0]
+    sides = (*SIDES, SIDES[1] + step)
+    values = [_count(model, spec, side, _layer_values).total() for side in sides]
+    return (values[2] - 2 * values[1] + values[0]) / (2 * step**2 * scale**2)
 
 
 def layer_costs(spec: ModelSpec, scale: int) -> tuple[LayerCost, ...]:
     """Every layer that holds parameters, in the order of the weight file, in the paper's form."""
     model = plain_form(spec, scale)
     small, large = (_count(model, spec, side, _layer_macs) for side in SIDES)
-    pixels = _pixels_between(scale)
+    pixels = (SIDES[1] ** 2 - SIDES[0] ** 2) * scale**2
     return tuple(
         LayerCost(
             name=name,
@@ -85,11 +88,6 @@ def layer_costs(spec: ModelSpec, scale: int) -> tuple[LayerCost, ...]:
         for name, layer in model.named_modules()
         if (parameters := sum(p.numel() for p in layer.parameters(recurse=False)))
     )
-
-
-def _pixels_between(scale: int) -> int:
-    """Pixels of the output that the larger of the two inputs has more."""
-    return (SIDES[1] ** 2 - SIDES[0] ** 2) * scale**2
 
 
 def _count(

@@ -67,5 +67,5 @@ class FfmpegFile:
 
 
 def _fail(title: str, log: str) -> NoReturn:
-    lines = [line for line in log.splitlines() if line.strip()]
+    lines = [line for line in log.splitlines() if line.strip() and not line.startswith("bench:")]
     raise VsrError(f"{title} failed: {lines[-1].strip() if lines else 'it said nothing'}")

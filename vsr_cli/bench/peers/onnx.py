@@ -63,7 +63,7 @@ class OnnxFrames(FrameContender):
             planes = _run(planes, model, session)
         dtype = np.uint8 if top <= 255 else np.uint16
         for plane in planes:
-            yield (plane.clip(0, 1) * top).round().astype(dtype)
+            yield (plane * top).round().astype(dtype)
 
 
 def _run(planes: Iterator[np.ndarray], model: LoadedModel, session: Any) -> Iterator[np.ndarray]:
@@ -77,4 +77,4 @@ def _run(planes: Iterator[np.ndarray], model: LoadedModel, session: Any) -> Iter
             window = [held[min(max(place, 0), len(held) - 1)] for place in places]
             given = np.stack(window)[None, None]  # (1, 1, T, H, W)
         result: np.ndarray = session.run([OUTPUT], {INPUT: given})[0]
-        yield result[0, 0]
+        yield result[0, 0].clip(0, 1)

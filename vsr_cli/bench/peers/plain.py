@@ -53,7 +53,7 @@ class PlainNetworks:
     def upscale(self, window: list[Tensor]) -> Tensor:
         """Planes (H, W) in [0, 1] to the larger one of the middle."""
         with torch.inference_mode():
-            return self._result(len(self._stages) - 1, len(window) // 2, window).clamp(0, 1)
+            return self._result(len(self._stages) - 1, len(window) // 2, window)
 
     def _result(self, stage: int, place: int, window: list[Tensor]) -> Tensor:
         """What a stage makes of one place in the window, computed from the frames up."""
@@ -65,7 +65,7 @@ class PlainNetworks:
         given = [self._result(stage - 1, min(max(p, 0), len(window) - 1), window) for p in places]
         frames = torch.stack(given)[None, None] if spec.kind == "clip" else given[0][None, None]
         result: Tensor = module(frames)[0, 0]
-        return result
+        return result.clamp(0, 1)
 
 
 class PlainFrames(FrameContender):

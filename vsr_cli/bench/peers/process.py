@@ -52,6 +52,11 @@ class ContenderProcess:
     ) -> None:
         self._end(is_idle=error is None)
 
+    @property
+    def pid(self) -> int | None:
+        """The number of the process; None before it is started."""
+        return self._process.pid
+
     def round(self) -> float:
         """Seconds of one round."""
         seconds: float = self._call("round")

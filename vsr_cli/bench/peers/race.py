@@ -19,7 +19,7 @@ from vsr_cli.bench.peers.process import ContenderProcess
 from vsr_cli.bench.setting import Setting
 from vsr_cli.bench.stages import OnStep
 from vsr_cli.metrics.pixel import psnr
-from vsr_cli.models import get_spec, parse_chain
+from vsr_cli.models.load import LoadedChain
 from vsr_cli.pipeline.device import limit_threads
 from vsr_cli.specs import Peer
 
@@ -98,7 +98,7 @@ class Race:
         }
 
 
-def run_races(setting: Setting, on_step: OnStep) -> Iterator[Race]:
+def run_races(setting: Setting, chain: LoadedChain, on_step: OnStep) -> Iterator[Race]:
     """Every course on which the named peer can run; none without a peer.
 
     Raises:
@@ -117,7 +117,7 @@ def run_races(setting: Setting, on_step: OnStep) -> Iterator[Race]:
             for number in range(setting.bench.repeats):
                 for side in (own, other) if number % 2 == 0 else (other, own):
                     seconds[side].append(side.round())
-            agreement = _agreement(other.picture(), own.picture(), setting)
+            agreement = _agreement(other.picture(), own.picture(), chain)
         yield Race(
             course=course.name,
             peer=peer,
@@ -138,13 +138,11 @@ def make_contender(place: str, setting: Setting) -> Contender:
 
 
 def _agreement(
-    theirs: np.ndarray | None, ours: np.ndarray | None, setting: Setting
+    theirs: np.ndarray | None, ours: np.ndarray | None, chain: LoadedChain
 ) -> float | None:
     """PSNR in dB where no padding of a border is felt, as far as that leaves something."""
     if theirs is None or ours is None:
         return None
-    specs = [get_spec(name) for name in parse_chain(setting.upscale.model)]
-    reach = setting.size.scale * sum(spec.radius or 0 for spec in specs)
+    reach = chain.scale * sum(stage.spec.radius or 0 for stage in chain.stages)
     border = min(reach, (min(ours.shape) - 1) // 4)
-    first, second = torch.from_numpy(theirs), torch.from_numpy(ours)
-    return psnr(first, second, border=border)
+    return psnr(torch.from_numpy(theirs), torch.from_numpy(ours), border=border)
