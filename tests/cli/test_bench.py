@@ -130,7 +130,7 @@ def test_interrupted_race_leaves_no_process_and_no_file(
     number: signal.Signals, tmp_path: Path
 ) -> None:
     """Ctrl-C reaches the whole process group, SIGTERM the command alone."""
-    arguments = ["bench", "--model", "2d3d", "--size", "96x64", "--frames", "500", "--against"]
+    arguments = ["bench", "--model", "2d3d", "--size", "48x32", "--frames", "500", "--against"]
     with subprocess.Popen(
         [sys.executable, "-m", "vsr_cli", *arguments, "plain"],
         stderr=subprocess.PIPE,

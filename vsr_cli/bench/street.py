@@ -18,7 +18,6 @@ from vsr_cli.pipeline.report import Listener, Start, UpscaleReport
 from vsr_cli.pipeline.video import upscale_video
 from vsr_cli.specs import EncodingSpec, UpscaleSpec
 
-
 TARGET = "out.mkv"  # holds what any codec makes
 
 

@@ -13,11 +13,13 @@ from vsr_cli.bench.setting import Setting
 from vsr_cli.errors import VsrError
 from vsr_cli.frames import Frame
 
-WARM_UP_FRAMES = 16  # as many as go into one call of a network at most
+WARM_UP_FRAMES = 2  # for a contender that computes one after the other
 
 
 class FrameContender(ABC):
     """A ``Contender`` that gets the luma of the clip, decoded and in memory."""
+
+    warm_up_frames = WARM_UP_FRAMES
 
     def __init__(self, setting: Setting, title: str) -> None:
         self.setting, self.title = setting, title
@@ -33,7 +35,7 @@ class FrameContender(ABC):
 
     def warm_up(self) -> None:
         """The first frames, which does not count."""
-        for _ in self.upscale(self.frames[:WARM_UP_FRAMES]):
+        for _ in self.upscale(self.frames[: self.warm_up_frames]):
             pass
 
     def round(self) -> float:

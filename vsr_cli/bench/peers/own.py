@@ -20,6 +20,8 @@ TITLE = f"vsr {__version__}"
 class OwnFrames(FrameContender):
     """Luma in memory, from code values through every stage to code values."""
 
+    warm_up_frames = 16  # as many as go into one call of a network at most
+
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting, TITLE)
         keep_freed_memory()
