@@ -23,6 +23,7 @@ from vsr_cli.errors import InputError
 from vsr_cli.frames import Frame
 from vsr_cli.media import open_reader
 from vsr_cli.models.load import load_chain
+from vsr_cli.specs import BenchSpec
 
 MakeSetting = Callable[..., Setting]
 ENDS = ["decode", "scene cuts", "host to device"], ["device to host", "encode"]
@@ -102,11 +103,14 @@ def test_clip_that_changes_meanwhile_is_an_error(make_setting: MakeSetting) -> N
 
 def test_shares_are_rates_by_ceilings() -> None:
     work = Work(flops=2e9, bytes=1e6)  # in 10 ms: 200 GFLOP/s, 0.1 GB/s
-    stage = StageTime(name="x", kind="2D", timing=Timing((0.02,), num_frames=2), work=work)
+    timing = Timing((0.02,), num_frames=2)
     ceilings = Ceilings(flops_per_s=1e12, copy_bytes_per_s=1e9, upload_bytes_per_s=5e8)
-    assert shares(stage, ceilings) == {"matmul": pytest.approx(20), "copy": pytest.approx(10)}
-    over_the_bus = replace(stage, work=replace(work, flops=None, way="upload"))
-    assert shares(over_the_bus, ceilings) == {"matmul": None, "copy": pytest.approx(20)}
+    assert shares(timing, work, ceilings) == {
+        "matmul": pytest.approx(20),
+        "copy": pytest.approx(10),
+    }
+    over_the_bus = replace(work, flops=None, way="upload")
+    assert shares(timing, over_the_bus, ceilings) == {"matmul": None, "copy": pytest.approx(20)}
 
 
 def test_work_of_a_network_is_that_of_its_layers(
@@ -130,6 +134,27 @@ def test_work_of_a_network_is_that_of_its_layers(
 def _frame(width: int, height: int) -> Frame:
     halves = torch.zeros(height // 2, width // 2)
     return Frame((torch.zeros(height, width), halves, halves), pts=0)
+
+
+def test_layers_are_timed_within_their_network(
+    make_setting: MakeSetting, random_weights: tuple[Path, Path]
+) -> None:
+    """By their names in the weight file, though other forms of them run; their work adds up."""
+    spec = BenchSpec(size=(48, 32), frames=4, repeats=2, layers=True)
+    stages = {s.name: s for s in _measure(make_setting(spec, model="2d3d", weights=random_weights))}
+    fsrcnn, srnet3d = stages["fsrcnn"], stages["srnet3d"]
+    maps = [f"map.{number}" for number in range(4)]
+    names = ["feature", "shrink", *maps, "expand", "upsample"]
+    assert [layer.name for layer in fsrcnn.layers] == names
+    assert len(srnet3d.layers) == 8
+    for stage in (fsrcnn, srnet3d):
+        assert sum(layer.work.flops or 0 for layer in stage.layers) == pytest.approx(
+            stage.work.flops
+        )
+        assert all(len(layer.timing.seconds) == 2 for layer in stage.layers)
+        whole = sum(layer.timing.ms_per_frame for layer in stage.layers)
+        assert 0.1 * stage.timing.ms_per_frame < whole < 3 * stage.timing.ms_per_frame
+    assert not stages["encode"].layers
 
 
 def test_ceilings_are_those_that_numpy_finds_too() -> None:

@@ -28,7 +28,7 @@ KEYS = [
 ]
 STAGE_KEYS = [
     *["name", "kind", "ms_per_frame", "ms_min", "ms_max", "fps", "flops", "bytes"],
-    *["percent_of_matmul", "percent_of_copy"],
+    *["percent_of_matmul", "percent_of_copy", "layers"],
 ]
 
 

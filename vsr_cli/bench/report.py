@@ -16,6 +16,8 @@ from vsr_cli.bench.peers.race import Race
 from vsr_cli.bench.setting import Setting
 from vsr_cli.bench.stages import StageTime
 from vsr_cli.bench.street import RunTime
+from vsr_cli.bench.timing import Timing
+from vsr_cli.bench.work import Work
 from vsr_cli.models.load import LoadedChain
 from vsr_cli.pipeline.device import precision_name
 from vsr_cli.pipeline.report import chain_name, chain_warnings, peak_rss_mb
@@ -112,25 +114,32 @@ class BenchReport:
 
 
 def stage_json(stage: StageTime, ceilings: Ceilings) -> dict[str, Any]:
-    """One stage; what is not known of it is null."""
-    least, most = stage.timing.spread_ms
+    """One stage with its layers; what is not known of it is null."""
+    layers = [
+        {"name": layer.name, **_figures(layer.timing, layer.work, ceilings)}
+        for layer in stage.layers
+    ]
+    figures = _figures(stage.timing, stage.work, ceilings)
+    return {"name": stage.name, "kind": stage.kind, **figures, "layers": layers}
+
+
+def _figures(timing: Timing, work: Work, ceilings: Ceilings) -> dict[str, Any]:
+    least, most = timing.spread_ms
     return {
-        "name": stage.name,
-        "kind": stage.kind,
-        "ms_per_frame": round(stage.timing.ms_per_frame, 4),
+        "ms_per_frame": round(timing.ms_per_frame, 4),
         "ms_min": round(least, 4),
         "ms_max": round(most, 4),
-        "fps": round(stage.timing.fps, 3),
-        "flops": stage.work.flops,
-        "bytes": stage.work.bytes,
-        **{f"percent_of_{name}": share for name, share in shares(stage, ceilings).items()},
+        "fps": round(timing.fps, 3),
+        "flops": work.flops,
+        "bytes": work.bytes,
+        **{f"percent_of_{name}": share for name, share in shares(timing, work, ceilings).items()},
     }
 
 
-def shares(stage: StageTime, ceilings: Ceilings) -> Mapping[str, float | None]:
-    """How near to the machine's matrix product and to its copy a stage comes, in per cent.
+def shares(timing: Timing, work: Work, ceilings: Ceilings) -> Mapping[str, float | None]:
+    """How near work comes to the machine's matrix product and to its copy, in per cent.
 
-    The copy is that over the bus where the bytes of the stage go over it.
+    The copy is that over the bus where the bytes go over it.
     """
     limits = {
         "copy": ceilings.copy_bytes_per_s,
@@ -138,13 +147,12 @@ def shares(stage: StageTime, ceilings: Ceilings) -> Mapping[str, float | None]:
         "download": ceilings.download_bytes_per_s,
     }
     amounts = {
-        "matmul": (stage.work.flops, ceilings.flops_per_s),
-        "copy": (stage.work.bytes, limits[stage.work.way]),
+        "matmul": (work.flops, ceilings.flops_per_s),
+        "copy": (work.bytes, limits[work.way]),
     }
     return {
-        name: None if amount is None or not limit else round(100 * amount * fps / limit, 2)
+        name: None if amount is None or not limit else round(100 * amount * timing.fps / limit, 2)
         for name, (amount, limit) in amounts.items()
-        for fps in (stage.timing.fps,)
     }
 
 

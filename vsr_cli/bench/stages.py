@@ -15,12 +15,21 @@ from typing import Literal
 
 import torch
 
+from vsr_cli.bench.layers import LayerClock, LayerTime, layer_works
 from vsr_cli.bench.setting import Setting
 from vsr_cli.bench.timing import Timing, seconds_of, synchronise
-from vsr_cli.bench.work import Work, frame_bytes, network_work, passing_work, transfer_work
+from vsr_cli.bench.work import (
+    Work,
+    frame_bytes,
+    network_pixels,
+    network_work,
+    passing_work,
+    transfer_work,
+    value_bytes,
+)
 from vsr_cli.frames import Frame, FrameReader
 from vsr_cli.media import open_reader, open_writer
-from vsr_cli.models.load import LoadedChain
+from vsr_cli.models.load import LoadedChain, LoadedModel
 from vsr_cli.pipeline.consistency import Consistency
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.shots import mark_shots
@@ -40,6 +49,7 @@ class StageTime:
     kind: StageKind
     timing: Timing
     work: Work
+    layers: tuple[LayerTime, ...] = ()  # of a network, if they were asked for
 
     @property
     def is_network(self) -> bool:
@@ -85,15 +95,14 @@ class StageBench:
         """Every network, and what follows them; returns the frames of the output's size."""
         settings, frames = self.settings, low
         for model in self.chain.stages:
-            given = frames
-            frames, timing = self._time(
-                model.spec.name, partial(run_stage, model=model, settings=settings), given
-            )
+            given, run = frames, partial(run_stage, model=model, settings=settings)
+            frames, timing = self._time(model.spec.name, run, given)
             yield StageTime(
                 name=model.spec.name,
                 kind="2D" if model.spec.kind == "frame" else "3D",
                 timing=timing,
                 work=network_work(model, given[0], frames[0], settings),
+                layers=self._layers(model, run, given, frames[0]),
             )
         info, size = self.clip.info, self.size
         if (size.width, size.height) != (info.width * size.scale, info.height * size.scale):
@@ -107,6 +116,22 @@ class StageBench:
             work = passing_work(given[0], frames[0])
             yield StageTime(name="consistency", kind="frame", timing=timing, work=work)
         return frames
+
+    def _layers(
+        self, model: LoadedModel, run: Run, given: Sequence[Frame], made: Frame
+    ) -> tuple[LayerTime, ...]:
+        """The layers of a network in passes of their own, if they were asked for."""
+        if not self.setting.bench.layers:
+            return ()
+        self._on_step(f"layers of {model.spec.name}")
+        pixels = network_pixels(model, made, self.settings)
+        works = layer_works(model, pixels, value_bytes(self.settings))
+        clock = LayerClock(self.settings.device)
+        for _ in range(self.repeats):
+            stream = run(given)
+            with clock.watch(model.module, works):
+                _drain(stream)
+        return clock.times(works, len(given))
 
     def _back_project(self, low: list[Frame], frames: Sequence[Frame]) -> Iterator[Frame]:
         info, size = self.clip.info, self.size

@@ -67,10 +67,7 @@ def network_work(model: LoadedModel, given: Frame, made: Frame, settings: StageS
         return Work(flops=0.0, bytes=frame_bytes(given) + frame_bytes(made))
     colors = len(made.planes) - settings.pixel_format.has_alpha
     seen = set(range(colors) if spec.color == "rgb" else settings.model_planes)
-    pixels = sum(made.planes[plane].numel() for plane in seen)
-    if spec.color == "rgb":
-        pixels = made.planes[0].numel()
-    size = torch.empty(0, dtype=settings.precision).element_size()
+    pixels, size = network_pixels(model, made, settings), value_bytes(settings)
     weights = sum(parameter.numel() for parameter in model.module.parameters())
     values = values_per_pixel(spec, model.scale) * pixels + weights
     others = [_outside(frame.planes, seen) for frame in (given, made)]
@@ -78,6 +75,18 @@ def network_work(model: LoadedModel, given: Frame, made: Frame, settings: StageS
         flops=2 * macs_per_pixel(spec, model.scale) * pixels,
         bytes=values * size + sum(others) * FLOAT_BYTES,
     )
+
+
+def network_pixels(model: LoadedModel, made: Frame, settings: StageSettings) -> int:
+    """Pixels of a frame that come out of a network, those of chroma too if it sees chroma."""
+    if model.spec.color == "rgb":
+        return made.planes[0].numel()
+    return sum(made.planes[plane].numel() for plane in settings.model_planes)
+
+
+def value_bytes(settings: StageSettings) -> int:
+    """Bytes of a value inside a network."""
+    return torch.empty(0, dtype=settings.precision).element_size()
 
 
 def _outside(planes: tuple[Tensor, ...], seen: set[int]) -> int:

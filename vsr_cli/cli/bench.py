@@ -34,6 +34,7 @@ BENCH = BenchSpec()
 @click.option("--codec", help="Encoder of the output, as of vsr upscale.  [default: x264]")
 @click.option("--crf", type=float, help="Quality of the codec: lower is better and larger.")
 @click.option("--preset", help="Speed of the codec, by its own name.")
+@click.option("--layers", is_flag=True, help="Time every layer of the networks, too.")
 @click.option(
     "--against",
     "peer",
@@ -62,7 +63,7 @@ def bench(
     to file with our encoder's settings, plain does both. Rounds go by turns, each side in a process
     of its own; the ratio is the peer's time by ours.
     """
-    names = ("size", "source", "frames", "repeats", "threads", "peer", "peer_model")
+    names = ("size", "source", "frames", "repeats", "threads", "layers", "peer", "peer_model")
     spec = BenchSpec(**{name: options.pop(name) for name in names})
     upscale = UpscaleSpec(**options)
     encoding = EncodingSpec(codec=codec, crf=crf, preset=preset)

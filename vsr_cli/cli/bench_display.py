@@ -12,7 +12,10 @@ from vsr_cli.bench.report import BenchReport, shares
 from vsr_cli.cli.console import stdout_console
 
 if TYPE_CHECKING:
+    from vsr_cli.bench.ceilings import Ceilings
+    from vsr_cli.bench.layers import LayerTime
     from vsr_cli.bench.peers.race import Race
+    from vsr_cli.bench.stages import StageTime
 
 
 def print_report(report: BenchReport) -> None:
@@ -45,15 +48,10 @@ def stage_table(report: BenchReport) -> Table:
     for title in titles:
         rows.add_column(title, justify="right", no_wrap=True)
     for stage in report.stages:
-        work, share = stage.work, shares(stage, report.ceilings)
-        rows.add_row(
-            f"{stage.name} ({stage.kind})" if stage.is_network else stage.name,
-            f"{stage.timing.ms_per_frame:.3f}",
-            "{:.3f} to {:.3f}".format(*stage.timing.spread_ms),
-            f"{stage.timing.fps:.1f}",
-            *(_number(value, 1e6) for value in (work.flops, work.bytes)),
-            *(_number(share[name]) for name in ("matmul", "copy")),
-        )
+        name = f"{stage.name} ({stage.kind})" if stage.is_network else stage.name
+        rows.add_row(name, *_figures(stage, report.ceilings))
+        for layer in stage.layers:
+            rows.add_row(f"  {layer.name}", *_figures(layer, report.ceilings))
     rows.add_section()
     rows.add_row("networks", f"{1000 / report.model_fps:.3f}", "", f"{report.model_fps:.1f}")
     for name, run in (("end to end", report.end_to_end), ("without encoder", report.null_sink)):
@@ -61,6 +59,19 @@ def stage_table(report: BenchReport) -> Table:
         spread = "{:.3f} to {:.3f}".format(*timing.spread_ms)
         rows.add_row(name, f"{timing.ms_per_frame:.3f}", spread, f"{timing.fps:.1f}")
     return rows
+
+
+def _figures(part: StageTime | LayerTime, ceilings: Ceilings) -> list[str]:
+    """Time, rate, work and shares of a stage or of a layer."""
+    timing, work = part.timing, part.work
+    share = shares(timing, work, ceilings)
+    return [
+        f"{timing.ms_per_frame:.3f}",
+        "{:.3f} to {:.3f}".format(*timing.spread_ms),
+        f"{timing.fps:.1f}",
+        *(_number(value, 1e6) for value in (work.flops, work.bytes)),
+        *(_number(share[name]) for name in ("matmul", "copy")),
+    ]
 
 
 def ceiling_line(report: BenchReport) -> str:

@@ -57,7 +57,12 @@ def macs_per_pixel(spec: ModelSpec, scale: int) -> float:
 
 
 def values_per_pixel(spec: ModelSpec, scale: int) -> float:
-    """Values that pass between memory and the layers for one pixel of the output.
+    """Values that pass between memory and all layers for one pixel of the output."""
+    return math.fsum(layer_values(spec, scale).values())
+
+
+def layer_values(spec: ModelSpec, scale: int) -> dict[str, float]:
+    """Values that pass between memory and each layer, by name, for one pixel of the output.
 
     The layers are those whose MACs are counted, in the paper's form. Each reads what it is given
     once and writes what it makes once; activations, normalisations and interpolation are taken to
@@ -66,9 +71,11 @@ def values_per_pixel(spec: ModelSpec, scale: int) -> float:
     model = plain_form(spec, scale)
     # A quadratic in the side: what is padded grows with the border, and is in the linear term.
     step = SIDES[1] - SIDES[0]
-    sides = (*SIDES, SIDES[1] + step)
-    values = [_count(model, spec, side, _layer_values).total() for side in sides]
-    return (values[2] - 2 * values[1] + values[0]) / (2 * step**2 * scale**2)
+    first, second, third = (
+        _count(model, spec, side, _layer_values) for side in (*SIDES, SIDES[1] + step)
+    )
+    pixels = 2 * step**2 * scale**2
+    return {name: (third[name] - 2 * second[name] + first[name]) / pixels for name in third}
 
 
 def layer_costs(spec: ModelSpec, scale: int) -> tuple[LayerCost, ...]:

@@ -21,6 +21,7 @@ class BenchSpec:
     frames: int = 32  # of the clip
     repeats: int = 3  # of each measurement, after one that does not count
     threads: int | None = None  # of the networks and of a peer; None: as many as torch takes
+    layers: bool = False  # time every layer of the networks, too
     peer: Peer | None = None  # who runs in turn with us
     peer_model: Path | None = None  # the network of OpenCV: a frozen TensorFlow graph
 
