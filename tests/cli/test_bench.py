@@ -138,11 +138,8 @@ def test_interrupted_race_leaves_no_process_and_no_file(
         env=os.environ | {"TMPDIR": str(tmp_path)},
         start_new_session=True,
     ) as process:
-        deadline = time.monotonic() + 120
-        while (
-            len(_group(process.pid)) < 4 and time.monotonic() < deadline
-        ):  # we, both sides, Python's own
-            time.sleep(0.1)
+        # The command, both sides, and Python's own process that tidies up.
+        assert _waits_for(lambda: len(_group(process.pid)) == 4, seconds=120)
         time.sleep(1)
         if number == signal.SIGINT:
             os.killpg(process.pid, number)
@@ -152,8 +149,18 @@ def test_interrupted_race_leaves_no_process_and_no_file(
     assert process.returncode == 128 + number
     assert errors.splitlines()[-1].startswith("Error: ")
     assert "Traceback" not in errors
-    assert _group(process.pid) == []
+    assert _waits_for(lambda: not _group(process.pid), seconds=10)
     assert list(tmp_path.iterdir()) == []
+
+
+def _waits_for(condition: Callable[[], bool], *, seconds: float) -> bool:
+    """True as soon as it holds, False if it does not in that time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def _group(number: int) -> list[int]:

@@ -11,6 +11,7 @@ from vsr_cli.specs import BenchSpec
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "size and clip": ({"size": (64, 48), "source": Path("a.mp4")}, "leave --size out, or --input"),
+    "pipe": ({"source": Path("-")}, "a pipe can be read once"),
     "small": ({"size": (64, 8)}, "size must be at least 16x16, got 64x8"),
     "no frames": ({"frames": 0}, r"frames must be in 1\.\.10000, got 0"),
     "no repeats": ({"repeats": 0}, r"repeats must be in 1\.\.1024, got 0"),

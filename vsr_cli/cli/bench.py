@@ -17,13 +17,20 @@ BENCH = BenchSpec()
 
 @click.command()
 @model_options(UpscaleSpec)
+@click.option("--width", type=int, help="Columns of the output.  [default: by --scale]")
+@click.option("--height", type=int, help="Rows of the output.  [default: by --scale]")
 @click.option(
     "--size",
     type=SizeType(),
     help="Size of the input.  [default: {}x{}, or the clip's]".format(*DEFAULT_SIZE),
 )
 @click.option("--input", "source", type=FILE, help="A clip to measure on.  [default: one is made]")
-@click.option("--frames", default=BENCH.frames, show_default=True, help="Frames of the clip.")
+@click.option(
+    "--frames",
+    default=BENCH.frames,
+    show_default=True,
+    help="Frames of the clip; a stage's results are held in memory.",
+)
 @click.option(
     "--repeats",
     default=BENCH.repeats,

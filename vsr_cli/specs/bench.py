@@ -28,6 +28,8 @@ class BenchSpec:
     def __post_init__(self) -> None:
         if self.size is not None and self.source is not None:
             raise ValueError("the size is that of the input clip: leave --size out, or --input")
+        if self.source == Path("-"):
+            raise ValueError("a pipe can be read once, and it takes several passes: give a file")
         if self.size is not None and min(self.size) < SMALLEST_SIDE:
             width, height = self.size
             raise ValueError(f"size must be at least 16x16, got {width}x{height}")
