@@ -4,6 +4,7 @@ Standard library only: ``vsr --help`` reads these files and loads no torch.
 """
 
 from vsr_cli.specs.batch import BatchSpec, SchedulerSpec, Shard
+from vsr_cli.specs.bench import BenchSpec, Peer
 from vsr_cli.specs.degradation import (
     Blur,
     DegradationSpec,
@@ -44,6 +45,7 @@ __all__ = [
     "FIELD_UNITS",
     "SPINUP_HOURS",
     "BatchSpec",
+    "BenchSpec",
     "Blur",
     "Channel",
     "Chroma",
@@ -63,6 +65,7 @@ __all__ = [
     "Motion",
     "Noise",
     "OutlineMethod",
+    "Peer",
     "Recipe",
     "RecipeForm",
     "Round",
