@@ -54,7 +54,7 @@ class Start(RunStart):
             input=reader.path,
             output=writer.path,
             frame_pixels=reader.info.width * reader.info.height,
-            frames=_frames_within(reader.info, decoding),
+            frames=frames_within(reader.info, decoding),
             model=chain_name(chain),
             scale=chain.scale,
             domain=chain.domain,
@@ -88,7 +88,7 @@ class Listener:
         """So many frames are written."""
 
 
-def _frames_within(info: ClipInfo, decoding: DecodingSpec) -> int | None:
+def frames_within(info: ClipInfo, decoding: DecodingSpec) -> int | None:
     """How many frames a run will have, as far as the container tells."""
     if not info.duration_s:
         return info.num_frames

@@ -4,6 +4,7 @@ Standard library only: ``vsr --help`` reads these files and loads no torch.
 """
 
 from vsr_cli.specs.batch import BatchSpec, SchedulerSpec, Shard
+from vsr_cli.specs.compare import Align, Box, CompareSpec, Layout, Resize
 from vsr_cli.specs.degradation import (
     Blur,
     DegradationSpec,
@@ -43,10 +44,13 @@ __all__ = [
     "FIELD_RANGES",
     "FIELD_UNITS",
     "SPINUP_HOURS",
+    "Align",
     "BatchSpec",
     "Blur",
+    "Box",
     "Channel",
     "Chroma",
+    "CompareSpec",
     "DecodingSpec",
     "DegradationSpec",
     "Deinterlace",
@@ -58,6 +62,7 @@ __all__ = [
     "InitialState",
     "Interpolation",
     "Jpeg",
+    "Layout",
     "LossName",
     "MetricName",
     "Motion",
@@ -65,6 +70,7 @@ __all__ = [
     "OutlineMethod",
     "Recipe",
     "RecipeForm",
+    "Resize",
     "Round",
     "SchedulerSpec",
     "ShallowWaterSpec",
