@@ -157,11 +157,14 @@ def _open(
 ) -> FrameWriter:
     """The output, with the streams of the first clip where it has room for any."""
     kind, info, first = target_kind(target), run.info, run.clips[0]
+    # A y4m file holds the video alone, and its rate would be that of the first clip.
+    is_other = kind in ("y4m", "pipe") and first.info.frame_rate != info.frame_rate
+    has_streams = first.info.origin == "video" and not (is_other or kind in _PICTURES)
     return open_writer(
         target,
         replace(info, num_frames=1) if kind == "still" else info,
         encoding,
-        copy_from=first.path if first.info.origin == "video" and kind not in _PICTURES else None,
+        copy_from=first.path if has_streams else None,
         decoding=decoding,
         overwrite=overwrite,
     )

@@ -16,6 +16,8 @@ from vsr_cli.pipeline.compare_timeline import Moment, common_time_base
 from vsr_cli.pipeline.truth import clip_names
 from vsr_cli.specs import CompareSpec
 
+FASTEST = 500  # frames per second; what states more has no constant rate, and counts its ticks
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
@@ -65,7 +67,8 @@ class Comparison:
     def info(self) -> ClipInfo:
         """What is written, as a clip."""
         moving = [clip.info for clip in self.clips if not clip.is_still] or [self.clips[0].info]
-        rates = [info.frame_rate for info in moving if info.frame_rate]
+        stated = [info.frame_rate for info in moving if info.frame_rate]
+        rates = [rate for rate in stated if rate <= FASTEST] or stated
         return replace(
             self.panels.info,
             time_base=self.tick_s,
