@@ -113,7 +113,8 @@ def compare_videos(
     listener, watch = listener or Listener(), Stopwatch()
     spec.check_clips(len(sources))
     for source in sources:
-        check_output(target, overwrite=overwrite, input_path=source)
+        check_output(target, overwrite=True, input_path=source)
+    check_output(target, overwrite=overwrite)
     if _is_single(target, spec, decoding):
         decoding = replace(decoding, start_s=spec.at_s)
     with ExitStack() as stack:
