@@ -10,7 +10,9 @@ import pytest
 
 import vsr_cli
 
-COMMAND_MODULES = ("upscale", "batch", "evaluate", "train", "simulate", "info", "models", "export")
+COMMAND_MODULES = (
+    *("upscale", "batch", "evaluate", "compare", "train", "simulate", "info", "models", "export"),
+)
 HEAVY = (
     "torch",
     "av",

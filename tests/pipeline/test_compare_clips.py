@@ -146,6 +146,26 @@ def test_colours_of_other_matrices_look_the_same(tmp_path: Path) -> None:
     assert np.abs(rgb - RED).max() <= 4
 
 
+def test_colours_that_cannot_be_right_are_told(make_clip: Clip, tmp_path: Path) -> None:
+    tags = [(1, 6, 6, 6), (1, 1, 1, 16)]  # range, matrix, primaries, transfer
+    sizes = [(64, 48), (128, 96)]
+    sd, hd = (
+        make_clip(f"{size[0]}.mkv", codec="ffv1", size=size, tags=tag)
+        for size, tag in zip(sizes, tags, strict=True)
+    )
+    told = _compare([sd, hd], tmp_path / "o.png").warnings
+    assert [line.split(" has the ")[1].split(":")[0] for line in told] == [
+        "primaries smpte170m and is shown as if they were bt709",
+        "transfer smpte170m and is shown as if they were smpte2084",
+    ]
+    low, high = (
+        make_clip(f"{height}.mkv", codec="ffv1", size=(96, height), sar=sar, pts=[0])
+        for height, sar in ((360, Fraction(1)), (720, Fraction(2)))
+    )
+    (line,) = _compare([low, high], tmp_path / "p.png").warnings[:1]
+    assert "states no matrix and is taken for smpte170m by its height, the largest" in line
+
+
 def test_pictures_side_by_side_are_exact(tmp_path: Path) -> None:
     codes = np.random.default_rng(1).integers(0, 256, (2, 20, 30, 3)).astype(np.uint8)
     paths = [tmp_path / "a.png", tmp_path / "b.png"]

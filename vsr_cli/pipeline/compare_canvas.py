@@ -18,6 +18,7 @@ from vsr_cli.imaging.panels import Planes, black_planes, chroma_step, paste, pla
 from vsr_cli.imaging.ranges import is_full_range
 from vsr_cli.imaging.resample import enlarge, resize
 from vsr_cli.imaging.siting import CENTERED, chroma_siting
+from vsr_cli.media.pixels.color_names import matrix_name, primaries_name, transfer_name
 from vsr_cli.media.pixels.formats import planar_format
 from vsr_cli.media.pixels.orientation import is_quarter_turn, turn_upright, upright_info
 from vsr_cli.media.pixels.recolor import has_equal_codes, recolored
@@ -66,16 +67,23 @@ def common_info(infos: Sequence[ClipInfo], *, for_pictures: bool) -> ClipInfo:
 
 
 def color_warnings(names: Sequence[str], infos: Sequence[ClipInfo], common: ClipInfo) -> list[str]:
-    """A line for each clip whose primaries or transfer are not those under which it is shown."""
+    """A line for each clip whose colours look different here from what they are, or may do."""
     lines = []
     for name, info in zip(names, infos, strict=True):
-        for tag in ("primaries", "transfer"):
+        for tag, word in (("primaries", primaries_name), ("transfer", transfer_name)):
             found, shown = getattr(info.color, tag), getattr(common.color, tag)
             if UNSPECIFIED not in (found, shown) and found != shown:
                 lines.append(
-                    f"{name} has {tag} {found} (code point) and is shown as if they were {shown}: "
-                    "its colours look different from what they are"
+                    f"{name} has the {tag} {word(found)} and is shown as if they were "
+                    f"{word(shown)}: its colours look different from what they are"
                 )
+        taken, largest = conversion_matrix(info), conversion_matrix(common)
+        is_told = info.color.matrix != UNSPECIFIED or info.pixel_format.family != "yuv"
+        if common.pixel_format.family == "yuv" and not is_told and taken != largest:
+            lines.append(
+                f"{name} states no matrix and is taken for {matrix_name(taken)} by its height, the "
+                f"largest clip for {matrix_name(largest)}: a player would show them so"
+            )
     return lines
 
 
