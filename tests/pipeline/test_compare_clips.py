@@ -238,6 +238,17 @@ def test_sound_and_times_of_the_first_clip_are_kept(
     assert report.warnings == []
 
 
+def test_sound_ends_with_the_shortest_clip(
+    make_clip: Clip, tmp_path: Path, audio_packets: Callable[[Path], list[tuple[Fraction, bytes]]]
+) -> None:
+    first = make_clip("a.mp4", audio_start=0.0, pts=[3600 * n for n in range(25)])
+    second = make_clip("b.mp4", pts=[3600 * n for n in range(10)])
+    _compare([first, second], target := tmp_path / "out.mp4", None, shortest=True)
+    before = audio_packets(first)
+    assert audio_packets(target) == [packet for packet in before if packet[0] < Fraction(2, 5)]
+    assert before[-1][0] > Fraction(9, 10)
+
+
 def test_cut_shows_what_was_on_the_screen(make_clip: Clip, tmp_path: Path) -> None:
     # The second clip's frame of 0.1 s is there until 3 s: it is found from a cut at 2 s.
     first = make_clip("a.mkv", codec="ffv1", pts=[3600 * n for n in range(100)])

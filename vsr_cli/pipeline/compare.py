@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from vsr_cli.errors import InputError
 from vsr_cli.frames import Frame, FrameWriter
-from vsr_cli.media import check_output, open_writer
+from vsr_cli.media import VideoWriter, check_output, open_writer
 from vsr_cli.media.target import target_kind
 from vsr_cli.pipeline.compare_clips import (
     end_warnings,
@@ -161,7 +161,7 @@ def _open(
     # A y4m file holds the video alone, and its rate would be that of the first clip.
     is_other = kind in ("y4m", "pipe") and first.info.frame_rate != info.frame_rate
     has_streams = first.info.origin == "video" and not (is_other or kind in _PICTURES)
-    return open_writer(
+    writer = open_writer(
         target,
         replace(info, num_frames=1) if kind == "still" else info,
         encoding,
@@ -169,6 +169,9 @@ def _open(
         decoding=decoding,
         overwrite=overwrite,
     )
+    if isinstance(writer, VideoWriter):
+        writer.ends_streams = run.panels.spec.shortest
+    return writer
 
 
 def _start(
