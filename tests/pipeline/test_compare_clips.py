@@ -217,13 +217,31 @@ def test_labels_are_drawn_and_nothing_else_changes(make_clip: Clip, tmp_path: Pa
     assert after[:24][changed[:24]].mean() < before[:24][changed[:24]].mean()  # on a dark box
 
 
+def test_times_are_written_below(make_clip: Clip, tmp_path: Path) -> None:
+    slow = make_clip("a.mkv", codec="ffv1", size=(320, 240), pts=[0, 18_000])
+    fast = make_clip("b.mkv", codec="ffv1", size=(320, 240), pts=[0, 9000, 18_000])
+    _compare([slow, fast], plain := tmp_path / "plain.mkv")
+    _compare([slow, fast], timed := tmp_path / "timed.mkv", has_times=True)
+    shown = []
+    for before, after in zip(_read(plain)[1], _read(timed)[1], strict=True):
+        rows, columns = np.nonzero(before[0] != after[0])
+        assert rows.min() > 216
+        assert {0, 1} == {*(columns // 320)}
+        shown.append(before[0][216:, :320])
+    # The first clip's frame stays, and so does the time that is written on it.
+    times = [frame[0][216:, :320] for frame in _read(timed)[1]]
+    assert np.array_equal(shown[0], shown[1])
+    assert np.array_equal(times[0], times[1])
+    assert not np.array_equal(times[1], times[2])
+
+
 def test_label_without_room_is_told(make_clip: Clip, tmp_path: Path) -> None:
     clips = [make_clip(f"{name}.mkv", codec="ffv1") for name in "ab"]
     told = _compare(clips, tmp_path / "o.mkv", has_labels=True, layout="split", position=0.2)
     assert told.warnings == ["no room for the label 'a.mkv'"]
     small = [make_clip(f"{name}s.mkv", codec="ffv1", size=(64, 16)) for name in "ab"]
     told = _compare(small, tmp_path / "s.mkv", has_labels=True)
-    assert told.warnings == ["16 rows are too few for labels; try --zoom, or --no-labels"]
+    assert told.warnings == ["16 rows are too few for letters; try --zoom, or --no-labels"]
 
 
 def test_sound_and_times_of_the_first_clip_are_kept(

@@ -54,7 +54,8 @@ class BoxType(click.ParamType):  # type: ignore[type-arg]  # generic from click 
     "--label", "labels", multiple=True, metavar="TEXT", help="One for each clip.  [default: names]"
 )
 @click.option("--no-labels", is_flag=True, help="Write nothing on the panels.")
-@click.option("--font", type=FILE, help="TrueType or OpenType file for the labels.")
+@click.option("--times", is_flag=True, help="Write on each panel which time its frame has.")
+@click.option("--font", type=FILE, help="TrueType or OpenType file for the letters.")
 @click.option(
     "--resize",
     type=click.Choice(get_args(Resize)),
@@ -87,6 +88,7 @@ class BoxType(click.ParamType):  # type: ignore[type-arg]  # generic from click 
 def compare(
     paths: tuple[Path, ...],
     no_labels: bool,
+    times: bool,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
@@ -103,7 +105,7 @@ def compare(
     if len(paths) < FEWEST:
         raise click.UsageError(f"give two clips or more and then the output, got {len(paths)}")
     encoding, decoding = pop_file_settings(options)
-    spec = CompareSpec(**options, has_labels=not no_labels)
+    spec = CompareSpec(**options, has_labels=not no_labels, has_times=times)
     from vsr_cli.cli.display import RunDisplay
     from vsr_cli.pipeline.compare import compare_videos
 

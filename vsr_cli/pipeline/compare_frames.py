@@ -87,5 +87,11 @@ class Comparison:
                     seen[index] = frame
             begin, end = moment.time_s, moment.time_s + moment.duration_s
             ticks = [round(time_s / self.tick_s) for time_s in (begin, end)]
-            planes = self.panels.compose(fitted)
+            times_s = [self._time_s(i, frame) for i, frame in enumerate(moment.frames)]
+            planes = self.panels.compose(fitted, times_s)
             yield moment, Frame(planes, pts=ticks[0], duration=ticks[1] - ticks[0])
+
+    def _time_s(self, index: int, frame: Frame | None) -> Fraction | None:
+        """Of a frame in its own clip; pictures have none."""
+        clip = self.clips[index]
+        return None if frame is None or clip.is_still else frame.pts * clip.info.time_base

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import pairwise
 from typing import Self
 
 import torch
-from torch import Tensor
 
 from vsr_cli.frames import ClipInfo
 from vsr_cli.imaging.panels import (
@@ -26,25 +26,11 @@ from vsr_cli.imaging.panels import (
 )
 from vsr_cli.imaging.ranges import is_full_range
 from vsr_cli.imaging.siting import chroma_siting
-from vsr_cli.media.pictures.text import draw_text
 from vsr_cli.media.pixels.tags import conversion_matrix
+from vsr_cli.pipeline.compare_labels import PanelWriter, Strip
 from vsr_cli.specs.compare import Box, CompareSpec
 
 LINE = 2  # pixels of white between the parts of a split picture
-LETTERS = 1 / 24  # of the height of a panel: the size of its label
-SMALLEST, LARGEST = 10, 64  # pixels of a font
-LEAST_SIDE = 3  # times the label, at least, that a panel must be high to have one
-SHADE = 0.6  # opacity of the black behind a label
-
-
-@dataclass(frozen=True, slots=True)
-class Strip:
-    """The place of one panel, or of the part of it that is shown."""
-
-    x: int  # on the canvas
-    y: int
-    first: int  # column of the panel
-    last: int  # behind its last column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +44,7 @@ class Panels:
     height: int
     strips: tuple[Strip, ...]
     overlays: tuple[Overlay, ...]
+    writer: PanelWriter
     warnings: tuple[str, ...]
 
     @classmethod
@@ -76,7 +63,8 @@ class Panels:
         if spec.difference:
             titles += [f"|{labels[0]} - {label}| x {spec.gain:g}" for label in labels[1:]]
         strips, size = _strips(spec, len(titles), width, height, (down, across))
-        overlays, warnings = _labels(spec, titles, strips, height, (down, across))
+        writer = PanelWriter(spec, strips, height, (down, across))
+        overlays, warnings = writer.names(titles)
         if spec.layout == "split":
             overlays = [*_lines(strips, height, across), *overlays]
         return cls(
@@ -87,6 +75,7 @@ class Panels:
             height=size[1],
             strips=tuple(strips),
             overlays=tuple(overlays),
+            writer=writer,
             warnings=tuple(warnings),
         )
 
@@ -95,8 +84,13 @@ class Panels:
         """The canvas as a clip."""
         return replace(self.common, width=self.width, height=self.height)
 
-    def compose(self, pictures: Sequence[Planes | None]) -> Planes:
-        """The canvas with a picture of each clip; None: it has not begun, and is black."""
+    def compose(
+        self, pictures: Sequence[Planes | None], times_s: Sequence[Fraction | None] = ()
+    ) -> Planes:
+        """The canvas with a picture of each clip; None: it has not begun, and is black.
+
+        ``times_s`` are those of the pictures, to be written on them if that is asked for.
+        """
         form, is_full = self.common.pixel_format, is_full_range(self.common)
         canvas = black_planes(form, width=self.width, height=self.height, is_full=is_full)
         shown = [None if picture is None else self._part(picture) for picture in pictures]
@@ -106,7 +100,7 @@ class Panels:
             if picture is not None:
                 part = cut_columns(pad_to_step(picture, form), form, strip.first, strip.last)
                 paste(canvas, part, form, x=strip.x, y=strip.y)
-        for overlay in self.overlays:
+        for overlay in (*self.overlays, *self.writer.times(times_s)):
             draw(canvas, overlay, form, is_full=is_full)
         return canvas
 
@@ -162,51 +156,6 @@ def _strips(
     places = [divmod(index, columns) for index in range(number)]
     strips = [Strip(column * pitch_x, row * pitch_y, 0, width) for row, column in places]
     return strips, (pitch_x * (columns - 1) + width, pitch_y * (rows - 1) + height)
-
-
-def _labels(
-    spec: CompareSpec,
-    titles: Sequence[str],
-    strips: Sequence[Strip],
-    height: int,
-    step: tuple[int, int],
-) -> tuple[list[Overlay], list[str]]:
-    """A label in the upper left corner of each panel, of the last part of a split one on the right.
-
-    Also given is a line for each thing that cannot be written.
-    """
-    size = min(LARGEST, max(SMALLEST, round(height * LETTERS)))
-    if not spec.has_labels:
-        return [], []
-    if height < LEAST_SIDE * size:
-        return [], [f"{height} rows are too few for labels; try --zoom, or --no-labels"]
-    overlays, warnings = [], []
-    margin, pad = max(2, size // 4) // 2 * 2, size // 3
-    for title, strip in zip(titles, strips, strict=True):
-        room = strip.last - strip.first - 2 * (margin + pad)
-        text = draw_text(title, size=size, max_width=room, font=spec.font)
-        if text is None:
-            warnings.append(f"no room for the label {title!r}")
-            continue
-        if text.missing:
-            warnings.append(
-                f"the font has no {text.missing!r}, which the label {title!r} needs: give --font"
-            )
-        box = _boxed(text.ink, pad)
-        is_right = spec.layout == "split" and strip is strips[-1]
-        x = strip.x + (strip.last - strip.first - box[0].shape[1] - margin if is_right else margin)
-        place = x // step[1] * step[1], (strip.y + margin) // step[0] * step[0]
-        overlays.append(Overlay(*place, *box))
-    return overlays, warnings
-
-
-def _boxed(ink: Tensor, pad: int) -> tuple[Tensor, Tensor]:
-    """White letters on a dark box: opacity and light."""
-    rows, columns = ink.shape
-    letters = torch.zeros(rows + pad // 2 * 2, columns + 2 * pad)
-    letters[pad // 2 : pad // 2 + rows, pad : pad + columns] = ink
-    opacity = SHADE + (1 - SHADE) * letters
-    return opacity, letters / opacity  # so that black and white mix by the letters' coverage
 
 
 def _lines(strips: Sequence[Strip], height: int, across: int) -> list[Overlay]:

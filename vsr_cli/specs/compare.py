@@ -34,6 +34,7 @@ class CompareSpec:
     position: float | None = None  # of the line between two clips, of the width; None: the middle
     labels: tuple[str, ...] = ()  # one for each clip; none: the names of the files
     has_labels: bool = True
+    has_times: bool = False  # write on each panel the time of the frame that it shows
     font: Path | None = None  # a TrueType or OpenType file; None: one that has the letters
     resize: Resize = "bicubic"  # how smaller clips are brought to the size of the largest
     align: Align = "pts"  # by the times that the files state, or by the first frame of each

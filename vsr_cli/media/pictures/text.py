@@ -7,6 +7,7 @@ The font that comes with Pillow has the letters of English alone. For others tha
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -60,6 +61,19 @@ def draw_text(
 
 
 def _find_face(text: str, size: int, font: Path | None) -> FreeTypeFont:
+    face = _load_face(font, size)
+    if font is None and _missing(text, face) and (more := _font_of_matplotlib()) is not None:
+        return _load_face(more, size)
+    return face
+
+
+@lru_cache(maxsize=8)
+def _load_face(font: Path | None, size: int) -> FreeTypeFont:
+    """A font; None is that of Pillow.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     if font is not None:
         try:
             return ImageFont.truetype(font, size)
@@ -68,8 +82,6 @@ def _find_face(text: str, size: int, font: Path | None) -> FreeTypeFont:
     face = ImageFont.load_default(size)
     if not isinstance(face, FreeTypeFont):
         raise InputError("this build of Pillow has no FreeType and cannot draw text; --no-labels")
-    if _missing(text, face) and (more := _font_of_matplotlib()) is not None:
-        return ImageFont.truetype(more, size)
     return face
 
 
