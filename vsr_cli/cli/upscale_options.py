@@ -1,4 +1,4 @@
-"""The options of ``vsr upscale`` that ``vsr batch`` has too."""
+"""The options of ``vsr upscale`` that ``vsr batch``, or ``vsr compare``, has too."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def pop_file_settings(options: dict[str, Any]) -> tuple[EncodingSpec, DecodingSp
 
 
 def clip_options(command: Command) -> Command:
-    """How a clip is read, upscaled and written, from --model to --keep-partial."""
+    """How a clip is upscaled, written and read, from --model to --tolerate."""
     model = (model_options(UpscaleSpec), *SIZE_OPTIONS, CHROMA_OPTION)
     return add_options(model + ENCODING_OPTIONS + DECODING_OPTIONS, command)
 
