@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
+import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -247,7 +250,7 @@ def test_cluster_that_runs_already_and_the_loss_of_its_scheduler(
     cluster.scheduler.kill()
     code, document, stderr = batch.end()
     assert (code, document) == (1, None)
-    assert re.search("^Error: the scheduler .* finished files are kept", stderr.splitlines()[-1])
+    assert re.search("^Error: the scheduler .* what is finished is kept", stderr.splitlines()[-1])
     assert "Traceback" not in stderr
     cluster.end()
     code, document, _ = Batch(clips, tmp_path / "b", "--scheduler", "none").end()
@@ -263,3 +266,92 @@ def test_scheduler_that_is_not_there_is_one_line(clips: Path, tmp_path: Path) ->
     assert code == 1
     (line,) = stderr.splitlines()
     assert line.startswith("Error: no scheduler answers at tcp://127.0.0.1:1")
+
+
+def kill(batch: Batch, cluster: Cluster | None, victim: str, chance: random.Random) -> str:
+    """End something at a random moment; says what was killed, "-" if all was done before."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        batch.process.wait(chance.uniform(2.5, 9))
+        return "-"
+    if victim == "client":
+        batch.process.kill()
+    elif victim == "scheduler" and cluster is not None:
+        cluster.scheduler.kill()
+    elif cluster is not None:
+        chance.choice(cluster.workers).kill()
+    else:
+        pids = {*batch.pending().values()}
+        for path in batch.out.rglob("*.part"):
+            pids |= {int(pid) for pid in path.name.split(".")[-2:-1] if pid.isdigit()}
+        if not pids:
+            return "-"
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(chance.choice(sorted(pids)), signal.SIGKILL)
+    return victim
+
+
+@pytest.mark.soak
+def test_twenty_rounds_of_kills_lose_nothing(clips: Path, tmp_path: Path) -> None:
+    """Workers, the command and the scheduler are killed at random moments; then all is completed.
+
+    The table is logged: a row for each round, with what was killed in its two runs.
+    """
+    chance, table = random.Random(6), []
+    options = ("--segment-frames", "100", "--extension", "mkv")
+    plain = Batch(clips, tmp_path / "plain", "--scheduler", "none", "--segment-frames", "0")
+    assert plain.end()[0] == 0
+    expected = {path.name: frames_of(path) for path in (tmp_path / "plain").glob("*.mkv")}
+    for number in range(20):
+        out, killed = tmp_path / f"out{number}", []
+        for _ in range(2):
+            victim = ("worker", "client", "scheduler")[chance.randrange(3)]
+            folder = tmp_path / f"cluster{number}{len(killed)}"
+            folder.mkdir()
+            cluster = Cluster(folder) if victim == "scheduler" else None
+            where = str(cluster.file) if cluster else "local:2"
+            batch = Batch(clips, out, "--scheduler", where, *options)
+            killed.append(kill(batch, cluster, victim, chance))
+            batch.process.communicate(timeout=TIMEOUT_S)
+            if cluster:
+                cluster.end()
+        kept = len([*out.rglob("*.segment")]), len([*out.glob("*.mkv")])
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:  # workers of a killed command end by themselves, and let go of their files
+            code, document, stderr = Batch(clips, out, "--scheduler", "none", *options).end()
+            if code == 0:
+                break
+            assert "another" in stderr, stderr
+            assert time.monotonic() < deadline
+        assert {*document["counts"]} <= {"done", "skipped"}
+        assert {path.name: frames_of(path) for path in out.glob("*.mkv")} == expected
+        assert leftovers(out) == []
+        assert [*out.rglob("*.segment")] == []
+        table.append(f"{number:2} | {killed[0]:9} | {killed[1]:9} | {kept[0]:2} | {kept[1]}")
+        shutil.rmtree(out)
+    head = "round | killed | then | segments kept | files kept"
+    logging.getLogger(__name__).info("\n%s\n%s", head, "\n".join(table))
+
+
+@pytest.mark.soak
+def test_three_hundred_clips_with_five_bad_ones(make_clip: Clip, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    for number in range(300):
+        place = folder / f"run {number % 7}" / f"{number:03}.mkv"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        make_clip("x.mkv", size=(32 + 16 * (number % 3), 32)).rename(place)
+    bad = [folder / "run 1" / f"bad{number}.mkv" for number in range(5)]
+    whole = (folder / "run 0" / "000.mkv").read_bytes()
+    for number, path in enumerate(bad):
+        path.write_bytes(
+            [b"", b"no clip", whole[:300], whole[: len(whole) // 2], bytes(999)][number]
+        )
+    code, document, stderr = Batch(folder, tmp_path / "out", "--scheduler", "local:2").end()
+    assert code == 1, stderr
+    assert document["counts"] == {"done": 300, "failed": 5}
+    failed = {file["input"] for file in document["files"] if file["status"] == "failed"}
+    assert failed == {str(path) for path in bad}
+    for path in folder.rglob("[0-9]*.mkv"):
+        assert len(frames_of(tmp_path / "out" / path.relative_to(folder))) == 3 * 5
+    code, document, _ = Batch(folder, tmp_path / "out", "--scheduler", "none").end()
+    assert (code, document["counts"]) == (1, {"failed": 5, "skipped": 300})
+    logging.getLogger(__name__).info("300 clips in %s s", document["seconds"])

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from vsr_cli.batch.run import run_batch
 from vsr_cli.batch.work import Outcome
 from vsr_cli.errors import OutputError, WeightsError
 from vsr_cli.pipeline import loaded
-from vsr_cli.pipeline.verify import remove_leftovers
+from vsr_cli.pipeline.verify import count_frames, remove_leftovers
 from vsr_cli.specs import BatchSpec, DecodingSpec, EncodingSpec, SchedulerSpec, Shard, UpscaleSpec
 
 Clip = Callable[..., Path]
@@ -437,3 +438,34 @@ def test_last_attempt_after_deaths_is_made_alone() -> None:
     attempts.finish(alone, Outcome(frames=1))
     assert attempts.is_over
     assert [result.status for result in attempts.results] == ["done"] * 3
+
+
+def test_file_that_is_still_being_written_is_done_when_it_is_complete(
+    clips: Path, make_clip: Clip
+) -> None:
+    whole = make_clip("whole.mkv", pts=[3600 * tick for tick in range(400)]).read_bytes()
+    written, is_over = clips / "growing.mkv", threading.Event()
+    written.write_bytes(whole[:2000])
+
+    def write() -> None:
+        with written.open("ab", buffering=0) as file:
+            for start in range(2000, len(whole), 1500):
+                file.write(whole[start : start + 1500])
+                if is_over.wait(0.01):
+                    break
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    first = batch(clips)
+    is_over.set()
+    writer.join()
+    found = statuses(first)
+    assert {found["a.mkv"][0], found["ü 二.mkv"][0]} == {"done"}
+    out = clips.parent / "out"
+    if found["growing.mkv"][0] == "failed":
+        assert not (out / "growing.mkv").exists()
+    written.write_bytes(whole)
+    again = batch(clips)
+    (report,) = [file for file in again.files if file.output.endswith("growing.mkv")]
+    assert report.status in ("done", "skipped")
+    assert count_frames(out / "growing.mkv") == 400

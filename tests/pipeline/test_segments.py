@@ -18,6 +18,7 @@ from vsr_cli.pipeline.segments import (
     LEAST_FRAMES,
     MOST_FRAMES,
     MarkBook,
+    Stretch,
     context_frames,
     mark,
     missing_stretches,
@@ -37,6 +38,7 @@ RECORD = SegmentRecord(
     tail=(),
     is_last=False,
 )
+ALL = Stretch(first=0, end=None, context=(), head=None)
 
 
 @pytest.mark.parametrize(
@@ -54,12 +56,15 @@ RECORD = SegmentRecord(
 def test_what_is_missing_is_made_in_stretches(
     known: list[int], last: int | None, expected: list[tuple[int, int | None]]
 ) -> None:
-    records = {n: replace(RECORD, number=n, is_last=n == last) for n in known}
+    records = {
+        n: replace(RECORD, number=n, is_last=n == last, tail=(FrameMark(n, "tail"),)) for n in known
+    }
     stretches = missing_stretches(records)
     assert [(stretch.first, stretch.end) for stretch in stretches] == expected
     for stretch in stretches:
-        assert stretch.before == records.get(stretch.first - 1)
-        assert stretch.after == (None if stretch.end is None else records[stretch.end])
+        before = stretch.first - 1
+        assert stretch.context == ((FrameMark(before, "tail"),) if before in known else ())
+        assert stretch.head == (None if stretch.end is None else records[stretch.end].head)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +99,7 @@ def _frames(count: int) -> list[Frame]:
 
 def test_marks_are_those_at_the_borders() -> None:
     frames, book = _frames(12), MarkBook(5, 2)
-    assert [*book.watch(iter(frames), 0, None)] == frames
+    assert [*book.watch(iter(frames), 0, ALL)] == frames
     first = book.take(0, 5)
     assert (first.head, first.tail) == (mark(frames[0]), (mark(frames[3]), mark(frames[4])))
     book.take(5, 10)
@@ -103,12 +108,12 @@ def test_marks_are_those_at_the_borders() -> None:
 
 def test_frame_that_is_not_the_one_that_followed_is_refused() -> None:
     frames = _frames(7)
-    after = replace(RECORD, number=1, head=mark(frames[5]))
-    assert len([*MarkBook(5, 2).watch(iter(frames), 0, after)]) == 7
+    stretch = Stretch(first=0, end=1, context=(), head=mark(frames[5]))
+    assert len([*MarkBook(5, 2).watch(iter(frames), 0, stretch)]) == 7
     for other in (replace(frames[5], pts=51), replace(frames[5], planes=frames[4].planes)):
         wrong = [*frames[:5], other, frames[6]]
         with pytest.raises(InputError, match="is not the one that was there before"):
-            list(MarkBook(5, 2).watch(iter(wrong), 0, after))
+            list(MarkBook(5, 2).watch(iter(wrong), 0, stretch))
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16])

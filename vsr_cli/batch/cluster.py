@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +12,7 @@ from uuid import uuid4
 
 from vsr_cli import __version__
 from vsr_cli.batch.attempts import Attempt, Attempts
+from vsr_cli.batch.frames_written import FramesWritten
 from vsr_cli.batch.listener import BatchListener
 from vsr_cli.batch.work import Outcome
 from vsr_cli.batch.worker import run_on_worker, worker_version
@@ -24,6 +26,7 @@ CONNECT_S = 20  # to wait for a scheduler
 GONE_S = 15  # without a scheduler, until it is taken for lost
 POLL_S = 0.5
 ASK_S = 2  # between two looks at which workers there are
+LOST = "the scheduler is lost; what is finished is kept, and the same call goes on"
 
 
 class ClusterError(VsrError):
@@ -40,6 +43,7 @@ def connected(scheduler: SchedulerSpec, listener: BatchListener) -> Iterator[Cli
     """
     try:
         from distributed import Client
+        from distributed.utils import silence_logging_cmgr
     except ImportError:
         raise MissingExtraError("distributed", "cluster") from None
     place = (
@@ -51,7 +55,8 @@ def connected(scheduler: SchedulerSpec, listener: BatchListener) -> Iterator[Cli
         client = Client(**place, timeout=CONNECT_S, set_as_default=False, name="vsr-batch")
     except (OSError, ValueError, TypeError, TimeoutError) as error:
         raise ClusterError(f"no scheduler answers at {scheduler.where}: {error}") from error
-    with client:
+    # What the library has to say of a scheduler's loss at length, we say in one line.
+    with silence_logging_cmgr(logging.CRITICAL), client:
         _check_workers(client, listener)
         yield client
 
@@ -105,7 +110,8 @@ class _ClusterRun:
         self._threads = threads
         self._topic = f"vsr-batch-{uuid4().hex}"
         self._inbox: SimpleQueue[tuple[Any, ...]] = SimpleQueue()
-        self._under_way: dict[tuple[int, int], tuple[Attempt, Future[Outcome]]] = {}
+        self._under_way: dict[str, tuple[Attempt, Future[Outcome]]] = {}
+        self._written = FramesWritten()
         self._heard = time.monotonic()
         self._asked = float(-ASK_S)
         self._num_threads = 0
@@ -129,27 +135,25 @@ class _ClusterRun:
         if self._client.status == "running":
             self._heard = time.monotonic()
         elif self._client.status == "closed" or time.monotonic() > self._heard + GONE_S:
-            raise ClusterError(
-                "the scheduler is lost; finished files are kept, and the same call goes on"
-            )
+            raise ClusterError(LOST)
 
     def _hand_out(self) -> None:
         while self._attempts.num_running < self._room():
             attempt = self._attempts.take()
             if attempt is None:
                 return
-            key = (attempt.index, attempt.number)
+            key = f"{attempt.index}-{attempt.part.kind}-{attempt.part.number}-{attempt.number}"
             future = self._client.submit(
                 run_on_worker,
-                attempt.job,
-                *key,
+                attempt.order(may_split=self._room() > 1),
+                key,
                 self._topic,
                 self._threads,
-                key=f"{self._topic}-{attempt.index}-{attempt.number}",
+                key=f"{self._topic}-{key}",
                 pure=False,
             )
             self._under_way[key] = attempt, future
-            future.add_done_callback(lambda _, key=key: self._inbox.put((*key, "end", 0, 0)))
+            future.add_done_callback(lambda _, key=key: self._inbox.put((key, "end", 0, 0)))
 
     def _room(self) -> int:
         """Threads of all workers there are, as they were a moment ago."""
@@ -171,36 +175,48 @@ class _ClusterRun:
         except Empty:
             pass
 
-    def _pass_on(self, index: int, number: int, word: str, count: int | None, pixels: int) -> None:
-        if (index, number) not in self._under_way:
+    def _pass_on(self, key: str, word: str, count: int | None, pixels: int) -> None:
+        if key not in self._under_way:
             return
-        attempt, future = self._under_way[index, number]
+        attempt, future = self._under_way[key]
         if word == "start":
+            self._written.start(attempt, pixels)
             self._listener.on_start(attempt, count, pixels)
         elif word == "frame":
-            self._listener.on_frame(attempt, count or 0)
+            self._listener.on_frame(attempt, self._written.add(attempt, count or 0))
         elif future.status in ("finished", "error"):
-            del self._under_way[index, number]
-            outcome = _outcome_of(future)
-            if outcome.worker_died:
-                self._asked, self._num_threads = -ASK_S, 0
-            self._listener.on_end(attempt, outcome, self._attempts.finish(attempt, outcome))
+            del self._under_way[key]
+            self._end(attempt, _outcome_of(future))
         else:  # cancelled or lost: the scheduler has forgotten it
             raise ClusterError(
-                "the scheduler has dropped its tasks; finished files are kept, and the same call "
+                "the scheduler has dropped its tasks; what is finished is kept, and the same call "
                 "goes on"
             )
+
+    def _end(self, attempt: Attempt, outcome: Outcome) -> None:
+        if outcome.worker_died:
+            self._asked, self._num_threads = -ASK_S, 0
+        if outcome.split is not None and attempt.part.kind == "file":
+            pixels = self._written.start(attempt)
+            self._listener.on_start(attempt, outcome.split.frames, pixels)
+        elif attempt.part.kind == "segment":
+            frames = self._written.add(attempt, outcome.frames)
+            self._listener.on_frame(attempt, frames)
+        self._listener.on_end(attempt, outcome, self._attempts.finish(attempt, outcome))
 
 
 def _outcome_of(future: Future[Outcome]) -> Outcome:
     from distributed.scheduler import KilledWorker
 
-    if future.status == "finished":
-        return future.result()
-    error = future.exception()
+    try:
+        if future.status == "finished":
+            return future.result()
+        error = future.exception()
+    except (OSError, TimeoutError) as lost:  # what a worker gave, or its error, did not arrive
+        raise ClusterError(LOST) from lost
     if isinstance(error, KilledWorker):
         return Outcome(
-            error="the worker died while it had this file: killed, or out of memory",
+            error="the worker died while it had this: killed, or out of memory",
             may_retry=True,
             worker_died=True,
         )

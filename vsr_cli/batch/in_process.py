@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vsr_cli.batch.attempts import Attempt, Attempts
 from vsr_cli.batch.listener import BatchListener
-from vsr_cli.batch.work import run_job
+from vsr_cli.batch.work import run_order
 from vsr_cli.pipeline.device import limit_threads
 
 
@@ -13,7 +13,7 @@ def run_in_process(attempts: Attempts, listener: BatchListener, threads: int | N
     if threads is not None:
         limit_threads(threads)
     while (attempt := attempts.take()) is not None:
-        outcome = run_job(attempt.job, attempt.number, _Teller(attempt, listener))
+        outcome = run_order(attempt.order(may_split=False), _Teller(attempt, listener))
         listener.on_end(attempt, outcome, attempts.finish(attempt, outcome))
 
 

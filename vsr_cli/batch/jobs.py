@@ -35,7 +35,7 @@ class ListedInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One file to be upscaled, or later a part of one: paths and settings, small enough to send."""
+    """One file to be upscaled: paths and settings, small enough to send."""
 
     source: Path  # absolute, as all paths here: a worker may run elsewhere
     target: Path
@@ -44,6 +44,7 @@ class Job:
     overwrite: bool  # a target that no batch has made
     out_dir: Path
     size_bytes: int  # of the source
+    segment_frames: int | None = None  # of long files; None: a minute's work, 0: none is split
 
     @property
     def record(self) -> Path:
@@ -83,6 +84,7 @@ def make_jobs(inputs: Iterable[ListedInput], out_dir: Path, spec: BatchSpec) -> 
             overwrite=spec.overwrite,
             out_dir=folder,
             size_bytes=source.stat().st_size,
+            segment_frames=spec.segment_frames,
         )
         other = jobs.setdefault(os.fspath(place), job)
         if other.source != source and not os.path.samefile(other.source, source):

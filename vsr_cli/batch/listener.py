@@ -30,4 +30,4 @@ class BatchListener:
         """So many frames of a file are written."""
 
     def on_end(self, attempt: Attempt, outcome: Outcome, result: FileResult | None) -> None:
-        """An attempt has ended; without a result the file is tried again."""
+        """An attempt at a part has ended; without a result the file has more to be done."""

@@ -24,7 +24,7 @@ CLOSE_S = 10
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """The workers of this machine; each has one file at a time."""
+    """The workers of this machine; each has one file or segment at a time."""
 
     num_workers: int
     threads: int  # of each, on the CPU
@@ -38,18 +38,18 @@ class Crew:
         return found
 
 
-def choose_crew(spec: BatchSpec, device: str, num_jobs: int) -> Crew:
+def choose_crew(spec: BatchSpec, device: str, num_parts: int) -> Crew:
     """Workers by what was asked for, else one for each GPU, else one for a few cores.
 
-    More workers than files are never started. With ``device`` such as ``cuda:1`` all workers share
-    that GPU. Threads are what the cores give, shared out.
+    More workers than files and segments are never started. With ``device`` such as ``cuda:1`` all
+    workers share that GPU. Threads are what the cores give, shared out.
     """
     cores = len(os.sched_getaffinity(0))
     gpus = visible_gpus(os.environ, num_gpus()) if device in ("auto", "cuda") else ()
     per_worker = spec.threads_per_worker or min(cores, CORES_PER_WORKER)
     usual = 1 if device.startswith("cuda:") else len(gpus) or max(1, cores // per_worker)
     wanted = spec.workers or spec.scheduler.workers or usual
-    num_workers = max(1, min(wanted, num_jobs))
+    num_workers = max(1, min(wanted, num_parts))
     threads = spec.threads_per_worker or max(1, cores // num_workers)
     return Crew(num_workers, threads, gpus)
 

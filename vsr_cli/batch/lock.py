@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,10 +10,8 @@ from typing import IO
 
 from vsr_cli.batch.inputs import STATE_FOLDER
 from vsr_cli.errors import OutputError
+from vsr_cli.media.locks import try_lock
 from vsr_cli.specs import Shard
-
-# What flock says on file systems that are mounted without locks, as Lustre often is.
-WITHOUT_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
 @contextmanager
@@ -48,14 +44,11 @@ def locked(out_dir: Path, shard: Shard | None) -> Iterator[str]:
 
 
 def _hold(file: IO[str], out_dir: Path, *, shared: bool) -> str:
-    try:
-        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError:
+    state = try_lock(file.fileno(), shared=shared)
+    if state == "taken":
         raise OutputError(
             f"another vsr batch is at work in {out_dir}; wait for it, or give another folder"
-        ) from None
-    except OSError as error:
-        if error.errno not in WITHOUT_LOCKS:
-            raise
+        )
+    if state == "unknown":
         return f"the file system of {out_dir} knows no locks; see that no other run works there"
     return ""

@@ -134,10 +134,11 @@ def why_to_run(job: Job) -> Reason:
     is_stricter = record.tolerate > job.settings.decoding.tolerate
     if record.settings != settings_document(job.settings) or is_stricter:
         return "settings changed"
-    return "done" if _is_intact(job.target, record) else "output changed"
+    return "done" if is_intact(job.target, record) else "output changed"
 
 
-def _is_intact(target: Path, record: Record) -> bool:
+def is_intact(target: Path, record: Record) -> bool:
+    """True if an output is still what was recorded."""
     try:
         status = target.stat()
         if (status.st_size, status.st_mtime_ns) == (record.output_size, record.output_mtime_ns):

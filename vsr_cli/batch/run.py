@@ -9,16 +9,21 @@ from pathlib import Path
 
 from vsr_cli.batch.attempts import Attempts, FileResult
 from vsr_cli.batch.cluster import connected, run_on_cluster
+from vsr_cli.batch.cost import BatchPlan, cost_of
 from vsr_cli.batch.in_process import run_in_process
 from vsr_cli.batch.jobs import Job, ListedInput, make_jobs
 from vsr_cli.batch.listener import BatchListener
 from vsr_cli.batch.local import choose_crew, has_distributed, local_cluster
 from vsr_cli.batch.lock import locked
+from vsr_cli.batch.parts import num_parts
 from vsr_cli.batch.record import why_to_run
 from vsr_cli.batch.report import BatchReport
 from vsr_cli.batch.work import Outcome
+from vsr_cli.pipeline.device import choose_device, limit_threads
 from vsr_cli.pipeline.verify import check_device, check_networks, remove_leftovers
 from vsr_cli.specs import BatchSpec
+
+MANY_FILES = 64  # are enough for the workers of one machine
 
 
 def run_batch(
@@ -39,15 +44,11 @@ def run_batch(
         VsrError: the folder cannot be written or is in use, or the cluster is lost.
     """
     spec, listener, started = spec or BatchSpec(), listener or BatchListener(), time.perf_counter()
-    jobs = make_jobs(inputs, out_dir, spec)
-    for upscale in dict.fromkeys(job.settings.upscale for job in jobs):
-        check_networks(upscale)
-        if spec.scheduler.kind not in ("address", "file"):  # there workers have their own devices
-            check_device(upscale)
+    jobs = _checked_jobs(inputs, out_dir, spec)
     with ExitStack() as stack:
         if not dry_run and (note := stack.enter_context(locked(out_dir, spec.shard))):
             listener.on_note(note)
-        planned, other = plan(jobs)
+        planned, other = sort_out(jobs)
         listener.on_plan(planned, other)
         if dry_run or not planned:
             return _report(out_dir, [*planned, *other], 0, started)
@@ -58,7 +59,56 @@ def run_batch(
     return _report(out_dir, [*attempts.results, *other], workers, started)
 
 
-def plan(jobs: Sequence[Job]) -> tuple[list[FileResult], list[FileResult]]:
+def plan_batch(
+    inputs: Sequence[ListedInput],
+    out_dir: Path,
+    spec: BatchSpec | None = None,
+    *,
+    listener: BatchListener | None = None,
+) -> BatchPlan:
+    """How many segments, hours and bytes ``run_batch`` would come to; writes nothing.
+
+    One file of each size and settings is timed here, with the threads that a worker would have.
+
+    Raises:
+        ValueError, VsrError: as ``run_batch``.
+    """
+    spec, listener = spec or BatchSpec(), listener or BatchListener()
+    jobs = _checked_jobs(inputs, out_dir, spec)
+    planned, other = sort_out(jobs)
+    device = planned[0].job.settings.upscale.device if planned else "cpu"
+    if spec.scheduler.kind in ("address", "file"):
+        with connected(spec.scheduler, listener) as client:
+            workers, threads = max(1, len(client.nthreads())), spec.threads_per_worker
+    else:
+        crew = choose_crew(spec, device, _num_parts(planned))
+        workers, threads = crew.num_workers, crew.threads
+    if spec.scheduler.kind == "none":
+        workers, threads = 1, spec.threads_per_worker
+    if threads is not None:
+        limit_threads(threads)
+    return cost_of(
+        [result.job for result in planned],
+        out_dir,
+        listener,
+        device=str(choose_device(device)),
+        workers=workers,
+        threads=threads,
+        skipped=len(other),
+    )
+
+
+def _checked_jobs(inputs: Sequence[ListedInput], out_dir: Path, spec: BatchSpec) -> list[Job]:
+    """The jobs; networks and devices are looked at before the first one begins."""
+    jobs = make_jobs(inputs, out_dir, spec)
+    for upscale in dict.fromkeys(job.settings.upscale for job in jobs):
+        check_networks(upscale)
+        if spec.scheduler.kind not in ("address", "file"):  # there workers have their own devices
+            check_device(upscale)
+    return jobs
+
+
+def sort_out(jobs: Sequence[Job]) -> tuple[list[FileResult], list[FileResult]]:
     """What is to be computed, and what is not: it is done, or cannot be read."""
     planned: list[FileResult] = []
     other: list[FileResult] = []
@@ -97,7 +147,7 @@ def _run(
             _say_where(client.dashboard_link, listener)
             run_on_cluster(client, attempts, listener, spec.threads_per_worker)
             return max(1, len(client.nthreads()))
-    crew = choose_crew(spec, settings[0].device, len(planned))
+    crew = choose_crew(spec, settings[0].device, _num_parts(planned))
     if kind == "auto" and spec.workers is None and crew.num_workers > 1 and not has_distributed():
         kind = "none"
         listener.on_note(
@@ -115,6 +165,13 @@ def _run(
         for job in attempts.running:  # a worker in the midst of a slow frame had to be killed
             remove_leftovers(job.target)
     return crew.num_workers
+
+
+def _num_parts(planned: Sequence[FileResult]) -> int:
+    """How many workers could be at work at once; looked up only where the files alone are few."""
+    if len(planned) > MANY_FILES:
+        return len(planned)
+    return sum(num_parts(result.job) for result in planned)
 
 
 def _say_where(dashboard: str | None, listener: BatchListener) -> None:

@@ -1,4 +1,4 @@
-"""One job from its input to its record, wherever it runs."""
+"""One part of one job, wherever it runs: how it ended, in an outcome and in the file's log."""
 
 from __future__ import annotations
 
@@ -9,44 +9,24 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from vsr_cli.batch.jobs import Job
-from vsr_cli.batch.record import Fingerprint, Record, read_record, settings_document
+from vsr_cli.batch.parts import Part, Split
+from vsr_cli.batch.progress import Progress, StoppedError
+from vsr_cli.batch.record import settings_document
+from vsr_cli.batch.steps import TakenError, do_file, do_join, do_segment
 from vsr_cli.errors import (
     InputError,
     MissingExtraError,
     NumericalError,
-    OutputError,
     VsrError,
     WeightsError,
 )
-from vsr_cli.pipeline.loaded import load_chain_once
-from vsr_cli.pipeline.report import Listener, Start, UpscaleReport
-from vsr_cli.pipeline.verify import count_frames
-from vsr_cli.pipeline.video import upscale_video
 
 # What another attempt would meet again.
 FINAL = (ValueError, InputError, NumericalError, WeightsError, MissingExtraError)
-
-
-class TakenError(OutputError):
-    """A file lies where the output should go, and no batch has made it."""
-
-
-class StoppedError(VsrError):
-    """Whoever wanted the job done wants it no more."""
-
-
-class Progress(Protocol):
-    """Is told how a job goes on; may raise ``StoppedError``."""
-
-    def on_start(self, num_frames: int | None, frame_pixels: int) -> None:
-        """The first frame comes next; ``num_frames`` is an estimate."""
-
-    def on_frame(self, number: int) -> None:
-        """So many frames are written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,110 +40,86 @@ class Outcome:
     seconds: float = 0.0
     warnings: tuple[str, ...] = ()
     worker: str = ""  # machine and process
+    split: Split | None = None  # these parts are to be done instead
 
 
-def run_job(job: Job, attempt: int, progress: Progress) -> Outcome:
-    """Upscale one file and record it; what goes wrong is told in the outcome and in the file's log.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One attempt at one part of a job."""
+
+    job: Job
+    part: Part
+    attempt: int = 1
+    may_split: bool = False  # among several workers
+    seconds: float = 0.0  # that the parts before have taken
+
+
+def run_order(order: Order, progress: Progress) -> Outcome:
+    """Do one part of one file; what goes wrong is told in the outcome and in the file's log.
 
     Raises:
-        StoppedError: by ``progress``; the output is not there, and nothing is left of it.
+        StoppedError: by ``progress``; the output is not there, and nothing is left of this part.
     """
     started, worker = time.perf_counter(), f"{socket.gethostname()}:{os.getpid()}"
+    before = _stamp(order.job.source)
     try:
-        with _log_of(job, attempt, worker) as log:
+        with _log_of(order, worker) as log:
             try:
-                report = _upscale(job, progress)
+                outcome = _do(order, progress)
             except BaseException as error:
                 log.info("%s", _one_line(error))
                 log.debug("%s", traceback.format_exc())
                 raise
-            for warning in report.warnings:
+            for warning in outcome.warnings:
                 log.warning("%s", warning)
-            log.info("%d frames in %.3f s", report.frames, report.seconds)
+            seconds = time.perf_counter() - started
+            log.info("%s: %s in %.3f s", order.part, _summary(outcome), seconds)
     except StoppedError:
         raise
     except Exception as error:
+        is_final = isinstance(error, (*FINAL, TakenError))
         return Outcome(
             error=_one_line(error),
-            may_retry=not isinstance(error, (*FINAL, TakenError)),
+            may_retry=not is_final or before != _stamp(order.job.source),
             seconds=round(time.perf_counter() - started, 3),
             worker=worker,
         )
-    return Outcome(
-        frames=report.frames,
-        seconds=report.seconds,
-        warnings=tuple(report.warnings),
-        worker=worker,
-    )
+    return replace(outcome, seconds=round(seconds, 3), worker=worker)
 
 
-def _upscale(job: Job, progress: Progress) -> UpscaleReport:
-    """The output and its record.
+def _do(order: Order, progress: Progress) -> Outcome:
+    job, part = order.job, order.part
+    if part.kind == "segment":
+        frames, warnings = do_segment(job, part.number, progress)
+        return Outcome(frames=frames, warnings=tuple(warnings))
+    if part.kind == "join":
+        report = do_join(job, order.seconds)
+    else:
+        report = do_file(job, progress, may_split=order.may_split)
+    if isinstance(report, Split):
+        return Outcome(split=report)
+    return Outcome(frames=report.frames, warnings=tuple(report.warnings))
 
-    A record says "running" before the output can appear, so that a run that dies between the two
-    leaves no output that nobody knows.
-    """
-    before, settings = read_record(job.record), job.settings
-    if before is None and job.target.exists() and not job.overwrite:
-        raise TakenError(
-            f"{job.target} exists and no batch has made it; give --overwrite or another folder"
-        )
-    tolerate = settings.decoding.tolerate
-    fingerprint, document = Fingerprint.of(job.source), settings_document(settings)
-    running = Record(state="running", input=fingerprint, settings=document, tolerate=tolerate)
-    running.write(job.record, job.source)
+
+def _summary(outcome: Outcome) -> str:
+    if outcome.split is not None:
+        return f"{len(outcome.split.missing)} segments to be made"
+    return f"{outcome.frames} frames"
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """By what a file is known that is written while it is read."""
     try:
-        job.target.parent.mkdir(parents=True, exist_ok=True)
-        report = upscale_video(
-            job.source,
-            job.target,
-            settings.upscale,
-            settings.encoding,
-            settings.decoding,
-            overwrite=before is not None or job.overwrite,
-            listener=_Relay(progress),
-            load=load_chain_once,
-        )
-    except BaseException:
-        if before is None:  # nothing came of it, so there is nothing to know
-            job.record.unlink(missing_ok=True)
-        raise
-    after = job.source.stat()
-    if (after.st_size, after.st_mtime_ns) != (fingerprint.size, fingerprint.mtime_ns):
-        raise OSError(f"{job.source} changed while it was read; run again when it is complete")
-    if (found := count_frames(job.target)) != report.frames:
-        raise OutputError(f"{job.target} has {found} frames, but {report.frames} were written")
-    status = job.target.stat()
-    done = Record(
-        state="done",
-        input=fingerprint,
-        settings=document,
-        tolerate=tolerate,
-        frames=found,
-        output_size=status.st_size,
-        output_mtime_ns=status.st_mtime_ns,
-        report=report.to_json(),
-    )
-    done.write(job.record, job.source)
-    return report
-
-
-class _Relay(Listener):
-    """Passes on what a batch shows of a run."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-
-    def on_start(self, start: Start) -> None:
-        self._progress.on_start(start.frames, start.frame_pixels)
-
-    def on_frame(self, number: int) -> None:
-        self._progress.on_frame(number)
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 @contextmanager
-def _log_of(job: Job, attempt: int, worker: str) -> Iterator[logging.Logger]:
-    """The file's own log, to which each attempt adds."""
+def _log_of(order: Order, worker: str) -> Iterator[logging.Logger]:
+    """The file's own log, to which each attempt at each part adds."""
+    job = order.job
     job.log.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(job.log, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -171,8 +127,12 @@ def _log_of(job: Job, attempt: int, worker: str) -> Iterator[logging.Logger]:
     package.addHandler(handler)  # what the stages have to say
     log.addHandler(handler)  # outside of the tree of loggers: for this file alone
     try:
-        log.info("attempt %d on %s: %s -> %s", attempt, worker, job.source, job.target)
-        log.info("settings %s", settings_document(job.settings))
+        what = "" if order.part.kind == "file" else f" at {order.part}"
+        log.info(
+            "attempt %d%s on %s: %s -> %s", order.attempt, what, worker, job.source, job.target
+        )
+        if order.part.kind == "file":
+            log.info("settings %s", settings_document(job.settings))
         yield log
     finally:
         package.removeHandler(handler)

@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 from vsr_cli import __version__
-from vsr_cli.batch.jobs import Job
-from vsr_cli.batch.work import Outcome, StoppedError, run_job
+from vsr_cli.batch.progress import StoppedError
+from vsr_cli.batch.work import Order, Outcome, run_order
 from vsr_cli.pipeline.device import limit_threads
 from vsr_cli.pipeline.memory import keep_freed_memory
 
@@ -33,34 +33,34 @@ def worker_version() -> str:
     return __version__
 
 
-def run_on_worker(job: Job, index: int, attempt: int, topic: str, threads: int | None) -> Outcome:
-    """Run one attempt at a job; its progress goes to the scheduler as events of ``topic``."""
+def run_on_worker(order: Order, key: str, topic: str, threads: int | None) -> Outcome:
+    """Carry out one order; its progress goes to the scheduler as events of ``topic``."""
     if threads is not None:
         limit_threads(threads)
-    return run_job(job, attempt, _Events(index, attempt, topic))
+    return run_order(order, _Events(key, topic))
 
 
 class _Events:
-    """Tells the progress of a job as events of (index, attempt, word, numbers); names stay here."""
+    """Tells the progress of an order as events of (key, word, two numbers); names stay here."""
 
-    def __init__(self, index: int, attempt: int, topic: str) -> None:
+    def __init__(self, key: str, topic: str) -> None:
         from distributed import get_worker
 
         self._worker = get_worker()
-        self._key = self._worker.get_current_task()
-        self._head, self._topic = (index, attempt), topic
+        self._task = self._worker.get_current_task()
+        self._key, self._topic = key, topic
         self._told = 0.0
 
     def on_start(self, num_frames: int | None, frame_pixels: int) -> None:
-        self._worker.log_event(self._topic, (*self._head, "start", num_frames, frame_pixels))
+        self._worker.log_event(self._topic, (self._key, "start", num_frames, frame_pixels))
 
     def on_frame(self, number: int) -> None:
         """Raises StoppedError once the client has gone or has let the task go."""
         if (now := time.monotonic()) < self._told + TELL_EVERY_S:
             return
         self._told = now
-        task = self._worker.state.tasks.get(self._key)
+        task = self._worker.state.tasks.get(self._task)
         is_wanted = task is not None and task.state == "executing"
         if not is_wanted or self._worker.status.name not in ("running", "paused"):
             raise StoppedError("nobody waits for this any more")
-        self._worker.log_event(self._topic, (*self._head, "frame", number, 0))
+        self._worker.log_event(self._topic, (self._key, "frame", number, 0))

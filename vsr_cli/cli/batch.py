@@ -8,21 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich import box
-from rich.table import Table
-from rich.text import Text
 
 from vsr_cli.cli.batch_options import batch_options, batch_settings
-from vsr_cli.cli.console import stdout_console
+from vsr_cli.cli.batch_tables import show, show_plan
 from vsr_cli.cli.options import FILE, json_option, overwrite_option, quiet_option
 from vsr_cli.cli.upscale_options import clip_options, clip_settings, with_settings
 from vsr_cli.specs import BatchSpec
 
 if TYPE_CHECKING:
     from vsr_cli.batch.jobs import FileSettings, ListedInput
-    from vsr_cli.batch.report import BatchReport, FileReport
-
-MOST_ROWS = 100  # of the table; where there are more files, it shows those that failed
 
 
 @click.command()
@@ -37,6 +31,7 @@ MOST_ROWS = 100  # of the table; where there are more files, it shows those that
 )
 @batch_options
 @click.option("--dry-run", is_flag=True, help="Only show what would be done.")
+@click.option("--plan", is_flag=True, help="Only show what it would cost, by a short probe.")
 @clip_options
 @overwrite_option
 @json_option
@@ -46,6 +41,7 @@ def batch(
     out_dir: Path,
     listed: Path | None,
     dry_run: bool,
+    plan: bool,
     as_json: bool,
     quiet: bool,
     **options: Any,
@@ -59,12 +55,19 @@ def batch(
     spec, options = batch_settings(options)
     if not sources and listed is None:
         raise click.UsageError("nothing to upscale: give files, folders, a pattern or --list")
-    from vsr_cli.batch.run import run_batch
+    if plan and dry_run:
+        raise click.UsageError("--plan and --dry-run are two questions; give one")
+    from vsr_cli.batch.run import plan_batch, run_batch
     from vsr_cli.cli.batch_display import BatchDisplay
     from vsr_cli.pipeline.memory import keep_freed_memory
 
     keep_freed_memory()
     inputs = _inputs(sources, listed, out_dir, spec, options)
+    if plan:
+        with BatchDisplay(quiet=quiet) as display:
+            planned = plan_batch(inputs, out_dir, spec, listener=display)
+        click.echo(json.dumps(planned.to_json())) if as_json else show_plan(planned)
+        click.get_current_context().exit(1 if planned.failed else 0)
     with BatchDisplay(quiet=quiet) as display:
         report = run_batch(inputs, out_dir, spec, dry_run=dry_run, listener=display)
     if as_json:
@@ -104,28 +107,3 @@ def _file_settings(options: Mapping[str, Any]) -> FileSettings:
 
     upscale, encoding, decoding = clip_settings(options)
     return FileSettings(upscale=upscale, encoding=encoding, decoding=decoding)
-
-
-def show(report: BatchReport, *, every: bool) -> None:
-    """A table of the files, and a line that counts them."""
-    rows = [file for file in report.files if every or file.status != "skipped"]
-    if len(rows) > MOST_ROWS and not every:
-        rows = [file for file in rows if file.status == "failed"]
-    if rows:
-        table = Table("output", "status", "why", "frames", "seconds", "tries", box=box.SIMPLE)
-        for column in table.columns[3:]:
-            column.justify = "right"
-        for file in rows:
-            table.add_row(*_cells(file, Path(report.out_dir)))
-        stdout_console().print(table)
-    counts = ", ".join(f"{number} {status}" for status, number in report.counts.items())
-    workers = f" with {report.workers} workers" if report.workers > 1 else ""
-    seconds = "" if every else f" in {report.seconds:.1f} s{workers}"
-    click.echo(f"{report.out_dir}: {counts or 'no files'}{seconds}")
-
-
-def _cells(file: FileReport, out_dir: Path) -> tuple[Text, ...]:
-    place = Path(file.output).relative_to(out_dir.absolute())
-    why = f"{file.error}; see {file.log}" if file.log and file.error else file.error or file.reason
-    numbers = (file.frames, f"{file.seconds:.1f}", file.attempts) if file.attempts else ("", "", "")
-    return tuple(Text(str(cell)) for cell in (place, file.status, why, *numbers))

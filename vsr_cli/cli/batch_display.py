@@ -78,24 +78,28 @@ class BatchDisplay(BatchListener):
         self._show_all()
 
     def on_end(self, attempt: Attempt, outcome: Outcome, result: FileResult | None) -> None:
-        self._drop_line(attempt.index)
         if result is not None:
+            self._drop_line(attempt.index)
             if not outcome.error:
                 self._estimate.advance(attempt.index, outcome.frames)
             self._estimate.end(attempt.index)
             self._num_ended += 1
             self._num_failed += result.status == "failed"
         self._show_all()
-        if not self._quiet:
+        if not self._quiet and (result is not None or outcome.error):
             self._say(self._line(attempt, outcome, result))
 
     def _line(self, attempt: Attempt, outcome: Outcome, result: FileResult | None) -> str:
         head = f"[{self._num_ended}/{self._num_files}] {attempt.job.place}"
         if result is None:
-            return f"{head}: attempt {attempt.number} failed, another follows: {outcome.error}"
+            what = "" if attempt.part.kind == "file" else f" at {attempt.part}"
+            return (
+                f"{head}: attempt {attempt.number}{what} failed, another follows: {outcome.error}"
+            )
         if outcome.error:
             return f"{head}: failed: {outcome.error}"
-        return f"{head}: {outcome.frames} frames in {outcome.seconds:.1f} s"
+        whole = result.outcome or outcome
+        return f"{head}: {whole.frames} frames in {whole.seconds:.1f} s"
 
     def _show_all(self) -> None:
         if self._all is None:

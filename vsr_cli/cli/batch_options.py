@@ -48,6 +48,12 @@ OPTIONS = (
         show_default=True,
         help="Further attempts at a file whose failure may pass.",
     ),
+    click.option(
+        "--segment-frames",
+        type=int,
+        metavar="N",
+        help="Frames of a segment of long files; 0: none is split.  [default: a minute's work]",
+    ),
     click.option("--shard", metavar="I/N", help="Only part I of N, from 0/N on: for job arrays."),
 )
 

@@ -41,8 +41,13 @@ class Stretch:
 
     first: int  # number of the first segment
     end: int | None  # of the segment after the last one; None: up to the end of the clip
-    before: SegmentRecord | None  # that of the segment before the first one
-    after: SegmentRecord | None  # that of ``end``
+    context: tuple[FrameMark, ...]  # the frames of the source before the first one
+    head: FrameMark | None  # the first frame of the segment ``end``
+    extradata: str | None = None  # of the segment before, where it is there
+
+    def end_frame(self, length: int) -> int | None:
+        """Number of the frame after the last one; None: up to the end of the clip."""
+        return None if self.end is None else self.end * length
 
 
 def missing_stretches(records: Mapping[int, SegmentRecord]) -> list[Stretch]:
@@ -61,8 +66,14 @@ def missing_stretches(records: Mapping[int, SegmentRecord]) -> list[Stretch]:
 
 
 def _stretch(records: Mapping[int, SegmentRecord], first: int, end: int | None) -> Stretch:
-    after = None if end is None else records[end]
-    return Stretch(first=first, end=end, before=records.get(first - 1), after=after)
+    before = records.get(first - 1)
+    return Stretch(
+        first=first,
+        end=end,
+        context=() if before is None else before.tail,
+        head=None if end is None else records[end].head,
+        extradata=None if before is None else before.extradata,
+    )
 
 
 def context_frames(chain: LoadedChain) -> int:
@@ -93,10 +104,8 @@ class MarkBook:
         self._length, self._context = length, context
         self._marks: dict[int, FrameMark] = {}  # by the number of the frame
 
-    def watch(
-        self, frames: Iterator[Frame], first: int, after: SegmentRecord | None
-    ) -> Iterator[Frame]:
-        """Pass on the frames from number ``first``; that of ``after`` must begin as it did.
+    def watch(self, frames: Iterator[Frame], first: int, stretch: Stretch) -> Iterator[Frame]:
+        """Pass on the frames from number ``first``; what follows must begin as it did.
 
         Raises:
             InputError: it does not.
@@ -105,8 +114,8 @@ class MarkBook:
             place = number % self._length
             if not place or place >= self._length - self._context:
                 self._marks[number] = mark(frame)
-            if after is not None and number == after.number * self._length:
-                check_mark(self._marks[number], after.head)
+            if stretch.head is not None and number == stretch.end_frame(self._length):
+                check_mark(self._marks[number], stretch.head)
             yield frame
 
     def take(self, first: int, end: int) -> SourceMarks:

@@ -4,49 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from itertools import chain as chained
 from itertools import islice
 from pathlib import Path
 
 from vsr_cli.errors import InputError, OutputError
-from vsr_cli.frames import ClipInfo, Frame
+from vsr_cli.frames import Frame
 from vsr_cli.media import VideoReader
 from vsr_cli.media.segments.packets import FrameMark, SegmentRecord
 from vsr_cli.media.segments.writer import SegmentWriter
-from vsr_cli.media.video.codecs import EncoderPlan
-from vsr_cli.models.load import LoadedChain
 from vsr_cli.pipeline.prefetch import prefetch
 from vsr_cli.pipeline.report import Listener, Stopwatch
-from vsr_cli.pipeline.segments import MarkBook, Stretch, context_frames, mark
-from vsr_cli.pipeline.settings import StageSettings
+from vsr_cli.pipeline.segment_job import SegmentJob
+from vsr_cli.pipeline.segments import MarkBook, Stretch, mark
 from vsr_cli.pipeline.shots import mark_shots
-from vsr_cli.pipeline.size import OutputSize
 from vsr_cli.pipeline.stages import run_stages
 from vsr_cli.pipeline.video import PREFETCH_FRAMES
-from vsr_cli.specs import DecodingSpec, UpscaleSpec
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentJob:
-    """All that the segments of one output are made of, and how."""
-
-    source: Path
-    target: Path
-    spec: UpscaleSpec
-    decoding: DecodingSpec
-    chain: LoadedChain
-    settings: StageSettings
-    info: ClipInfo  # of the source
-    size: OutputSize
-    written: ClipInfo  # of the output
-    plan: EncoderPlan
-    length: int  # frames of a segment
-
-    @property
-    def context(self) -> int:
-        """Frames that are to be seen on each side of a segment."""
-        return context_frames(self.chain)
+from vsr_cli.specs import DecodingSpec
 
 
 def run_stretch(
@@ -67,16 +41,15 @@ def run_stretch(
         OutputError: the encoder or the disk fails.
     """
     context, length = job.context, job.length
-    marks = () if stretch.before is None else stretch.before.tail
-    start = stretch.first * length - len(marks)
-    end = None if stretch.end is None else stretch.end * length
+    start = stretch.first * length - len(stretch.context)
+    end, next_pts = stretch.end_frame(length), None
     book = MarkBook(length, context)
     with ExitStack() as stack:
-        reader, frames = open_at(job.source, job.decoding, marks)
+        reader, frames = open_at(job.source, job.decoding, stretch.context)
         stack.callback(reader.close)
         if end is not None:
             frames = islice(frames, end + context - start)
-        read = book.watch(frames, start, stretch.after)
+        read = book.watch(frames, start, stretch)
         decoded = stack.enter_context(prefetch(watch.each("decode", read), PREFETCH_FRAMES))
         writer = stack.enter_context(_open_writer(job, stretch, place, book))
         results = watch.each("model", _upscale(job, watch.each("wait", decoded)))
@@ -89,8 +62,10 @@ def run_stretch(
                 with watch.block("encode"):
                     writer.write(frame)
                 listener.on_frame(number + 1)
+            elif number == end:
+                next_pts = frame.pts
         with watch.block("encode"):
-            writer.finish(is_last=end is None)
+            writer.finish(is_last=end is None, next_pts=next_pts)
         _check_complete(number + 1 - start, reader.frames_read, reader.path)
         _check_segments(writer.records, stretch, reader.path)
     return reader.warnings
@@ -140,7 +115,7 @@ def _open_writer(
         number=stretch.first,
         place=place,
         marks=book.take,
-        before=stretch.before,
+        extradata=stretch.extradata,
     )
 
 

@@ -84,6 +84,7 @@ class BatchSpec:
     threads_per_worker: int | None = None  # of a CPU; None: the cores shared out
     retries: int = 2  # further attempts, where another one may help
     shard: Shard | None = None  # None: all files
+    segment_frames: int | None = None  # of long files; None: a minute's work; 0: never split
 
     def __post_init__(self) -> None:
         for name in ("workers", "threads_per_worker"):
@@ -94,6 +95,8 @@ class BatchSpec:
                 )
         if self.retries < 0:
             raise ValueError(f"retries must be at least 0, got {self.retries}")
+        if self.segment_frames is not None and self.segment_frames < 0:
+            raise ValueError(f"segment frames must be at least 0, got {self.segment_frames}")
         if self.extension is not None and not re.fullmatch(r"\.?[A-Za-z0-9]+", self.extension):
             raise ValueError(f"an extension is letters and digits (mkv), got {self.extension!r}")
         if "/" in self.suffix or "\0" in self.suffix:

@@ -8,7 +8,6 @@ that dies.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -21,11 +20,14 @@ from typing import Self
 import av
 
 from vsr_cli.errors import OutputError
+from vsr_cli.media.containers import reporting_output
+from vsr_cli.media.locks import try_lock
 from vsr_cli.media.pending import follow_link, hidden_name
 from vsr_cli.media.segments.joining import StoredSegment
 from vsr_cli.media.segments.packets import DamagedSegmentError, read_record
+from vsr_cli.media.segments.survey import Survey
 
-_STATE, _LOCK = "state.json", "lock"
+_STATE, _SURVEY, _LOCK = "state.json", "survey.json", "lock"
 _ENDING = ".resume"
 _DIGEST = 12  # hexadecimal digits
 
@@ -35,18 +37,22 @@ Fingerprint = Mapping[str, str]
 class WorkFolder:
     """The work on one target with one fingerprint; a context manager that holds the lock.
 
+    Those who share it are workers of one batch, each at a segment of its own; whoever does not has
+    it alone.
+
     Attributes:
         path: the folder.
         damaged: files of segments that were found damaged and removed.
         others: names of what differs in the latest other work on the target, and where that is.
     """
 
-    def __init__(self, target: Path, fingerprint: Fingerprint) -> None:
+    def __init__(self, target: Path, fingerprint: Fingerprint, *, shared: bool = False) -> None:
         """Nothing is touched before the context is entered.
 
         Args:
             target: the file that is to be written.
             fingerprint: all that the segments depend on, in words.
+            shared: take a folder that is there, beside others.
         """
         self._target = target
         self._fingerprint = {**fingerprint, "PyAV": av.__version__}
@@ -54,6 +60,7 @@ class WorkFolder:
         self.damaged: list[Path] = []
         self.others: tuple[tuple[str, ...], Path] | None = None
         self._lock: int | None = None
+        self._is_shared = shared
 
     def place(self, number: int) -> Path:
         """The file of a segment."""
@@ -73,15 +80,26 @@ class WorkFolder:
                 found[record.number] = StoredSegment(path, record)
         return found
 
+    def read_survey(self) -> Survey | None:
+        """What was written down of the source as a whole; None if it was not."""
+        try:
+            return Survey.parse((self.path / _SURVEY).read_bytes())
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def write_survey(self, survey: Survey) -> None:
+        """Write down what was found in the source.
+
+        Raises:
+            OutputError: the disk does not play along.
+        """
+        with reporting_output(self._target, "its survey"):
+            _write_whole(self.path / _SURVEY, survey.to_json())
+
     def remove(self) -> None:
         """Remove the folder, and those of other work on the target that nobody works on."""
         shutil.rmtree(self.path, ignore_errors=True)
-        for path in self._siblings():
-            with contextlib.suppress(OSError):
-                lock = _take_lock(path)
-                if lock is not None:
-                    shutil.rmtree(path, ignore_errors=True)
-                    os.close(lock)
+        remove_work(self._target)
 
     def remove_if_empty(self) -> bool:
         """Remove the folder if no segment is in it; says whether it was."""
@@ -98,8 +116,9 @@ class WorkFolder:
         """
         try:
             while True:
-                self.path.mkdir(exist_ok=True)
-                self._lock = _take_lock(self.path)
+                if not self._is_shared:
+                    self.path.mkdir(exist_ok=True)
+                self._lock = _take_lock(self.path, shared=self._is_shared)
                 if self._lock is None:
                     raise OutputError(
                         f"another run works on {self._target}, in {self.path}; wait for it"
@@ -107,10 +126,12 @@ class WorkFolder:
                 if _is_locked_file(self.path / _LOCK, self._lock):
                     break
                 os.close(self._lock)  # who held it before has removed the folder meanwhile
-            self._open_state()
+            if not self._is_shared:
+                self._open_state()
         except OSError as error:
             raise OutputError(f"cannot write beside {self._target}: {error.strerror}") from error
-        self.others = self._find_others()
+        if not self._is_shared:
+            self.others = self._find_others()
         return self
 
     def __exit__(
@@ -132,15 +153,11 @@ class WorkFolder:
             return
         for path in self.path.glob("*.segment"):
             path.unlink()
-        part = state.with_suffix(".part")
-        with part.open("w") as file:
-            json.dump(self._fingerprint, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, state)
+        _write_whole(state, json.dumps(self._fingerprint, indent=1))
 
     def _find_others(self) -> tuple[tuple[str, ...], Path] | None:
-        siblings = [path for path in self._siblings() if any(path.glob("*.segment"))]
+        folders = (path for path in work_folders(self._target) if path != self.path)
+        siblings = [path for path in folders if any(path.glob("*.segment"))]
         if not siblings:
             return None
         latest = max(siblings, key=lambda path: path.stat().st_mtime)
@@ -148,10 +165,22 @@ class WorkFolder:
         names = {name for name in theirs.keys() | ours.keys() if theirs.get(name) != ours.get(name)}
         return tuple(sorted(names)), latest
 
-    def _siblings(self) -> list[Path]:
-        pattern = _folders(self._target, "?" * _DIGEST)
-        names = {path.name for path in pattern.parent.iterdir() if path.match(_escaped(pattern))}
-        return [pattern.with_name(name) for name in sorted(names - {self.path.name})]
+
+def work_folders(target: Path) -> list[Path]:
+    """All folders of work on a target."""
+    pattern = _folders(target, "?" * _DIGEST)
+    names = {path.name for path in pattern.parent.iterdir() if path.match(_escaped(pattern))}
+    return [pattern.with_name(name) for name in sorted(names)]
+
+
+def remove_work(target: Path) -> None:
+    """Remove all work on a target that nobody works on."""
+    for path in work_folders(target):
+        with contextlib.suppress(OSError):
+            lock = _take_lock(path)
+            if lock is not None:
+                shutil.rmtree(path, ignore_errors=True)
+                os.close(lock)
 
 
 def file_digest(path: Path) -> str:
@@ -185,12 +214,20 @@ def _read_state(path: Path) -> dict[str, str] | None:
     return state if isinstance(state, dict) else None
 
 
-def _take_lock(folder: Path) -> int | None:
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file that is there with all it holds, or not at all."""
+    part = path.with_suffix(".part")
+    with part.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
+
+
+def _take_lock(folder: Path, *, shared: bool = False) -> int | None:
     """Lock a folder; None if another process has it. Closing the descriptor gives it back."""
     descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if try_lock(descriptor, shared=shared) == "taken":
         os.close(descriptor)
         return None
     return descriptor

@@ -54,7 +54,7 @@ class SegmentWriter:
         number: int,
         place: Callable[[int], Path],
         marks: Callable[[int, int], SourceMarks],
-        before: SegmentRecord | None,
+        extradata: str | None = None,
     ) -> None:
         """The writer of the segments from ``number`` on.
 
@@ -66,20 +66,21 @@ class SegmentWriter:
             number: of the first segment.
             place: the file of a segment, by its number.
             marks: those of the frames from the first number to before the second one.
-            before: the record of the segment before the first one; None: it begins the clip.
+            extradata: the header of the segment before the first one, where it is known.
         """
         self.records: list[SegmentRecord] = []
         self._target, self._info, self._plan = target, info, plan
         self._length, self._number, self._place, self._marks = length, number, place, marks
         self._held: Frame | None = None  # its duration is known when the next one comes
-        self._last_duration = 0 if before is None else before.times[-1][1]
+        self._last_duration = 0
         self._shot = 0  # of the frame before the segment's first
-        self._extradata = None if before is None else before.extradata
+        self._skipped: Frame | None = None
+        self._extradata = extradata
         self._segment: _Segment | None = None
 
     def skip(self, frame: Frame) -> None:
         """See a frame that comes before the first one."""
-        self._shot = frame.shot
+        self._shot, self._skipped = frame.shot, frame
 
     def write(self, frame: Frame) -> None:
         """Encode the frame before this one.
@@ -97,10 +98,14 @@ class SegmentWriter:
                 path=self._target,
             )
             self._encode(self._held, frame.pts - self._held.pts)
+        elif self._skipped is not None:
+            self._last_duration = frame.pts - self._skipped.pts
         self._held = frame
 
-    def finish(self, *, is_last: bool) -> None:
+    def finish(self, *, is_last: bool, next_pts: int | None = None) -> None:
         """Encode the frame that is held, and complete the segment; ``is_last`` ends the clip.
+
+        ``next_pts`` is the time of the frame that follows, in a segment that is not written here.
 
         Raises:
             OutputError: the encoder or the disk fails, or there is no frame.
@@ -108,7 +113,9 @@ class SegmentWriter:
         if self._held is None:
             raise OutputError(f"no frame was given to write to {self._target}")
         duration, is_key = self._held.duration, False
-        if is_last:
+        if next_pts is not None:
+            duration = next_pts - self._held.pts
+        elif is_last:
             duration, is_key = last_duration(self._held, self._last_duration, self._info)
         self._encode(self._held, duration, is_key=is_key, is_last=is_last)
 
@@ -162,7 +169,8 @@ class _Segment:
 
     def __init__(self, path: Path, info: ClipInfo, plan: EncoderPlan, origin: int) -> None:
         self._path = path
-        self._part = path.with_suffix(".part")
+        # Two workers may make one segment, where one of them was taken for dead.
+        self._part = path.with_suffix(f".{os.uname().nodename}.{os.getpid()}.part")
         self._info, self._plan, self._origin = info, plan, origin
         self.times: list[tuple[int, int]] = []
         self._packets: list[tuple[int, int, int, bool]] = []

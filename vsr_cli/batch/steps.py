@@ -1,0 +1,239 @@
+"""The parts of a job, from its input to its record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from vsr_cli.batch.jobs import Job
+from vsr_cli.batch.parts import Measure, Split, may_be_split, measure, prepared
+from vsr_cli.batch.progress import Progress, Relay
+from vsr_cli.batch.record import Fingerprint, Record, is_intact, read_record, settings_document
+from vsr_cli.errors import OutputError
+from vsr_cli.media.segments.packets import DamagedSegmentError, SegmentRecord
+from vsr_cli.media.segments.packets import read_record as read_segment
+from vsr_cli.media.segments.work_folder import WorkFolder, remove_work
+from vsr_cli.pipeline.loaded import load_chain_once
+from vsr_cli.pipeline.report import Stopwatch, UpscaleReport
+from vsr_cli.pipeline.resumable import UnjoinableError
+from vsr_cli.pipeline.resume import ResumeReport, resume_video
+from vsr_cli.pipeline.segment_job import complete_segments, fingerprint, join_segments
+from vsr_cli.pipeline.stretch import run_stretch
+from vsr_cli.pipeline.survey import survey_source, surveyed_stretch
+from vsr_cli.pipeline.verify import count_frames
+from vsr_cli.pipeline.video import upscale_video
+
+
+class TakenError(OutputError):
+    """A file lies where the output should go, and no batch has made it."""
+
+
+def do_file(job: Job, progress: Progress, *, may_split: bool) -> UpscaleReport | Split:
+    """The output and its record; or, of a long file, a survey for those who make its segments.
+
+    A record says "running" before the output can appear, so that a run that dies between the two
+    leaves no output that nobody knows.
+
+    Raises:
+        StoppedError: by ``progress``; the output is not there.
+        ValueError, VsrError, OSError: what went wrong.
+    """
+    before = read_record(job.record)
+    if before is None and job.target.exists() and not job.overwrite:
+        raise TakenError(
+            f"{job.target} exists and no batch has made it; give --overwrite or another folder"
+        )
+    found = _running(job)
+    found.write(job.record, job.source)
+    try:
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        size, is_ours = measure(job), before is not None or job.overwrite
+        if may_split and size.segments > 1 and may_be_split(job):
+            split = _survey(job, found, progress)
+            if split is not None:
+                return split
+        report = _whole(job, size, found, progress, is_ours=is_ours)
+    except BaseException:
+        if before is None:  # nothing came of it, so there is nothing to know
+            job.record.unlink(missing_ok=True)
+        raise
+    _record(job, found, report)
+    remove_work(job.target)  # of other settings
+    return report
+
+
+def _whole(
+    job: Job, size: Measure, found: Record, progress: Progress, *, is_ours: bool
+) -> UpscaleReport:
+    settings = job.settings
+    paths_and_settings = (
+        *(job.source, job.target),
+        *(settings.upscale, settings.encoding, settings.decoding),
+    )
+    relay = Relay(progress)
+    if size.segments > 1:
+        try:
+            return resume_video(
+                *paths_and_settings,
+                segment_frames=job.segment_frames,
+                overwrite=is_ours,
+                listener=relay,
+                load=load_chain_once,
+                digest=found.input.whole,
+            )
+        except UnjoinableError:
+            pass  # of this encoder, as is known only now
+    return upscale_video(
+        *paths_and_settings, overwrite=is_ours, listener=relay, load=load_chain_once
+    )
+
+
+def _survey(job: Job, found: Record, progress: Progress) -> Split | None:
+    """Find the places of all segments; None where they could not be joined."""
+    try:
+        segment_job, start = prepared(job)
+    except UnjoinableError:
+        return None
+    progress.on_start(start.frames, start.frame_pixels)
+    with WorkFolder(job.target, fingerprint(segment_job, found.input.whole)) as work:
+        kept = {number: each.record for number, each in work.segments().items()}
+        survey = work.read_survey()
+        if survey is None:
+            try:
+                survey = survey_source(segment_job, lambda: progress.on_frame(0))
+            except BaseException:
+                work.remove_if_empty()
+                raise
+            work.write_survey(survey)
+    numbers = range(len(survey.borders))
+    frames = survey.frames - sum(len(kept[n].times) for n in numbers if n in kept)
+    return Split(missing=tuple(n for n in numbers if n not in kept), frames=frames)
+
+
+def do_segment(job: Job, number: int, progress: Progress) -> tuple[int, list[str]]:
+    """Make one segment of a file that was surveyed; the frames in it, and warnings.
+
+    Raises:
+        StoppedError: by ``progress``.
+        ValueError, VsrError, OSError: what went wrong.
+    """
+    segment_job, _ = prepared(job)
+    known = fingerprint(segment_job, _input_of(job).whole)
+    with WorkFolder(job.target, known, shared=True) as work:
+        survey = work.read_survey()
+        if survey is None:
+            raise OutputError(
+                f"there is no work in {work.path}: it was removed, or this worker computes "
+                f"otherwise ({known['device']}, {known['precision']}, torch {known['torch']})"
+            )
+        warnings: list[str] = []
+        if _made(work.place(number)) is None:
+            first = number * segment_job.length
+            warnings = run_stretch(
+                segment_job,
+                surveyed_stretch(survey, number),
+                work.place,
+                watch=Stopwatch(),
+                listener=Relay(progress, first=first, tell_start=False),
+            )
+        made = _made(work.place(number))
+    if made is None:
+        raise OutputError(f"segment {number} in {work.path} is damaged")
+    return len(made.times), warnings
+
+
+def do_join(job: Job, seconds: float) -> UpscaleReport | Split:
+    """Join the segments of a file and record the output; or say which segments are missing still.
+
+    ``seconds`` is what they took. Joining again, as after a worker's death, does no harm.
+
+    Raises:
+        ValueError, VsrError, OSError: what went wrong.
+    """
+    before = read_record(job.record)
+    if before is not None and before.report and is_intact(job.target, before):
+        remove_work(job.target)
+        return ResumeReport(**before.report)
+    segment_job, start = prepared(job)
+    found, watch = _running(job, _input_of(job)), Stopwatch()
+    with WorkFolder(job.target, fingerprint(segment_job, found.input.whole)) as work:
+        survey = work.read_survey()
+        if survey is None:
+            work.remove_if_empty()
+            raise OutputError(f"there is no work in {work.path}; call again")
+        kept = work.segments()
+        missing = tuple(n for n in range(len(survey.borders)) if n not in kept)
+        if missing:
+            return Split(missing=missing, frames=len(missing) * segment_job.length)
+        segments = complete_segments(work)
+        times = [time for segment in segments for time in segment.record.times]
+        if len(times) != survey.frames:
+            raise OutputError(f"{len(times)} of {survey.frames} frames are in {work.path}")
+        join_segments(segment_job, segments, overwrite=True)
+        cuts = sum(segment.record.scene_cuts for segment in segments)
+        report = ResumeReport.of(
+            start, watch, frames=(len(times), survey.frames), scene_cuts=cuts, warnings=[]
+        )
+        total = report.seconds + seconds
+        report = replace(
+            report,
+            seconds=round(total, 3),
+            fps=round(len(times) / total, 3),
+            segments=len(segments),
+        )
+        _record(job, found, report)
+        work.remove()
+    return report
+
+
+def _running(job: Job, known: Fingerprint | None = None) -> Record:
+    """The record of a job that is not done."""
+    return Record(
+        state="running",
+        input=known or Fingerprint.of(job.source),
+        settings=settings_document(job.settings),
+        tolerate=job.settings.decoding.tolerate,
+    )
+
+
+def _input_of(job: Job) -> Fingerprint:
+    """The input as it was when it was surveyed."""
+    record = read_record(job.record)
+    if record is None or (record.input.size, record.input.mtime_ns) != _stamp(job.source):
+        raise changed(job)
+    return record.input
+
+
+def _made(path: Path) -> SegmentRecord | None:
+    try:
+        return read_segment(path)
+    except DamagedSegmentError:
+        return None
+
+
+def _record(job: Job, running: Record, report: UpscaleReport) -> None:
+    """Look at what was made once more, and write down that it is done."""
+    if _stamp(job.source) != (running.input.size, running.input.mtime_ns):
+        raise changed(job)
+    if (counted := count_frames(job.target)) != report.frames:
+        raise OutputError(f"{job.target} has {counted} frames, but {report.frames} were written")
+    status = job.target.stat()
+    done = replace(
+        running,
+        state="done",
+        frames=counted,
+        output_size=status.st_size,
+        output_mtime_ns=status.st_mtime_ns,
+        report=report.to_json(),
+    )
+    done.write(job.record, job.source)
+
+
+def changed(job: Job) -> OSError:
+    """The error of an input that was written while it was read."""
+    return OSError(f"{job.source} changed while it was read; run again when it is complete")
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
