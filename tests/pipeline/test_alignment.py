@@ -97,7 +97,7 @@ def test_late_start_is_told_and_stands_in_a_later_error() -> None:
     assert (count, len(told)) == (4, 1)
     assert "a.mkv begins at 0.000 s and b.mkv at 0.500 s" in told[0]
     beheaded = _frames("c.mkv", [40, 80, 120], time_base=Fraction(1, 1000), rate=25)
-    says = "a.mkv has 4 frames, but c.mkv has 3: c.mkv ends before 0.120 s; a.mkv begins at 0.000 s"
+    says = "a.mkv has 4 frames, but c.mkv has 3: c.mkv has none at 0.120 s; a.mkv begins at 0.000 s"
     with pytest.raises(InputError, match=says):
         _pair(early, beheaded)
     slight = _frames("d.mkv", [20, 60, 100, 140], time_base=Fraction(1, 1000), rate=25)
@@ -109,7 +109,7 @@ def test_counts_of_several_clips_are_each_named() -> None:
     truth = _frames("t.mkv", [0, 40, 80], time_base=base)
     good = _frames("g.mkv", [0, 40, 80], time_base=base)
     longer = _frames("l.mkv", [0, 40, 80, 120, 160], time_base=base)
-    with pytest.raises(InputError, match=r"has 3 frames, but l.mkv has 5: t.mkv ends before 0.120"):
+    with pytest.raises(InputError, match=r"has 3 frames, but l.mkv has 5: t.mkv has none at 0.120"):
         list(paired_frames(truth, [good, longer], print))
 
 

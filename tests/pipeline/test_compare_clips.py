@@ -297,6 +297,16 @@ def test_moment_of_clips_that_start_apart(make_clip: Clip, tmp_path: Path) -> No
     assert np.array_equal(shown[:, 64:].numpy(), _read(late)[1][1][0])
 
 
+def test_small_offset_is_told_and_can_be_taken_off(make_clip: Clip, tmp_path: Path) -> None:
+    first = make_clip("a.mkv", codec="ffv1")
+    late = make_clip("b.mkv", codec="ffv1", pts=[900 + 3600 * n for n in range(5)])
+    report = _compare([first, late], tmp_path / "a.mkv.mkv")
+    assert report.frames == 10  # each panel changes by itself
+    assert "begins at 0.010 s and" in report.warnings[0]
+    report = _compare([first, late], tmp_path / "b.mkv.mkv", align="first")
+    assert (report.frames, report.warnings) == (5, [])
+
+
 def test_clip_that_ends_early_is_told(make_clip: Clip, tmp_path: Path) -> None:
     clips = [make_clip("a.mkv", codec="ffv1"), make_clip("b.mkv", codec="ffv1", pts=[0, 3600])]
     report = _compare(clips, tmp_path / "held.mkv")

@@ -118,7 +118,7 @@ class _Pairing:
         without = self.given.path if found < wanted else self.truth.path
         raise InputError(
             f"{self.truth.path} has {wanted} frames, but {self.given.path} has {found}: "
-            f"{without} ends before {_time(time_s)}{self._after()}"
+            f"{without} has none at {_time(time_s)}{self._after()}"
         )
 
     def _refuse_frame(self, wanted_s: Fraction, found_s: Fraction) -> None:

@@ -13,8 +13,7 @@ from vsr_cli.errors import InputError
 from vsr_cli.frames import ClipInfo, Frame, FrameReader
 from vsr_cli.media import open_reader
 from vsr_cli.media.pictures.sequence import find_sequence
-from vsr_cli.pipeline.alignment import clock_error_s
-from vsr_cli.pipeline.compare_timeline import Track
+from vsr_cli.pipeline.compare_timeline import Track, clocks_error_s
 from vsr_cli.pipeline.prefetch import prefetch
 from vsr_cli.specs import DecodingSpec
 from vsr_cli.specs.compare import Align
@@ -101,14 +100,13 @@ def make_tracks(
 
 
 def start_warnings(clips: Sequence[ComparedClip], tracks: Sequence[Track]) -> list[str]:
-    """A line for each clip that begins at another time than the first one, by half a frame."""
-    first, half_s = clips[0], tracks[0].step_s / 2
+    """A line for each clip that begins at another time than the first one."""
+    first, clocks_s = clips[0], clocks_error_s([clip.info for clip in clips], tracks)
     return [
         f"{clip.path} begins at {float(clip.first_s):.3f} s and {first.path} at "
         f"{float(first.first_s):.3f} s; --align first shows their first frames together"
         for clip in clips[1:]
-        if abs(clip.first_s - first.first_s) > half_s + clock_error_s(clip.info)
-        and not (clip.is_still or first.is_still)
+        if abs(clip.first_s - first.first_s) > clocks_s and not (clip.is_still or first.is_still)
     ]
 
 
