@@ -14,7 +14,8 @@ import pytest
 import vsr_cli
 
 COMMAND_MODULES = (
-    *("upscale", "batch", "evaluate", "bench", "train", "simulate", "info", "models", "export"),
+    *("upscale", "batch", "evaluate", "compare", "bench", "train", "simulate"),
+    *("info", "models", "export"),
 )
 HEAVY = (
     "torch",

@@ -5,6 +5,7 @@ Standard library only: ``vsr --help`` reads these files and loads no torch.
 
 from vsr_cli.specs.batch import BatchSpec, SchedulerSpec, Shard
 from vsr_cli.specs.bench import BenchSpec, Peer
+from vsr_cli.specs.compare import Align, Box, CompareSpec, Layout, Resize
 from vsr_cli.specs.degradation import (
     Blur,
     DegradationSpec,
@@ -44,11 +45,14 @@ __all__ = [
     "FIELD_RANGES",
     "FIELD_UNITS",
     "SPINUP_HOURS",
+    "Align",
     "BatchSpec",
     "BenchSpec",
     "Blur",
+    "Box",
     "Channel",
     "Chroma",
+    "CompareSpec",
     "DecodingSpec",
     "DegradationSpec",
     "Deinterlace",
@@ -60,6 +64,7 @@ __all__ = [
     "InitialState",
     "Interpolation",
     "Jpeg",
+    "Layout",
     "LossName",
     "MetricName",
     "Motion",
@@ -68,6 +73,7 @@ __all__ = [
     "Peer",
     "Recipe",
     "RecipeForm",
+    "Resize",
     "Round",
     "SchedulerSpec",
     "ShallowWaterSpec",
