@@ -19,7 +19,7 @@ FLOORS = (
     {"imaging"},
     {"media", "fields", "models", "metrics", "simulation"},
     {"pipeline"},
-    {"training", "batch", "accessor", "report"},
+    {"training", "batch", "accessor", "report", "bench"},
     {"cli"},
 )
 FLOOR_OF = {unit: number for number, units in enumerate(FLOORS) for unit in units}
@@ -36,6 +36,8 @@ OWNERS = {
     "xarray": {"fields", "accessor"},
     "netCDF4": {"fields"},
     "zarr": {"fields"},
+    "cv2": {"bench"},
+    "onnxruntime": {"bench"},
     "dask": {"batch"},
     "distributed": {"batch"},
     "dinosaur": {"simulation"},

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
 
 import vsr_cli
 
-COMMAND_MODULES = ("upscale", "batch", "evaluate", "train", "simulate", "info", "models", "export")
+COMMAND_MODULES = (
+    *("upscale", "batch", "evaluate", "compare", "bench", "train", "simulate"),
+    *("info", "models", "export"),
+)
 HEAVY = (
     "torch",
     "av",
@@ -22,6 +28,11 @@ HEAVY = (
     "matplotlib",
     "distributed",
 )
+# What upscaling a video needs least: the networks' engine and the codecs.
+ENGINE = ("-c", "import torch, av")
+HELP_CPU_S = 0.3
+# The whole run of a small clip, by the CPU time of loading the engine alone: measured 1.2.
+FIRST_FRAME_RATIO = 1.6
 
 
 def _modules_after(code: str) -> set[str]:
@@ -72,6 +83,59 @@ def test_python_m_vsr_cli_shows_the_help() -> None:
     loaded = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
     assert "vsr_cli.cli" in loaded
     assert not loaded.intersection(HEAVY)
+
+
+def _cpu_s(*arguments: str | Path, runs: int = 2) -> float:
+    """Seconds of CPU time, user and system, of a fresh interpreter: the least of a few runs.
+
+    The time on the clock tells less where other processes want the same cores.
+    """
+    seconds = []
+    for _ in range(runs):
+        process = subprocess.Popen(
+            [sys.executable, *map(str, arguments)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)  # it is waited for
+        assert process.returncode == 0
+        seconds.append(usage.ru_utime + usage.ru_stime)
+    return min(seconds)
+
+
+def test_help_takes_little_time() -> None:
+    assert _cpu_s("-m", "vsr_cli", "--help", runs=3) < HELP_CPU_S
+
+
+@pytest.mark.slow
+def test_small_clip_takes_little_longer_than_loading_torch(
+    make_clip: Callable[..., Path], random_weights: tuple[Path, Path], tmp_path: Path
+) -> None:
+    arguments = ["upscale", make_clip(), tmp_path / "o.mkv", "--model", "fsrcnn", "--overwrite"]
+    seconds = _cpu_s("-m", "vsr_cli", *arguments, "--weights", random_weights[0])
+    assert seconds < FIRST_FRAME_RATIO * _cpu_s(*ENGINE)
+
+
+def test_upscaling_a_video_loads_no_other_command(
+    make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    arguments = ["upscale", str(make_clip()), str(tmp_path / "o.mkv"), "--model", "bicubic"]
+    code = (
+        "import sys\nfrom vsr_cli.cli import main\n"
+        f"main({arguments!r}, standalone_mode=False)\n"
+        "print('@', *sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    loaded = {*done.stdout.rpartition("@")[2].split()}
+    assert "vsr_cli.pipeline.video" in loaded
+    others = ("preview", "resume", "evaluate", "simulate", "export")
+    assert not {f"vsr_cli.pipeline.{name}" for name in others} & loaded
+    units = {name.split(".")[1] for name in loaded if name.startswith("vsr_cli.")}
+    assert not units & {"batch", "bench", "fields", "report", "simulation", "training"}
+    assert not {"torch._dynamo", "onnx", "jax", "matplotlib", "xarray", "distributed"} & loaded
 
 
 def test_the_command_is_called_vsr() -> None:

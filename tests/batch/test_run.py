@@ -469,3 +469,17 @@ def test_file_that_is_still_being_written_is_done_when_it_is_complete(
     (report,) = [file for file in again.files if file.output.endswith("growing.mkv")]
     assert report.status in ("done", "skipped")
     assert count_frames(out / "growing.mkv") == 400
+
+
+def test_record_that_a_dead_process_was_writing_is_removed(clips: Path) -> None:
+    folder = clips.parent / "out" / STATE_FOLDER / "deep"
+    folder.mkdir(parents=True)
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    host = os.uname().nodename
+    parts = [folder / f"x.json.{host}.{pid}.part" for pid in (dead.pid, os.getpid())]
+    parts.append(folder / f"x.json.elsewhere.{dead.pid}.part")
+    for part in parts:
+        part.write_text("{")
+    batch(clips)
+    assert [part.exists() for part in parts] == [False, True, True]

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from vsr_cli.models import MODELS, get_spec
 from vsr_cli.models.catalog import describe_layers, find_entry
-from vsr_cli.models.cost import largest_layer, layer_costs, macs_per_pixel
+from vsr_cli.models.cost import largest_layer, layer_costs, macs_per_pixel, values_per_pixel
 from vsr_cli.models.spec import ModelSpec
 from vsr_cli.models.temporal import TemporalUpscaler
 
@@ -49,6 +49,19 @@ def test_refine3d_spends_a_fifteenth_of_srnet3d() -> None:
 def test_steps_that_windows_share_are_counted_once_for_each_frame() -> None:
     """2d3d-joint enlarges a frame for one window of five; each window of five is refined."""
     assert macs_per_pixel(get_spec("2d3d-joint"), 2) == FSRCNN / 4 + sum(SRNET3D)
+
+
+def test_values_that_layers_read_and_write_are_those_of_their_channels() -> None:
+    """FSRCNN per pixel of its input, srnet3d per pixel: frames that go in and out, by channels."""
+    fsrcnn = (1 + 56) + (56 + 12) + 4 * (12 + 12) + (12 + 56)
+    for scale in (2, 3, 4):
+        last = 56 + scale**2
+        found = values_per_pixel(get_spec("fsrcnn"), scale)
+        assert found == pytest.approx((fsrcnn + last) / scale**2)
+    wide = (5 + 5 * 32) + (5 * 32 + 5 * 8) + 2 * (5 * 8 + 5 * 8) + (5 * 8 + 5 * 32)
+    fused = (5 * 32 + 3 * 32) + (3 * 32 + 32) + (32 + 1)
+    assert values_per_pixel(get_spec("srnet3d"), 1) == pytest.approx(wide + fused)
+    assert values_per_pixel(get_spec("bicubic"), 2) == 0
 
 
 @pytest.mark.parametrize(("name", "scale"), CASES)

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from vsr_cli import __version__
 from vsr_cli.batch.jobs import FileSettings, Job
 from vsr_cli.errors import OutputError, VsrError
+from vsr_cli.media.pending import is_alive
 from vsr_cli.pipeline.loaded import weight_paths
 from vsr_cli.pipeline.verify import count_frames
 
@@ -90,6 +91,14 @@ class Record:
         except OSError as error:
             part.unlink(missing_ok=True)
             raise OutputError(f"cannot write {path}: {error.strerror}") from error
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove records that processes of this machine, dead by now, were writing."""
+    for path in folder.rglob(f"*.{os.uname().nodename}.*.part"):
+        pid = path.name.split(".")[-2]
+        if pid.isdigit() and not is_alive(int(pid)):
+            path.unlink(missing_ok=True)
 
 
 def read_record(path: Path) -> Record | None:

@@ -11,11 +11,13 @@ from vsr_cli.batch.attempts import Attempts, FileResult
 from vsr_cli.batch.cluster import connected, run_on_cluster
 from vsr_cli.batch.cost import BatchPlan, cost_of
 from vsr_cli.batch.in_process import run_in_process
+from vsr_cli.batch.inputs import STATE_FOLDER
 from vsr_cli.batch.jobs import Job, ListedInput, make_jobs
 from vsr_cli.batch.listener import BatchListener
 from vsr_cli.batch.local import choose_crew, has_distributed, local_cluster
 from vsr_cli.batch.lock import locked
 from vsr_cli.batch.parts import num_parts
+from vsr_cli.batch.record import remove_leftovers as remove_part_records
 from vsr_cli.batch.record import why_to_run
 from vsr_cli.batch.report import BatchReport
 from vsr_cli.batch.work import Outcome
@@ -48,6 +50,8 @@ def run_batch(
     with ExitStack() as stack:
         if not dry_run and (note := stack.enter_context(locked(out_dir, spec.shard))):
             listener.on_note(note)
+        if not dry_run:
+            remove_part_records(out_dir / STATE_FOLDER)
         planned, other = sort_out(jobs)
         listener.on_plan(planned, other)
         if dry_run or not planned:

@@ -41,6 +41,8 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "models": CommandEntry("vsr_cli.cli.models", "List the networks, or check their weights."),
         "export": CommandEntry("vsr_cli.cli.export", "Write a network for other programs."),
         "eval": CommandEntry("vsr_cli.cli.evaluate", "Score models against ground truth."),
+        "bench": CommandEntry("vsr_cli.cli.bench", "Measure how fast a model runs here."),
+        "compare": CommandEntry("vsr_cli.cli.compare", "Show clips beside each other."),
         "train": CommandEntry("vsr_cli.cli.train", "Train a model."),
         "simulate": CommandEntry("vsr_cli.cli.simulate", "Make ground truth of known physics."),
     }

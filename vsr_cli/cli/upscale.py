@@ -104,14 +104,17 @@ def _choose_run(
         raise click.UsageError("--preview writes a PNG; leave out what is for the video's encoder")
     if preview is not None and resume:
         raise click.UsageError("--preview takes too short to be resumed; leave --resume out")
-    from vsr_cli.pipeline.preview import preview_video
-    from vsr_cli.pipeline.resume import resume_video
-    from vsr_cli.pipeline.video import upscale_video
-
+    # Each is loaded where it is asked for: the first frame waits for all that is loaded before it.
     if preview is not None:
+        from vsr_cli.pipeline.preview import preview_video
+
         return partial(preview_video, num_frames=preview)
     if resume:
+        from vsr_cli.pipeline.resume import resume_video
+
         return partial(resume_video, encoding=encoding, segment_frames=segment_frames)
+    from vsr_cli.pipeline.video import upscale_video
+
     return partial(upscale_video, encoding=encoding)
 
 

@@ -1,8 +1,8 @@
-"""The options of ``vsr upscale`` that ``vsr batch`` has too."""
+"""The options of ``vsr upscale`` that ``vsr batch``, or ``vsr compare``, has too."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, NamedTuple, get_args
 
@@ -15,9 +15,18 @@ DECODING = tuple(field.name for field in fields(DecodingSpec))
 ENCODING = tuple(field.name for field in fields(EncodingSpec))
 
 
-ENCODING_OPTIONS = (
+SIZE_OPTIONS = (
     click.option("--width", type=int, help="Columns of the output.  [default: by --scale]"),
     click.option("--height", type=int, help="Rows of the output.  [default: by --scale]"),
+)
+CHROMA_OPTION = click.option(
+    "--chroma",
+    type=click.Choice(get_args(Chroma)),
+    default=UpscaleSpec().chroma,
+    show_default=True,
+    help="How the colour planes are enlarged; an interpolation is its own.",
+)
+ENCODING_OPTIONS = (
     click.option("--codec", help="x264, x265, svtav1, vp9, ffv1, prores, or FFmpeg's name."),
     click.option("--crf", type=float, help="Quality of the codec: lower is better and larger."),
     click.option("--preset", help="Speed of the codec, by its own name."),
@@ -37,20 +46,13 @@ ENCODING_OPTIONS = (
         "--strict-streams", is_flag=True, help="Fail if a stream is lost or loses something."
     ),
     click.option(
-        "--chroma",
-        type=click.Choice(get_args(Chroma)),
-        default=UpscaleSpec().chroma,
-        show_default=True,
-        help="How the colour planes are enlarged; an interpolation is its own.",
-    ),
-    click.option(
         "--keep-partial",
         is_flag=True,
         help="When the run ends early, keep what is complete as NAME.partial.EXT.",
     ),
 )
 DECODING_OPTIONS = (
-    click.option("--start", "start_s", type=float, help="First second to upscale."),
+    click.option("--start", "start_s", type=float, help="Second to begin at."),
     click.option("--end", "end_s", type=float, help="Second to stop at."),
     click.option(
         "--deinterlace",
@@ -88,14 +90,33 @@ def clip_settings(options: Mapping[str, Any]) -> ClipSettings:
         ValueError: a value cannot be.
     """
     rest = dict(options)
-    encoding = EncodingSpec(**{name: rest.pop(name) for name in ENCODING})
-    decoding = DecodingSpec(**{name: rest.pop(name) for name in DECODING})
+    encoding, decoding = pop_file_settings(rest)
     return ClipSettings(UpscaleSpec(**rest), encoding, decoding)
 
 
+def pop_file_settings(options: dict[str, Any]) -> tuple[EncodingSpec, DecodingSpec]:
+    """The settings in the values of ``file_options``, which are taken out of ``options``.
+
+    Raises:
+        ValueError: a value cannot be.
+    """
+    encoding = EncodingSpec(**{name: options.pop(name) for name in ENCODING})
+    return encoding, DecodingSpec(**{name: options.pop(name) for name in DECODING})
+
+
 def clip_options(command: Command) -> Command:
-    """How a clip is read, upscaled and written, from --model to --keep-partial."""
-    options = (model_options(UpscaleSpec), *ENCODING_OPTIONS, *DECODING_OPTIONS)
+    """How a clip is upscaled, written and read, from --model to --tolerate."""
+    model = (model_options(UpscaleSpec), *SIZE_OPTIONS, CHROMA_OPTION)
+    return add_options(model + ENCODING_OPTIONS + DECODING_OPTIONS, command)
+
+
+def file_options(command: Command) -> Command:
+    """How clips are written and read, from --codec to --tolerate."""
+    return add_options(ENCODING_OPTIONS + DECODING_OPTIONS, command)
+
+
+def add_options(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+    """Options for a command, which shows them in that order."""
     for add in reversed(options):
         command = add(command)
     return command

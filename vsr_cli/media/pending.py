@@ -191,7 +191,7 @@ def _remove_leftovers(target: Path) -> None:
     with contextlib.suppress(PermissionError):  # a folder that may be written but not listed
         for path in target.parent.iterdir():
             match = pattern.fullmatch(path.name)
-            if not match or _is_alive(int(match[1])):
+            if not match or is_alive(int(match[1])):
                 continue
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
@@ -199,7 +199,8 @@ def _remove_leftovers(target: Path) -> None:
                 path.unlink(missing_ok=True)
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """True if a process of this machine runs under that number."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,10 +56,32 @@ def macs_per_pixel(spec: ModelSpec, scale: int) -> float:
     return math.fsum(layer.macs for layer in layer_costs(spec, scale))
 
 
+def values_per_pixel(spec: ModelSpec, scale: int) -> float:
+    """Values that pass between memory and all layers for one pixel of the output."""
+    return math.fsum(layer_values(spec, scale).values())
+
+
+def layer_values(spec: ModelSpec, scale: int) -> dict[str, float]:
+    """Values that pass between memory and each layer, by name, for one pixel of the output.
+
+    The layers are those whose MACs are counted, in the paper's form. Each reads what it is given
+    once and writes what it makes once; activations, normalisations and interpolation are taken to
+    happen on the way. Weights are not counted.
+    """
+    model = plain_form(spec, scale)
+    # A quadratic in the side: what is padded grows with the border, and is in the linear term.
+    step = SIDES[1] - SIDES[0]
+    first, second, third = (
+        _count(model, spec, side, _layer_values) for side in (*SIDES, SIDES[1] + step)
+    )
+    pixels = 2 * step**2 * scale**2
+    return {name: (third[name] - 2 * second[name] + first[name]) / pixels for name in third}
+
+
 def layer_costs(spec: ModelSpec, scale: int) -> tuple[LayerCost, ...]:
     """Every layer that holds parameters, in the order of the weight file, in the paper's form."""
     model = plain_form(spec, scale)
-    small, large = (_count(model, spec, side) for side in SIDES)
+    small, large = (_count(model, spec, side, _layer_macs) for side in SIDES)
     pixels = (SIDES[1] ** 2 - SIDES[0] ** 2) * scale**2
     return tuple(
         LayerCost(
@@ -74,13 +97,18 @@ def layer_costs(spec: ModelSpec, scale: int) -> tuple[LayerCost, ...]:
     )
 
 
-def _count(model: nn.Module, spec: ModelSpec, side: int) -> Counter[str]:
-    """MACs of each layer by name for ``side`` x ``side`` pixels, layers used often as often."""
+def _count(
+    model: nn.Module,
+    spec: ModelSpec,
+    side: int,
+    amount: Callable[[nn.Module, Tensor, Tensor], int],
+) -> Counter[str]:
+    """The amount of each layer by name for ``side`` x ``side`` pixels, used often as often."""
     found: Counter[str] = Counter()
 
     def listen(name: str, layer: nn.Module) -> None:
         def add(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            found[name] += _layer_macs(layer, inputs[0], output)
+            found[name] += amount(layer, inputs[0], output)
 
         hooks.append(layer.register_forward_hook(add))
 
@@ -134,6 +162,11 @@ def _layer_macs(layer: nn.Module, given: Tensor, output: Tensor) -> int:
     if isinstance(layer, Transposed):
         return given.numel() * math.prod(layer.kernel_size) * layer.out_channels // layer.groups
     raise TypeError(f"no count is known for {type(layer).__name__}")
+
+
+def _layer_values(layer: nn.Module, given: Tensor, output: Tensor) -> int:
+    del layer
+    return given.numel() + output.numel()
 
 
 def _channels(layer: nn.Module) -> tuple[int, ...]:

@@ -187,7 +187,8 @@ class _Run:
         self, truth: OpenClip, given: Sequence[OpenClip], waiting: deque[Frame]
     ) -> Iterator[tuple[Pictures, ...]]:
         """Row by row what each contender makes of a frame, or has for it."""
-        rows = counterparts(truth, given, waiting, self.scale, self.spec)
+        tell = self.warnings.append
+        rows = counterparts(truth, given, waiting, self.scale, self.spec, tell)
         if self.spec.model is not None:
             clip = given[0] if given else truth
             low = (row[0] for row in rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from fractions import Fraction
 
@@ -13,6 +14,8 @@ from vsr_cli.specs import FieldSpec, UpscaleSpec
 
 FIELD_FORMAT = PixelFormat("gray", "gray", 16)  # one plane; nothing is ever rounded to codes
 DEFAULT_SCALE = 2
+INTERPOLATION_REACH = 3  # cells that bicubic interpolation sees, and one more
+WHOLE_REACH = 32  # for a network that sees all of a frame: where what follows is hardly felt
 
 
 def field_chain(spec: UpscaleSpec, fields: FieldSpec) -> LoadedChain:
@@ -64,3 +67,14 @@ def field_settings(spec: UpscaleSpec) -> StageSettings:
 def field_info(height: int, width: int) -> ClipInfo:
     """A field as the networks' stages know clips."""
     return ClipInfo(width, height, FIELD_FORMAT, Fraction(1))
+
+
+def reach(chain: LoadedChain, consistency: int) -> int:
+    """Cells around a cell of the source on which its parts depend, in whole units of networks."""
+    total, scale, unit = float(INTERPOLATION_REACH * (1 + min(consistency, 4))), 1, 1
+    for stage in chain.stages:
+        radius = WHOLE_REACH if stage.spec.radius is None else stage.spec.radius
+        total += radius / scale
+        unit = math.lcm(unit, stage.spec.unit)
+        scale *= stage.scale
+    return -(-math.ceil(total) // unit) * unit

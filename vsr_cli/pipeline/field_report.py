@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
+
+from vsr_cli.pipeline.report import Start, peak_rss_mb
 
 MAPPING = "(value - low) / (high - low); values outside are not cut"
 
@@ -40,6 +43,38 @@ class FieldReport:
     mapping: str
     warnings: list[str]
     peak_rss_mb: float
+
+    @classmethod
+    def of(
+        cls,
+        start: Start,
+        variables: Sequence[VariableReport],
+        *,
+        seconds: float,
+        left_out: Sequence[str],
+        boundary: str,
+        told: Sequence[str],
+    ) -> Self:
+        """``told`` are the warnings since the start."""
+        frames = start.frames or 0
+        return cls(
+            input=str(start.input),
+            output=str(start.output),
+            model=start.model,
+            scale=start.scale,
+            domain=start.domain,
+            device=start.device,
+            precision=start.precision,
+            frames=frames,
+            seconds=round(seconds, 3),
+            fps=round(frames / seconds, 3),
+            variables=tuple(variables),
+            left_out=tuple(left_out),
+            boundary=boundary,
+            mapping=MAPPING,
+            warnings=[*start.warnings, *told],
+            peak_rss_mb=peak_rss_mb(),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``--json``."""

@@ -63,6 +63,11 @@ class HeldStep:
     values: Tensor  # (H, W) float64, NaN where missing
     valid: Tensor  # (H, W) bool
 
+    @property
+    def is_empty(self) -> bool:
+        """True if all of it is missing."""
+        return not bool(self.valid.any())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldMapping:
@@ -87,7 +92,7 @@ class FieldMapping:
             rounds=self.margin,
             wraps=self.edges.across == "periodic",
         )
-        if not bool(step.valid.any()):
+        if step.is_empty:
             filled = torch.full_like(filled, low)
         return extend(((filled - low) / (high - low)).float(), self.margin, self.edges)
 
@@ -98,7 +103,7 @@ class FieldMapping:
         start = self.scale * self.margin
         inside = result[start : start + height, start : start + width].cpu().double()
         values = inside * (high - low) + low
-        if self.row_areas is not None and bool(step.valid.any()):
+        if self.row_areas is not None and not step.is_empty:
             weights = self.row_areas[:, None].expand(height, width)
             values = conserve_means(
                 values, step.values, step.valid, weights, self.scale, self.edges
@@ -108,7 +113,7 @@ class FieldMapping:
 
     def mean_error(self, values: Tensor, step: HeldStep) -> float:
         """The largest difference of a block's mean, 0 where none is kept; ``values`` as stored."""
-        if self.row_areas is None or not bool(step.valid.any()):
+        if self.row_areas is None or step.is_empty:
             return 0.0
         means = block_means(values, self.row_areas[:, None].expand(values.shape), self.scale)
         return float((means - step.values)[step.valid].abs().max())

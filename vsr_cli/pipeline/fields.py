@@ -8,29 +8,23 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from vsr_cli.fields import FieldStream, open_fields
 from vsr_cli.fields.dataset import find_dims
+from vsr_cli.fields.grid import FieldGrid, is_uneven
+from vsr_cli.fields.output import FieldOutput, common_dims, plan_variable
 from vsr_cli.fields.raw import open_raw
 from vsr_cli.fields.skeleton import make_skeleton
 from vsr_cli.fields.stores import FieldStore
 from vsr_cli.frames import Frame
 from vsr_cli.models.load import LoadedChain
 from vsr_cli.pipeline.device import precision_name
-from vsr_cli.pipeline.field_grid import FieldGrid, is_uneven, reach
-from vsr_cli.pipeline.field_networks import field_chain, field_info, field_settings
-from vsr_cli.pipeline.field_output import (
-    FieldOutput,
-    check_target,
-    common_dims,
-    plan_variable,
-    writing,
-)
-from vsr_cli.pipeline.field_report import MAPPING, FieldReport, VariableReport
+from vsr_cli.pipeline.field_networks import field_chain, field_info, field_settings, reach
+from vsr_cli.pipeline.field_output import check_target, writing
+from vsr_cli.pipeline.field_report import FieldReport, VariableReport
 from vsr_cli.pipeline.field_values import (
     FieldMapping,
     FieldSummary,
@@ -38,14 +32,11 @@ from vsr_cli.pipeline.field_values import (
     held_step,
     summarise,
 )
-from vsr_cli.pipeline.report import Listener, Start, chain_name, chain_warnings, peak_rss_mb
+from vsr_cli.pipeline.report import Listener, Start, chain_name, chain_warnings
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.size import OutputSize
 from vsr_cli.pipeline.stages import run_networks
 from vsr_cli.specs import FieldSpec, UpscaleSpec
-
-if TYPE_CHECKING:
-    import xarray
 
 
 def upscale_fields(
@@ -78,26 +69,15 @@ def upscale_fields(
         warnings = [*chain_warnings(chain, settings.tile), *run.warnings]
         if skeleton.left_out:
             warnings.append(f"on the grid, but not in the output: {', '.join(skeleton.left_out)}")
-        listener.on_start(run.start(target, tuple(warnings)))
+        listener.on_start(start := run.start(target, tuple(warnings)))
         variables = run.write(store, listener)
-    seconds = time.perf_counter() - started
-    return FieldReport(
-        input=str(source),
-        output=str(target),
-        model=chain_name(chain),
-        scale=chain.scale,
-        domain=chain.domain,
-        device=str(settings.device),
-        precision=precision_name(settings.precision),
-        frames=run.num_frames,
-        seconds=round(seconds, 3),
-        fps=round(run.num_frames / seconds, 3),
-        variables=variables,
-        left_out=tuple(skeleton.left_out),
+    return FieldReport.of(
+        start,
+        variables,
+        seconds=time.perf_counter() - started,
+        left_out=skeleton.left_out,
         boundary=run.grids[0].edges.across,
-        mapping=MAPPING,
-        warnings=[*warnings, *run.told],
-        peak_rss_mb=peak_rss_mb(),
+        told=run.told,
     )
 
 
@@ -113,7 +93,7 @@ class _Run:
         stack: ExitStack,
     ) -> None:
         self.source, self.chain, self.settings, self.fields = source, chain, settings, fields
-        self.raw: xarray.Dataset = stack.enter_context(open_raw(source))
+        self.raw = stack.enter_context(open_raw(source))
         chosen: list[tuple[str, ...]] = [(name,) for name in fields.variables] or [()]
         self.streams: list[tuple[FieldStream, ...]] = [
             stack.enter_context(open_fields(source, names)) for names in chosen
@@ -212,10 +192,13 @@ class _Run:
         held: deque[HeldStep] = deque()
 
         def frames() -> Iterator[Frame]:
+            shot, was_empty = 0, False
             for step, values in enumerate(stream.frames()):
                 held.append(held_step(values[0]))
+                if held[-1].is_empty != was_empty:  # no window reaches over steps without values
+                    shot, was_empty = shot + 1, held[-1].is_empty
                 plane = mapping.there(held[-1]).to(self.settings.device)
-                yield Frame((plane,), pts=step)
+                yield Frame((plane,), pts=step, shot=shot)
 
         height, width = (side + 2 * mapping.margin for side in (stream.height, stream.width))
         size = OutputSize(mapping.scale, width * mapping.scale, height * mapping.scale)

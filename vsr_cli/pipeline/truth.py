@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import zip_longest
 from operator import attrgetter
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from vsr_cli.media import list_stills, open_reader, read_still
 from vsr_cli.media.pictures.sequence import STILL_EXTENSIONS
 from vsr_cli.media.pixels.formats import without_alpha
 from vsr_cli.media.target import CONTAINERS
+from vsr_cli.pipeline.alignment import ClipFrames, paired_frames
 from vsr_cli.pipeline.degrade import degrade_clip
 from vsr_cli.pipeline.scored import needed_planes
 from vsr_cli.specs import Channel, EvaluateSpec
@@ -174,13 +174,15 @@ def counterparts(
     waiting: deque[Frame],
     scale: int,
     spec: EvaluateSpec,
+    tell: Callable[[str], object],
 ) -> Iterator[tuple[Frame, ...]]:
     """What belongs to each frame of the truth, which joins those that wait.
 
-    One frame of each given clip; where there is none, the truth's own, degraded.
+    One frame of each given clip, that of the same time; where there is none, the truth's own,
+    degraded. ``tell`` is told of clips that begin at different times.
 
     Raises:
-        InputError: the numbers of frames differ.
+        InputError: a frame is missing or additional, or the rates differ.
     """
     pixel_format, channel = truth.info.pixel_format, spec.channel
     if not given:
@@ -198,20 +200,14 @@ def counterparts(
         )
         yield from ((needed_planes(frame, pixel_format, channel),) for frame in low)
         return
-    clips = (truth, *given)
-    counts = [0] * len(clips)
-    for row in zip_longest(*(clip.frames for clip in clips)):
-        counts = [count + (frame is not None) for count, frame in zip(counts, row, strict=True)]
-        if all(frame is not None for frame in row):
-            pairs = zip(row, clips, strict=True)
-            hr, *others = (
-                needed_planes(frame, clip.info.pixel_format, channel) for frame, clip in pairs
-            )
-            waiting.append(hr)
-            yield tuple(others)
-    for clip, count in zip(given, counts[1:], strict=True):
-        if count != counts[0]:
-            raise InputError(f"{truth.path} has {counts[0]} frames, but {clip.path} has {count}")
+    clips = [ClipFrames(clip.path, clip.info, clip.frames) for clip in (truth, *given)]
+    for row in paired_frames(clips[0], clips[1:], tell):
+        pairs = zip(row, clips, strict=True)
+        hr, *others = (
+            needed_planes(frame, clip.info.pixel_format, channel) for frame, clip in pairs
+        )
+        waiting.append(hr)
+        yield tuple(others)
 
 
 def _remembered(truth: OpenClip, waiting: deque[Frame], channel: Channel) -> Iterator[Frame]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from vsr_cli.errors import OutputError
@@ -20,6 +21,7 @@ from vsr_cli.pipeline.stages import run_stages
 from vsr_cli.specs import DecodingSpec, EncodingSpec, UpscaleSpec
 
 PREFETCH_FRAMES = 8  # decoded or finished frames that wait for the next thread
+OpenWriter = Callable[..., FrameWriter]  # as ``open_writer``
 
 
 def upscale_video(
@@ -32,11 +34,13 @@ def upscale_video(
     overwrite: bool = False,
     listener: Listener | None = None,
     load: LoadChain | None = None,
+    write: OpenWriter | None = None,
 ) -> UpscaleReport:
     """Upscale one video file; the target appears when it is complete, or not at all.
 
     Its ending names the container; ``overwrite`` lets it replace a file that exists. Audio, times
-    and tags are those of the source. ``load`` gives the networks, ``load_chain`` by default.
+    and tags are those of the source. ``load`` gives the networks, ``load_chain`` by default, and
+    ``write`` the writer of the target, ``open_writer`` by default.
 
     Raises:
         ValueError: settings that cannot be.
@@ -51,16 +55,9 @@ def upscale_video(
         size = choose_size(spec, reader.info)
         chain = load(spec.model, size.scale, domain=spec.domain, weights=spec.weights)
         settings = StageSettings.of(spec, reader.info)
-        writer = stack.enter_context(
-            open_writer(
-                target,
-                output_info(reader.info, size),
-                encoding,
-                copy_from=source,
-                decoding=decoding,
-                overwrite=overwrite,
-            )
-        )
+        open_target = partial(write or open_writer, copy_from=source, decoding=decoding)
+        larger = output_info(reader.info, size)
+        writer = stack.enter_context(open_target(target, larger, encoding, overwrite=overwrite))
         listener.on_start(start := Start.of(chain, settings, reader, writer, decoding))
         decoded = stack.enter_context(prefetch(watch.each("decode", reader), PREFETCH_FRAMES))
         waited = watch.each("wait", decoded)

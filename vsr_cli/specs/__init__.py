@@ -4,6 +4,8 @@ Standard library only: ``vsr --help`` reads these files and loads no torch.
 """
 
 from vsr_cli.specs.batch import BatchSpec, SchedulerSpec, Shard
+from vsr_cli.specs.bench import BenchSpec, Peer
+from vsr_cli.specs.compare import Align, Box, CompareSpec, Layout, Resize
 from vsr_cli.specs.degradation import (
     Blur,
     DegradationSpec,
@@ -44,11 +46,15 @@ __all__ = [
     "FIELD_RANGES",
     "FIELD_UNITS",
     "SPINUP_HOURS",
+    "Align",
     "BatchSpec",
+    "BenchSpec",
     "Blur",
     "Boundary",
+    "Box",
     "Channel",
     "Chroma",
+    "CompareSpec",
     "Conserve",
     "DecodingSpec",
     "DegradationSpec",
@@ -62,13 +68,16 @@ __all__ = [
     "InitialState",
     "Interpolation",
     "Jpeg",
+    "Layout",
     "LossName",
     "MetricName",
     "Motion",
     "Noise",
     "OutlineMethod",
+    "Peer",
     "Recipe",
     "RecipeForm",
+    "Resize",
     "Round",
     "SchedulerSpec",
     "ShallowWaterSpec",

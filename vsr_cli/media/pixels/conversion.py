@@ -31,7 +31,7 @@ def to_rgb(frame: Frame, info: ClipInfo, *, bits: int) -> Samples:
     if info.pixel_format.family == "gray":
         channels = [_unit(frame.planes[0], *luma_range(info.pixel_format, is_full_range(info)))]
     else:
-        channels = list(_rgb_units(frame, info))
+        channels = list(rgb_units(frame, info))
     if info.pixel_format.has_alpha:
         channels.append(_unit(frame.planes[-1], 0, info.pixel_format.max_code))
     top = (1 << bits) - 1
@@ -53,7 +53,7 @@ def to_layout(frame: Frame, info: ClipInfo, layout: PixelFormat) -> tuple[Tensor
         full = info.color.range == "full"
         return convert_gray(frame.planes[0], source, layout, full_range=full)
     if layout.family == "gbr":
-        red, green, blue = _rgb_units(frame, info)
+        red, green, blue = rgb_units(frame, info)
         planes = [_codes(plane, layout, 0, layout.max_code) for plane in (green, blue, red)]
     else:
         planes = _to_yuv(frame, info, layout)
@@ -66,10 +66,10 @@ def _to_yuv(frame: Frame, info: ClipInfo, layout: PixelFormat) -> list[Tensor]:
     """Luma, and chroma if the layout has it, of the codes that ``written_color`` names."""
     is_full = written_color(info, layout).range == "full"
     if info.pixel_format.family == "gbr":
-        units = rgb_to_yuv(*_rgb_units(frame, info), matrix=conversion_matrix(info))
+        units = rgb_to_yuv(*rgb_units(frame, info), matrix=conversion_matrix(info))
         grid = _FULL_CHROMA
     else:
-        units, grid = _yuv_units(frame, info), info.pixel_format
+        units, grid = yuv_units(frame, info), info.pixel_format
     luma = _codes(units[0], layout, *luma_range(layout, is_full))
     if layout.family == "gray":
         return [luma]
@@ -77,19 +77,19 @@ def _to_yuv(frame: Frame, info: ClipInfo, layout: PixelFormat) -> list[Tensor]:
     return [luma, *(_codes(_regrid(p, info, grid, layout), layout, low, high) for p in units[1:])]
 
 
-def _rgb_units(frame: Frame, info: ClipInfo) -> tuple[Tensor, ...]:
+def rgb_units(frame: Frame, info: ClipInfo) -> tuple[Tensor, ...]:
     """Red, green and blue, 1 for all of it; of gray three times the same."""
     source = info.pixel_format
     if source.family == "gbr":
         return tuple(_unit(frame.planes[index], 0, source.max_code) for index in (2, 0, 1))
     if source.family == "gray":
         return (_unit(frame.planes[0], *luma_range(source, is_full_range(info))),) * 3
-    luma, *chroma = _yuv_units(frame, info)
+    luma, *chroma = yuv_units(frame, info)
     chroma = [_regrid(plane, info, source, _FULL_CHROMA) for plane in chroma]
     return yuv_to_rgb(luma, *chroma, matrix=conversion_matrix(info))
 
 
-def _yuv_units(frame: Frame, info: ClipInfo) -> tuple[Tensor, ...]:
+def yuv_units(frame: Frame, info: ClipInfo) -> tuple[Tensor, ...]:
     """Luma from 0 to 1 and chroma from -0.5 to 0.5, each on its own grid."""
     source, is_full = info.pixel_format, is_full_range(info)
     low, high = chroma_range(source, is_full)

@@ -28,12 +28,14 @@ def parse_planar(name: str) -> PixelFormat | None:
     The old ``yuvj`` names come back as ``yuv``; that their range is full is the caller's to keep.
     """
     if match := _GRAY.fullmatch(name):
-        return _make("gray", int(match["bits"] or 8))
+        return planar_format("gray", int(match["bits"] or 8))
     if match := _GBR.fullmatch(name):
-        return _make("gbr", int(match["bits"] or 8), has_alpha=match["alpha"] is not None)
+        return planar_format("gbr", int(match["bits"] or 8), has_alpha=match["alpha"] is not None)
     if (match := _YUV.fullmatch(name)) and match["sub"] in _SHIFTS:
         has_alpha = match["alpha"] == "a"
-        return _make("yuv", int(match["bits"] or 8), _SHIFTS[match["sub"]], has_alpha=has_alpha)
+        return planar_format(
+            "yuv", int(match["bits"] or 8), _SHIFTS[match["sub"]], has_alpha=has_alpha
+        )
     return None
 
 
@@ -51,11 +53,13 @@ def planar_cousin(name: str) -> PixelFormat | None:
         return None
     if form.is_rgb or form.has_palette or (has_alpha and len(parts) == 2):
         # No planar gray with alpha exists; three equal planes and alpha lose nothing.
-        return _make("gbr", bits, has_alpha=has_alpha)
+        return planar_format("gbr", bits, has_alpha=has_alpha)
     if len(parts) == 1:
-        return _make("gray", bits)
+        return planar_format("gray", bits)
     shift = 16 // form.chroma_width(16), 16 // form.chroma_height(16)
-    return _make("yuv", bits, (shift[0].bit_length() - 1, shift[1].bit_length() - 1), has_alpha)
+    return planar_format(
+        "yuv", bits, (shift[0].bit_length() - 1, shift[1].bit_length() - 1), has_alpha
+    )
 
 
 def require_planar(name: str) -> PixelFormat:
@@ -113,12 +117,12 @@ def stand_in(source: PixelFormat, names: Iterable[str]) -> tuple[str | None, str
     if source.has_alpha:
         halved: list[tuple[PixelFamily, tuple[int, int]]] = [("yuv", (1, 0)), ("yuv", (1, 1))]
         for family, shift in (*choices, *(halved if choices else ())):
-            name = nearest_holding(_make(family, source.bits, shift, has_alpha=True), names)
+            name = nearest_holding(planar_format(family, source.bits, shift, has_alpha=True), names)
             if name is not None:
                 less = "" if shift == full else "; its colours are kept at half the size"
                 return name, f"cannot hold {source.name}: written as {name}{less}"
     for family, shift in choices:
-        name = nearest_holding(_make(family, source.bits, shift), names)
+        name = nearest_holding(planar_format(family, source.bits, shift), names)
         if name is not None:
             dropped = "; what is transparent becomes opaque" if source.has_alpha else ""
             return name, f"cannot hold {source.name}: written as {name}{dropped}"
@@ -128,7 +132,7 @@ def stand_in(source: PixelFormat, names: Iterable[str]) -> tuple[str | None, str
 def without_alpha(source: PixelFormat) -> PixelFormat:
     """The same planes but that of alpha."""
     shift = source.chroma_shift_x, source.chroma_shift_y
-    return _make(source.family, source.bits, shift)
+    return planar_format(source.family, source.bits, shift)
 
 
 def turned_format(source: PixelFormat) -> PixelFormat:
@@ -140,12 +144,13 @@ def turned_format(source: PixelFormat) -> PixelFormat:
     shift = source.chroma_shift_y, source.chroma_shift_x
     if shift not in _SUBSAMPLING:
         raise ValueError(f"{source.name} cannot be turned by 90 degrees; write an .mp4 file")
-    return _make(source.family, source.bits, shift, source.has_alpha)
+    return planar_format(source.family, source.bits, shift, source.has_alpha)
 
 
-def _make(
+def planar_format(
     family: PixelFamily, bits: int, shift: tuple[int, int] = (0, 0), has_alpha: bool = False
 ) -> PixelFormat:
+    """The format with FFmpeg's name; ``shift`` is that of chroma, across and down."""
     alpha = "a" if has_alpha else ""
     depth = "" if bits == 8 else f"{bits}le"
     stem = {"gray": "gray", "yuv": f"yuv{alpha}{_SUBSAMPLING[shift]}p", "gbr": f"gbr{alpha}p"}

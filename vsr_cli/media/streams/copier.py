@@ -76,13 +76,16 @@ class StreamCopier:
             self._write(packet)
         self._write_texts(time_s)
 
-    def finish(self, time_s: Fraction) -> None:
+    def finish(self, time_s: Fraction, *, ends_here: bool = False) -> None:
         """Write what remains: all of it, or what begins before the end of a cut.
 
         A cut ends where it was asked to, or with its last frame at ``time_s`` if that is later.
+        With ``ends_here`` nothing begins after ``time_s``.
         """
         _, last_s = self._placer.span
-        if last_s is not None:
+        if ends_here:
+            self.stop(time_s)
+        elif last_s is not None:
             self.stop(max(time_s, last_s))
         else:
             while (packet := self._take()) is not None:

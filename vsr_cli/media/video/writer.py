@@ -43,6 +43,7 @@ class VideoWriter(CompletingWriter):
         warnings: what is not carried over or not kept; complete before the first frame.
         frames_written: frames given to the encoder; the last one when the context is left.
         packets_written: pictures that the encoder gave back.
+        ends_streams: to be set if the other streams end with the last frame, wherever that is.
     """
 
     def __init__(
@@ -61,8 +62,8 @@ class VideoWriter(CompletingWriter):
         self.path = path
         self.info = info
         self.warnings = list(plan.warnings)
-        self.frames_written = 0
-        self.packets_written = 0
+        self.frames_written = self.packets_written = 0
+        self.ends_streams = False
         self._num_bytes = 0  # of the packets
         self._is_cut = decoding.is_cut
         self._entries = TrackEntries()
@@ -171,7 +172,7 @@ class VideoWriter(CompletingWriter):
         with reporting_output(self.path, "the end of the file"):
             self._drain()
             if self._copier is not None:
-                self._copier.finish(end_s)
+                self._copier.finish(end_s, ends_here=self.ends_streams)
             self._container.close()
         self._is_closed = True
         self._complete_tracks()

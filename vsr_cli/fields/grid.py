@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -13,7 +12,6 @@ from torch import Tensor
 from vsr_cli.fields.dataset import FieldDims, is_coordinate
 from vsr_cli.fields.refinement import cell_edges, is_cyclic, poles, refine_bounds, row_areas
 from vsr_cli.imaging.globe import Edges
-from vsr_cli.models.load import LoadedChain
 
 if TYPE_CHECKING:
     import xarray
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
 
     from vsr_cli.specs.fields import Boundary
 
-INTERPOLATION_REACH = 3  # cells that bicubic interpolation sees, and one more
-WHOLE_REACH = 32  # for a network that sees all of a frame: where what follows is hardly felt
 UNEVEN = 1e-3  # of a step of time
 VECTORS = ("eastward", "northward", "x_wind", "y_wind", "_x_velocity", "_y_velocity")
 
@@ -80,17 +76,6 @@ def _axis(
         return None
     values = raw[dim].to_numpy().astype(np.float64)
     return values if len(values) > 2 and np.isfinite(values).all() else None
-
-
-def reach(chain: LoadedChain, consistency: int) -> int:
-    """Cells around a cell of the source on which its parts depend, in whole units of networks."""
-    total, scale, unit = float(INTERPOLATION_REACH * (1 + min(consistency, 4))), 1, 1
-    for stage in chain.stages:
-        radius = WHOLE_REACH if stage.spec.radius is None else stage.spec.radius
-        total += radius / scale
-        unit = math.lcm(unit, stage.spec.unit)
-        scale *= stage.scale
-    return -(-math.ceil(total) // unit) * unit
 
 
 def is_uneven(raw: xarray.Dataset, time: str | None) -> bool:
