@@ -20,8 +20,8 @@ SIDES = (172, 168)  # MS-SSIM needs 161
 PERFECT = {"higher": {"psnr": math.inf, "tpsnr": math.inf}, "lower": {"resolution": 2.0}}
 # Of one frame these have nothing to say.
 OF_SEVERAL = {"acc", "tpsnr", "flicker", "tof"}
-# Flows are tried by themselves.
-OF_PICTURES = [name for name, entry in METRICS.items() if not entry.is_vector]
+# Flows, and what needs weights or a program, are tried by themselves.
+OF_PICTURES = [name for name in METRICS if name not in {"vorticity", "lpips", "vmaf"}]
 OF_MEANS = {"bias", "mean-error"}  # noise has none
 # Rounding of sums over 28,000 pixels in float64; the flow's iteration starts from nothing.
 EXACT = 1e-9

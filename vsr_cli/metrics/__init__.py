@@ -18,6 +18,7 @@ from vsr_cli.metrics.contour import Outline, OutlineScores, compare_outlines, fi
 from vsr_cli.metrics.flow import FlowError
 from vsr_cli.metrics.gradient import gradient_error
 from vsr_cli.metrics.grids import GridLike, LatLonGrid
+from vsr_cli.metrics.lpips import LearnedSimilarity
 from vsr_cli.metrics.ms_ssim import multiscale_similarity
 from vsr_cli.metrics.pair import crop_border
 from vsr_cli.metrics.pixel import mae, mse, psnr, rmse
@@ -28,6 +29,7 @@ from vsr_cli.metrics.ssim import structural_similarity
 from vsr_cli.metrics.table import METRICS, MetricEntry, MetricSettings, entry_of, key
 from vsr_cli.metrics.temporal import DifferencePsnr, Flicker
 from vsr_cli.metrics.units import FieldUnits
+from vsr_cli.metrics.vmaf import Vmaf
 from vsr_cli.metrics.vorticity import VorticityError, relative_vorticity
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "FrameScores",
     "GridLike",
     "LatLonGrid",
+    "LearnedSimilarity",
     "MeanScores",
     "MetricEntry",
     "MetricSettings",
@@ -51,6 +54,7 @@ __all__ = [
     "Scores",
     "Spectra",
     "SpectrumAccumulator",
+    "Vmaf",
     "VorticityError",
     "bias",
     "compare_outlines",

@@ -18,6 +18,7 @@ import torch
 from vsr_cli.metrics.contour import OutlineScores, compare_outlines
 from vsr_cli.metrics.pair import crop_border
 from vsr_cli.metrics.table import METRICS, MetricSettings, key
+from vsr_cli.metrics.vmaf import Vmaf
 from vsr_cli.specs import DEFAULT_METRICS
 
 if TYPE_CHECKING:
@@ -132,6 +133,12 @@ class ClipAccumulator:
         truth = crop_border(torch.as_tensor(hr), self.border)
         self._missing.append(float(truth.isnan().to(torch.float64).mean()))
         return self._scores[-1]
+
+    def close(self) -> None:
+        """End what a metric has running; after ``result`` nothing is."""
+        for metric in self._metrics.values():
+            if isinstance(metric, Vmaf):
+                metric.close()
 
     def result(self) -> ClipScores:
         """The scores of the frames added so far.

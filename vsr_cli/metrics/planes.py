@@ -64,6 +64,11 @@ class PlaneAccumulator:
         self._scores.append(frame)
         return frame
 
+    def close(self) -> None:
+        """As that of ``ClipAccumulator``."""
+        for one in self._planes.values():
+            one.close()
+
     def result(self) -> ClipScores:
         """The scores of the frames added so far.
 

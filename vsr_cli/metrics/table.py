@@ -14,6 +14,7 @@ from vsr_cli.metrics.anomaly import AnomalyCorrelation
 from vsr_cli.metrics.bias import bias, mean_error
 from vsr_cli.metrics.flow import FlowError
 from vsr_cli.metrics.gradient import gradient_error
+from vsr_cli.metrics.lpips import LearnedSimilarity
 from vsr_cli.metrics.ms_ssim import multiscale_similarity
 from vsr_cli.metrics.pixel import mae, mse, psnr, rmse
 from vsr_cli.metrics.quantiles import HIGH, LOW, quantile_error
@@ -21,6 +22,7 @@ from vsr_cli.metrics.spectrum import SpectrumAccumulator
 from vsr_cli.metrics.ssim import structural_similarity
 from vsr_cli.metrics.temporal import DifferencePsnr, Flicker
 from vsr_cli.metrics.units import FieldUnits, UnitKind
+from vsr_cli.metrics.vmaf import Vmaf
 from vsr_cli.metrics.vorticity import VorticityError
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ class MetricSettings:
     # Of a field in its own unit: the values that are 0 and 1 to metrics of pictures.
     value_range: tuple[float, float] | None = None
     rows_ascend: bool = False  # the coordinate along y rises from row to row
+    similarity: LearnedSimilarity | None = None  # for LPIPS
 
 
 class ClipMetric(Protocol):
@@ -136,6 +139,12 @@ def _vorticity(settings: MetricSettings) -> ClipMetric:
     return VorticityError(border=s.border, grid=s.grid, rows_ascend=s.rows_ascend)
 
 
+def _lpips(settings: MetricSettings) -> ClipMetric:
+    if settings.similarity is None:
+        raise ValueError("LPIPS needs its weights: there are none in the settings")
+    return FrameMean(partial(settings.similarity.distance, border=settings.border))
+
+
 def _psnr(settings: MetricSettings) -> ClipMetric:
     s = settings
     return FrameMean(partial(psnr, border=s.border, data_range=s.data_range, grid=s.grid))
@@ -194,6 +203,8 @@ METRICS: Mapping[MetricName, MetricEntry] = MappingProxyType(
             "resolution px", ".2f", "lower", lambda s: SpectralScore(s, "resolution")
         ),
         "lsd": _entry("LSD dB", ".3f", "lower", lambda s: SpectralScore(s, "distance")),
+        "lpips": _entry("LPIPS", ".5f", "lower", _lpips),
+        "vmaf": _entry("VMAF", ".3f", "higher", lambda s: Vmaf(border=s.border)),
     }
 )
 
