@@ -19,6 +19,7 @@ from vsr_cli.metrics.flow import FlowError
 from vsr_cli.metrics.gradient import gradient_error
 from vsr_cli.metrics.grids import GridLike, LatLonGrid
 from vsr_cli.metrics.lpips import LearnedSimilarity
+from vsr_cli.metrics.measures import MetricSettings
 from vsr_cli.metrics.ms_ssim import multiscale_similarity
 from vsr_cli.metrics.pair import crop_border
 from vsr_cli.metrics.pixel import mae, mse, psnr, rmse
@@ -26,7 +27,7 @@ from vsr_cli.metrics.planes import PlaneAccumulator
 from vsr_cli.metrics.quantiles import quantile_error
 from vsr_cli.metrics.spectrum import Spectra, SpectrumAccumulator
 from vsr_cli.metrics.ssim import structural_similarity
-from vsr_cli.metrics.table import METRICS, MetricEntry, MetricSettings, entry_of, key
+from vsr_cli.metrics.table import METRICS, MetricEntry, entry_of, key
 from vsr_cli.metrics.temporal import DifferencePsnr, Flicker
 from vsr_cli.metrics.units import FieldUnits
 from vsr_cli.metrics.vmaf import Vmaf

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from vsr_cli.metrics.clip import ClipAccumulator, ClipScores, FrameScores, Scores
-from vsr_cli.metrics.table import METRICS, MetricSettings, key
+from vsr_cli.metrics.measures import MetricSettings
+from vsr_cli.metrics.table import METRICS, key
 from vsr_cli.specs import DEFAULT_METRICS
 
 if TYPE_CHECKING:
