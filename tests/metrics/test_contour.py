@@ -190,7 +190,8 @@ def test_errors_are_absolute_differences_of_tensors_too() -> None:
         (np.tile(np.linspace(0, 1, 40), (40, 1)), "outline"),
         (_ellipse(40, 40, center=(20.0, 60.0)), "outline"),
         (np.full((4, 4, 3), 0.5), r"must be \(H, W\)"),
-        (np.full((4, 4), np.nan), "must be finite"),
+        (np.full((4, 4), np.nan), "without missing values"),
+        (np.full((4, 4), np.inf), "must be finite"),
         (np.zeros((4, 4), np.uint8), "must be float"),
     ],
 )

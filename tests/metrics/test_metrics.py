@@ -143,7 +143,7 @@ def test_sizes_that_differ_are_refused(metric: Metric) -> None:
     [
         (np.zeros((20, 20), np.uint8), "float in .* got torch.uint8; divide by"),
         (np.zeros((1, 20, 20)), r"must be \(H, W\) or \(3, H, W\), got \(1, 20, 20\)"),
-        (np.full((20, 20), np.nan), "must be finite"),
+        (np.full((20, 20), np.inf), "must be finite"),
     ],
 )
 @pytest.mark.parametrize("metric", METRICS)

@@ -10,6 +10,7 @@ import scipy.ndimage
 import scipy.signal
 import scipy.stats
 import skimage.metrics
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -19,7 +20,9 @@ from vsr_cli.metrics import (
     DifferencePsnr,
     Flicker,
     FlowError,
+    LatLonGrid,
     SpectrumAccumulator,
+    VorticityError,
     bias,
     gradient_error,
     mae,
@@ -28,9 +31,11 @@ from vsr_cli.metrics import (
     multiscale_similarity,
     psnr,
     quantile_error,
+    relative_vorticity,
     rmse,
     structural_similarity,
 )
+from vsr_cli.metrics.vorticity import EARTH_RADIUS_M
 
 # float64 on both sides, sums in another order.
 EXACT = 1e-12
@@ -371,3 +376,78 @@ def test_spectra_that_cannot_be_are_refused() -> None:
         accumulator.add(*_pair(14, 26, 30))
     with pytest.raises(ValueError, match="at least 4x4 pixels, got 3x30"):
         SpectrumAccumulator().add(np.zeros((30, 3)), np.zeros((30, 3)))
+
+
+def _globe(height: int, width: int) -> LatLonGrid:
+    latitude = 90 - (np.arange(height) + 0.5) * 180 / height
+    return LatLonGrid(tuple(latitude), tuple(np.arange(width) * 360 / width))
+
+
+def test_vorticity_of_solid_rotation_is_twice_its_rate_times_the_sine_of_latitude() -> None:
+    height, width, rate = 320, 640, 3e-6  # radians per second
+    grid = _globe(height, width)
+    latitude = np.deg2rad(np.array(grid.latitude))[:, None]
+    u = np.broadcast_to(rate * EARTH_RADIUS_M * np.cos(latitude), (height, width))
+    zeta = relative_vorticity(
+        torch.from_numpy(u.copy()), torch.zeros(height, width, dtype=torch.float64), grid=grid
+    )
+    expected = np.broadcast_to(2 * rate * np.sin(latitude[1:-1]), (height - 2, width - 2))
+    # Differences over two rows of pi / 320: short by (2 pi / 320)^2 / 6 = 6.4e-5.
+    assert np.abs(zeta.numpy() - expected).max() < 7e-5 * 2 * rate
+    score = VorticityError(grid=grid)
+    score.add(np.stack([u, 0 * u]), np.zeros((2, height, width)))
+    weights = np.cos(latitude[1:-1, 0])
+    size = np.sqrt(np.average((expected**2).mean(1), weights=weights))
+    assert score.result() == pytest.approx(size, rel=1e-4)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_vorticity_equals_numpy_on_the_globe(turned: bool) -> None:
+    draw = np.random.default_rng(4)
+    u, v = draw.standard_normal((2, 24, 48))
+    grid = _globe(24, 48)
+    if turned:
+        grid = LatLonGrid(grid.latitude[::-1], grid.longitude)
+    latitude = np.deg2rad(np.array(grid.latitude))
+    circle = np.cos(latitude)[:, None]
+    along_x = np.gradient(v, np.deg2rad(7.5), axis=1)
+    along_y = np.gradient(u * circle, latitude, axis=0)
+    expected = ((along_x - along_y) / (EARTH_RADIUS_M * circle))[1:-1, 1:-1]
+    found = relative_vorticity(*map(torch.from_numpy, (u, v)), grid=grid).numpy()
+    assert found == pytest.approx(expected, rel=1e-9, abs=1e-18)
+    cut = relative_vorticity(
+        *(torch.from_numpy(one[3:-3, 3:-3]) for one in (u, v)), grid=grid, border=3
+    )
+    assert cut.numpy() == pytest.approx(expected[3:-3, 3:-3], rel=1e-9, abs=1e-18)
+
+
+def test_vorticity_of_the_plane_has_the_sign_of_its_rows() -> None:
+    draw = np.random.default_rng(5)
+    u, v, x, y = draw.standard_normal((4, 20, 30))
+    for rows_ascend, sign in ((True, 1), (False, -1)):
+        turns = [
+            np.gradient(b, axis=1) - sign * np.gradient(a, axis=0) for a, b in ((u, v), (x, y))
+        ]
+        expected = math.sqrt(((turns[0] - turns[1])[1:-1, 1:-1] ** 2).mean())
+        score = VorticityError(rows_ascend=rows_ascend)
+        assert score.add(np.stack([u, v]), np.stack([x, y])) == pytest.approx(expected, rel=EXACT)
+        assert score.result() == pytest.approx(expected, rel=EXACT)
+
+
+def test_vorticity_leaves_out_differences_that_touch_a_gap() -> None:
+    draw = np.random.default_rng(6)
+    sr, hr = draw.standard_normal((2, 2, 20, 30))
+    hr[0, 8, 9] = np.nan
+    score = VorticityError(rows_ascend=True)
+    found = score.add(sr, hr)
+    error = sr - hr
+    zeta = np.gradient(error[1], axis=1) - np.gradient(error[0], axis=0)
+    assert found == pytest.approx(math.sqrt(np.nanmean(zeta[1:-1, 1:-1] ** 2)), rel=EXACT)
+    assert score.add(sr, np.full_like(hr, np.nan)) is None
+    assert score.result() == found
+
+
+def test_vorticity_of_one_component_is_not_defined() -> None:
+    for image in (np.zeros((20, 20)), np.zeros((3, 20, 20)), np.zeros((2, 2, 20))):
+        with pytest.raises(ValueError, match="vorticity needs"):
+            VorticityError().add(image, image)

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vsr_cli.metrics import METRICS, MetricSettings
+from vsr_cli.metrics import METRICS, ClipAccumulator, MetricSettings, key
+from vsr_cli.metrics.measures import FrameParts
+from vsr_cli.metrics.ssim import ssim_map
 from vsr_cli.specs import DEFAULT_METRICS, MetricName
 
 SIDES = (172, 168)  # MS-SSIM needs 161
@@ -20,6 +22,8 @@ SIDES = (172, 168)  # MS-SSIM needs 161
 PERFECT = {"higher": {"psnr": math.inf, "tpsnr": math.inf}, "lower": {"resolution": 2.0}}
 # Of one frame these have nothing to say.
 OF_SEVERAL = {"acc", "tpsnr", "flicker", "tof"}
+# Flows, and what needs weights or a program, are tried by themselves.
+OF_PICTURES = [name for name in METRICS if name not in {"vorticity", "lpips", "vmaf"}]
 OF_MEANS = {"bias", "mean-error"}  # noise has none
 # Rounding of sums over 28,000 pixels in float64; the flow's iteration starts from nothing.
 EXACT = 1e-9
@@ -51,7 +55,7 @@ def test_table_holds_what_the_command_line_offers() -> None:
 
 
 @pytest.mark.parametrize("grid", ["plane", "sphere"])
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", OF_PICTURES)
 def test_truth_itself_scores_perfectly(name: MetricName, grid: str) -> None:
     entry = METRICS[name]
     same = [(hr, hr) for _, hr in _clip(0, 0.1)]
@@ -61,7 +65,7 @@ def test_truth_itself_scores_perfectly(name: MetricName, grid: str) -> None:
 
 
 @pytest.mark.parametrize("grid", ["plane", "sphere"])
-@pytest.mark.parametrize("name", sorted(METRICS.keys() - OF_MEANS))
+@pytest.mark.parametrize("name", sorted({*OF_PICTURES} - OF_MEANS))
 def test_more_noise_scores_worse(name: MetricName, grid: str) -> None:
     entry = METRICS[name]
     scores = [_score(name, _clip(1, noise), grid=grid) for noise in (0.004, 0.02, 0.1)]
@@ -76,7 +80,8 @@ def test_scores_are_finite_and_of_one_frame_some_have_none(
     seed: int, noise: float, border: int
 ) -> None:
     pairs = _clip(seed, noise, frames=2)
-    for name, entry in METRICS.items():
+    for name in OF_PICTURES:
+        entry = METRICS[name]
         if name == "tof":  # half a second, and tried above
             continue
         assert math.isfinite(_score(name, pairs, border=border))
@@ -86,14 +91,14 @@ def test_scores_are_finite_and_of_one_frame_some_have_none(
         assert (alone.result() is None) == (name in OF_SEVERAL)
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", OF_PICTURES)
 def test_sizes_that_differ_are_refused(name: MetricName) -> None:
     metric = METRICS[name].make(MetricSettings())
     with pytest.raises(ValueError, match="same size, got 30x20 and 31x20"):
         metric.add(np.zeros((20, 30)), np.zeros((20, 31)))
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", OF_PICTURES)
 def test_three_planes_of_one_picture_score_as_it_does(name: MetricName) -> None:
     pairs = _clip(2, 0.05, frames=2)
     # Between the values of three equal planes there is more to interpolate.
@@ -102,7 +107,7 @@ def test_three_planes_of_one_picture_score_as_it_does(name: MetricName) -> None:
     assert _score(name, threefold) == pytest.approx(_score(name, pairs), rel=1e-9, abs=tolerance)
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", OF_PICTURES)
 def test_border_does_not_count(name: MetricName) -> None:
     pairs = _clip(3, 0.05, frames=2)
     inside = [tuple(image[3:-3, 3:-3] for image in pair) for pair in pairs]
@@ -125,7 +130,45 @@ def test_peak_that_is_none_is_refused(name: MetricName, peak: float) -> None:
         METRICS[name].make(MetricSettings(data_range=peak)).add(*pair)
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", OF_PICTURES)
 def test_score_in_words(name: MetricName) -> None:
     assert METRICS[name].shown(None) == "-"
     assert float(METRICS[name].shown(0.25)) == pytest.approx(0.25)
+
+
+def test_metrics_of_one_clip_share_parts_and_score_as_alone() -> None:
+    pairs = [tuple(map(torch.from_numpy, pair)) for pair in _clip(6, 0.05)]
+    names: tuple[MetricName, ...] = tuple(name for name in OF_PICTURES if name != "tof")
+    together = ClipAccumulator("a", metrics=names)
+    back = ClipAccumulator("b", metrics=names[::-1])
+    for pair in pairs:
+        together.add(*pair)
+        back.add(*pair)
+    for name in names:
+        expected = _score(name, [(sr.numpy(), hr.numpy()) for sr, hr in pairs])
+        assert together.result().value(key(name)) == expected
+        assert back.result().value(key(name)) == expected
+
+
+def test_parts_are_those_of_the_last_pair() -> None:
+    parts, seen = FrameParts(), []
+
+    def compute(sr: object, hr: object) -> int:
+        seen.append((sr, hr))
+        return len(seen)
+
+    a, b = torch.zeros(2), torch.zeros(2)  # equal, but not the same
+    assert [parts.once("x", a, b, compute), parts.once("x", a, b, compute)] == [1, 1]
+    assert parts.once("y", a, b, compute) == 2
+    assert parts.once("x", b, a, compute) == 3
+    assert parts.once("x", a, b, compute) == 4
+
+
+def test_ssim_can_be_learnt_from_after_an_evaluation() -> None:
+    image = torch.rand(1, 30, 40)
+    with torch.inference_mode():
+        ssim_map(image, image)
+    image.requires_grad_()
+    ssim_map(image, torch.rand(1, 30, 40)).mean().backward()
+    assert image.grad is not None
+    assert image.grad.abs().sum() > 0

@@ -196,6 +196,27 @@ def test_report_of_what_is_small_or_without_error(tmp_path: Path, size: tuple[in
         assert "NaN" not in text
 
 
+def test_report_of_a_field_speaks_in_its_unit(tmp_path: Path) -> None:
+    xarray = pytest.importorskip("xarray", reason="needs the extra [fields]")
+    values = 280 + 9 * np.random.default_rng(0).standard_normal((4, 40, 48))
+    values[:, :6, :9] = np.nan
+    values[0] = values[2] = np.nan
+    dims = ("time", "y", "x")
+    xarray.Dataset({"t": (dims, values, {"units": "<K>"})}).to_netcdf(tmp_path / "a.nc")
+    report = tmp_path / "report"
+    result = _run(tmp_path / "a.nc", *MODELS, "--metric", "rmse", "--report", report)
+    assert result.exit_code == 0, result.output
+    page = (report / "index.html").read_text("utf-8")
+    _Page(page)
+    assert "RMSE &lt;K&gt;" in page
+    low, high = np.nanmin(values), np.nanmax(values)
+    assert f"values in which 0 is {low:g} and 1 is {high:g} &lt;K&gt;" in page
+    assert "The worst frame: 1" in page or "The worst frame: 3" in page
+    assert {"clip1_curves.png", "clip1_spectra.png", "clip1_region.png"} <= {
+        path.name for path in report.iterdir()
+    }
+
+
 def test_csv_has_a_row_for_each_frame_and_model(tmp_path: Path, make_clip: Clip) -> None:
     clip, path = make_clip(), tmp_path / "scores.csv"
     words = ("--metric", "psnr", "--metric", "tpsnr", "--metric", "flicker")

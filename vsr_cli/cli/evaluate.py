@@ -13,6 +13,8 @@ import click
 from vsr_cli.cli.console import stdout_console
 from vsr_cli.cli.options import (
     FILE,
+    NamesType,
+    RangeType,
     degradation_option,
     json_option,
     model_options,
@@ -25,11 +27,17 @@ from vsr_cli.specs import DEFAULT_METRICS, Channel, EvaluateSpec, Grid, MetricNa
 EPILOG = """
 Metrics of a frame: psnr, ssim, ms-ssim, mse, rmse, mae; bias (mean of the result less that of
 the truth) and mean-error (its size, as a share); gradient (RMS error of the gradient, as a
-share); minimum, quantile-low (0.1 %), quantile-high (99.9 %) and maximum, each less the
-truth's. Of a clip: tpsnr (PSNR of what changes between frames), flicker (variance of the error
-over time), tof (error of optical flow, pixels), acc (anomaly correlation), resolution
-(wavelength in pixels at which the error has half the truth's power) and lsd (log-spectral
-distance, dB).
+share); vorticity (RMS error, of a flow with --variable U,V); minimum, quantile-low (0.1 %),
+quantile-high (99.9 %) and maximum, each less the truth's; lpips (with --lpips-weights). Of a
+clip: vmaf (by an ffmpeg with libvmaf on the PATH); tpsnr (PSNR of what changes between
+frames), flicker (variance of the error over time), tof (error of optical flow, pixels), acc
+(anomaly correlation), resolution (wavelength in pixels at which the error has half the truth's
+power) and lsd (log-spectral distance, dB).
+
+A field is a variable of a NetCDF file or a Zarr store, each level of it by itself. Its values
+are neither rounded nor cut, scores have its unit, and the peak of PSNR is the value range.
+Missing values (NaN) count nowhere. --grid sphere takes the area from the file's coordinates.
+--degradation is a downscaler alone.
 """
 
 
@@ -54,6 +62,12 @@ distance, dB).
     help="What is measured, see below. Repeatable.  [default: psnr ssim mse]",
 )
 @click.option(
+    "--lpips-weights",
+    multiple=True,
+    type=FILE,
+    help="Weights for lpips: of AlexNet or VGG-16, and of the heads. Repeatable.",
+)
+@click.option(
     "--channel",
     type=click.Choice(get_args(Channel)),
     default="luma",
@@ -68,7 +82,20 @@ distance, dB).
     type=click.Choice(get_args(Grid)),
     default="plane",
     show_default=True,
-    help="sphere: frames are maps of the globe, pixels count by their area.",
+    help="sphere: frames are maps of the globe, of fields also a part; pixels count by area.",
+)
+@click.option(
+    "--variable",
+    "variables",
+    type=NamesType(),
+    default=(),
+    metavar="NAME",
+    help="What is scored of a field, or U,V for a flow.  [default: the only one]",
+)
+@click.option(
+    "--value-range",
+    type=RangeType(),
+    help="Values of a field that networks see as 0 and 1.  [default: the truth's extremes]",
 )
 @click.option(
     "--border", type=int, help="Pixels cut on each side.  [default: scale; 0 with --against]"
@@ -92,7 +119,7 @@ def evaluate(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Score a model, or files, against TRUTH: clips, stills, and folders of either.
+    """Score a model, or files, against TRUTH: clips, stills, fields, and folders of one kind.
 
     With --model each TRUTH is degraded (antialiased bicubic), upscaled as vsr upscale does (but of
     RGB the luma alone, where that takes G, B and R), and compared with itself; with --against two
@@ -119,9 +146,7 @@ def evaluate(
     from vsr_cli.report import EvaluationOutputs
 
     keep_freed_memory()
-    outputs = EvaluationOutputs.of(
-        csv, report, truths=truths, grid=specs[0].grid, overwrite=overwrite
-    )
+    outputs = EvaluationOutputs.of(csv, report, truths=truths, overwrite=overwrite)
     with RunDisplay("eval", quiet=quiet) as display:
         watch = outputs.watch(display.on_frame)
         results = compare_models(truths, specs, on_start=display.on_start, watch=watch)

@@ -66,6 +66,39 @@ class NameValueType(click.ParamType):  # type: ignore[type-arg]  # as above
         return name, text
 
 
+class NamesType(click.ParamType):  # type: ignore[type-arg]  # as above
+    """Names with commas between them; the value is a tuple."""
+
+    name = "NAME,..."
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Read "u,v" as ("u", "v")."""
+        if isinstance(value, tuple):
+            return value
+        names = tuple(name.strip() for name in str(value).split(","))
+        if not all(names):
+            self.fail(f"it is a name, or names with commas between them, got {value!r}", param, ctx)
+        return names
+
+
+class RangeType(click.ParamType):  # type: ignore[type-arg]  # as above
+    """LOW,HIGH; the value is the pair."""
+
+    name = "LOW,HIGH"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float]:
+        """Read "-40,40" as (-40.0, 40.0)."""
+        try:
+            low, high = map(float, str(value).split(","))
+        except ValueError:
+            self.fail(f"it is LOW,HIGH (-40,40), got {value!r}", param, ctx)
+        return low, high
+
+
 class ClipPath(FilePath):
     """A file, a folder, a pattern, or ``-`` for a pipe; ``./-`` is a file of that name."""
 

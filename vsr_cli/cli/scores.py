@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from vsr_cli.metrics import ClipScores, MeanScores
+    from vsr_cli.metrics import ClipScores, FieldUnits, MeanScores
     from vsr_cli.pipeline.evaluation import Evaluation
 
 OUTLINE_COLUMNS = ("diameter", "error", "area", "error")
@@ -18,7 +18,8 @@ def table(results: Sequence[Evaluation]) -> Table:
     """One row for each clip, and the mean below if there are several; of each model."""
     from vsr_cli.metrics import entry_of
 
-    shown = [entry_of(name) for name in results[0].mean.values]
+    units = results[0].units
+    shown = [entry_of(name, units) for name in results[0].mean.values]
     rows = Table("clip")
     if len(results) > 1:
         rows.add_column("model")
@@ -43,14 +44,14 @@ def _add_rows(
 ) -> None:
     for number, (result, score) in enumerate(zip(results, scores, strict=True)):
         names = [] if len(results) == 1 else [result.name]
-        rows.add_row("" if number else title, *names, *_numbers(score))
+        rows.add_row("" if number else title, *names, *_numbers(score, result.units))
 
 
-def _numbers(scores: ClipScores | MeanScores) -> list[str]:
+def _numbers(scores: ClipScores | MeanScores, units: FieldUnits | None) -> list[str]:
     from vsr_cli.metrics import entry_of
 
     values = scores.values.items()
-    numbers = [str(scores.frames), *(entry_of(name).shown(value) for name, value in values)]
+    numbers = [str(scores.frames), *(entry_of(name, units).shown(value) for name, value in values)]
     if (outline := scores.outline) is None:
         return numbers
     return [

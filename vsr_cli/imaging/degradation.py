@@ -15,6 +15,7 @@ from torch import Tensor
 
 from vsr_cli.frames import ClipInfo, Frame, PixelFormat
 from vsr_cli.imaging.blur import filter_plane, gaussian_kernel, motion_kernel
+from vsr_cli.imaging.missing import resample_present
 from vsr_cli.imaging.noise import add_noise
 from vsr_cli.imaging.ranges import is_full_range, luma_range
 from vsr_cli.imaging.resample import resize, shrink, shrink_axis
@@ -121,6 +122,19 @@ def degrade_frames(
         else:
             run = replace(run, steps=(*run.steps, (place, step)))
     return run.apply(frames)
+
+
+def degrade_field(plane: Tensor, scale: int, kernel: Downscaler) -> Tensor:
+    """A plane of values, not rounded: (H, W) float to (H // scale, W // scale).
+
+    The last rows and columns are cut where ``scale`` does not divide H or W. Missing values are NaN
+    and do not spread: see ``resample_present``.
+
+    Raises:
+        ValueError: the plane is smaller than ``scale`` pixels.
+    """
+    plane = crop_to_multiple(plane, scale)
+    return resample_present(plane, lambda one: _downscale_plane(one, scale, kernel, None))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,14 @@ from vsr_cli.metrics.clip import (
     Scores,
     mean_over_clips,
     scores_to_json,
+    to_unit,
 )
 from vsr_cli.metrics.contour import Outline, OutlineScores, compare_outlines, find_outline
 from vsr_cli.metrics.flow import FlowError
 from vsr_cli.metrics.gradient import gradient_error
+from vsr_cli.metrics.grids import GridLike, LatLonGrid
+from vsr_cli.metrics.lpips import LearnedSimilarity
+from vsr_cli.metrics.measures import MetricSettings
 from vsr_cli.metrics.ms_ssim import multiscale_similarity
 from vsr_cli.metrics.pair import crop_border
 from vsr_cli.metrics.pixel import mae, mse, psnr, rmse
@@ -23,8 +27,11 @@ from vsr_cli.metrics.planes import PlaneAccumulator
 from vsr_cli.metrics.quantiles import quantile_error
 from vsr_cli.metrics.spectrum import Spectra, SpectrumAccumulator
 from vsr_cli.metrics.ssim import structural_similarity
-from vsr_cli.metrics.table import METRICS, MetricEntry, MetricSettings, entry_of, key
+from vsr_cli.metrics.table import METRICS, MetricEntry, entry_of, key
 from vsr_cli.metrics.temporal import DifferencePsnr, Flicker
+from vsr_cli.metrics.units import FieldUnits
+from vsr_cli.metrics.vmaf import Vmaf
+from vsr_cli.metrics.vorticity import VorticityError, relative_vorticity
 
 __all__ = [
     "METRICS",
@@ -32,9 +39,13 @@ __all__ = [
     "ClipAccumulator",
     "ClipScores",
     "DifferencePsnr",
+    "FieldUnits",
     "Flicker",
     "FlowError",
     "FrameScores",
+    "GridLike",
+    "LatLonGrid",
+    "LearnedSimilarity",
     "MeanScores",
     "MetricEntry",
     "MetricSettings",
@@ -44,6 +55,8 @@ __all__ = [
     "Scores",
     "Spectra",
     "SpectrumAccumulator",
+    "Vmaf",
+    "VorticityError",
     "bias",
     "compare_outlines",
     "crop_border",
@@ -58,7 +71,9 @@ __all__ = [
     "multiscale_similarity",
     "psnr",
     "quantile_error",
+    "relative_vorticity",
     "rmse",
     "scores_to_json",
     "structural_similarity",
+    "to_unit",
 ]

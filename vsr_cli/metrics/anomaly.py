@@ -6,7 +6,8 @@ References:
 
 The climatology is the mean over time of the truth of the clip itself, at each pixel, so a clip
 needs two frames that differ. Forecasts are scored against a climatology of decades; ours says how
-well one clip's own variation is kept. Sums run over all frames and pixels together.
+well one clip's own variation is kept. Sums run over all frames and pixels together; a pixel without
+a truth (NaN) in a frame has no part in its sums, nor in its mean.
 """
 
 from __future__ import annotations
@@ -16,19 +17,20 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from vsr_cli.metrics.pair import image_pair, row_weights
+from vsr_cli.metrics.grids import row_weights
+from vsr_cli.metrics.pair import fill_missing, image_pair
 
 if TYPE_CHECKING:
+    from vsr_cli.metrics.grids import GridLike
     from vsr_cli.metrics.pair import Image
-    from vsr_cli.specs import Grid
 
 
 class AnomalyCorrelation:
     """The anomaly correlation of a clip, in [-1, 1], from frames in order; keeps three pictures."""
 
-    def __init__(self, *, border: int = 0, grid: Grid = "plane") -> None:
+    def __init__(self, *, border: int = 0, grid: GridLike = "plane") -> None:
         self.border, self.grid = border, grid
-        self._frames = 0
+        self._frames = torch.empty(0)  # at each pixel
         self._start = torch.empty(0)  # the first truth; what is summed is what departs from it
         self._sums = (torch.empty(0), torch.empty(0))  # of result and truth at each pixel
         self._products = torch.zeros(3, dtype=torch.float64)  # sr * hr, sr * sr, hr * hr
@@ -40,20 +42,22 @@ class AnomalyCorrelation:
             ValueError: the images do not fit each other (see ``image_pair``).
         """
         first, second = image_pair(sr, hr, border=self.border)
-        if not self._frames:
-            self._start = second
+        is_there = ~second.isnan()
+        if not self._frames.numel():
+            self._start = fill_missing(second, second)[0].nan_to_num(0.0)
+            self._frames = torch.zeros_like(second)
             self._sums = (torch.zeros_like(second), torch.zeros_like(second))
-        x, y = first - self._start, second - self._start
+        x, y = ((image - self._start).nan_to_num(0.0) for image in (first, second))
         self._sums = (self._sums[0] + x, self._sums[1] + y)
         self._products += torch.stack([self._total(x * y), self._total(x * x), self._total(y * y)])
-        self._frames += 1
+        self._frames = self._frames + is_there
 
     def result(self) -> float | None:
         """The correlation so far; None where result or truth never departs from the mean."""
-        if not self._frames:
+        if not self._frames.numel():
             return None
         sum_x, sum_y = self._sums
-        mean = sum_y / self._frames  # the climatology, less the first truth
+        mean = sum_y / self._frames.clamp(min=1)  # the climatology, less the first truth
         with_x, with_mean = self._total(mean * sum_x), self._total(mean * sum_y)
         both, only_x, only_y = map(float, self._products)
         covariance = both - float(with_x)

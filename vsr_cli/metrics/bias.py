@@ -1,7 +1,8 @@
 """Is the mean kept: bias, and how far the mean is off as a share of itself.
 
 On the ``sphere`` means are weighted by area. Without that the mean of a fluid's depth on the globe
-is off by one per cent: 9889 m for 10000.5 m in a barotropic jet.
+is off by one per cent: 9889 m for 10000.5 m in a barotropic jet. Pixels without a truth (NaN) do
+not count.
 
 References:
     Wilks, "Statistical Methods in the Atmospheric Sciences", 3rd edition (2011), section 8.3.
@@ -14,11 +15,11 @@ from typing import TYPE_CHECKING
 from vsr_cli.metrics.pair import area_mean, image_pair, relative
 
 if TYPE_CHECKING:
+    from vsr_cli.metrics.grids import GridLike
     from vsr_cli.metrics.pair import Image
-    from vsr_cli.specs import Grid
 
 
-def bias(sr: Image, hr: Image, *, border: int = 0, grid: Grid = "plane") -> float:
+def bias(sr: Image, hr: Image, *, border: int = 0, grid: GridLike = "plane") -> float:
     """Mean of the result less mean of the truth. sr, hr: (H, W) or (3, H, W) float in [0, 1].
 
     Raises:
@@ -28,7 +29,7 @@ def bias(sr: Image, hr: Image, *, border: int = 0, grid: Grid = "plane") -> floa
     return area_mean(first - second, border=border, grid=grid)
 
 
-def mean_error(sr: Image, hr: Image, *, border: int = 0, grid: Grid = "plane") -> float:
+def mean_error(sr: Image, hr: Image, *, border: int = 0, grid: GridLike = "plane") -> float:
     """How well the mean is conserved: size of the bias as a share of the truth's mean, 0 at best.
 
     Unlike a bias it does not cancel between the frames of a clip. Infinite where the truth's mean

@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from vsr_cli.metrics.contour import OutlineScores, compare_outlines
-from vsr_cli.metrics.table import METRICS, MetricSettings, key
+from vsr_cli.metrics.measures import FrameParts, MetricSettings
+from vsr_cli.metrics.pair import crop_border
+from vsr_cli.metrics.table import METRICS, key
+from vsr_cli.metrics.vmaf import Vmaf
 from vsr_cli.specs import DEFAULT_METRICS
 
 if TYPE_CHECKING:
@@ -72,6 +77,9 @@ class ClipScores(Scores):
     name: str
     frames: int
     per_frame: tuple[FrameScores, ...]
+    missing: float = 0.0  # share of pixels without a truth
+    empty_frames: int = 0  # that hold no truth at all, and count in no mean
+    value_range: tuple[float, float] | None = None  # of a field: see MetricSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,23 +105,41 @@ class ClipAccumulator:
         """``settings`` are those of all metrics, in the place of ``border`` alone."""
         self.name = name
         self.outline = outline  # how outlines are found; None: they are not
-        settings = settings or MetricSettings(border=border)
-        self.border = settings.border
+        settings = replace(settings or MetricSettings(border=border), parts=FrameParts())
+        self.border, self.value_range = settings.border, settings.value_range
         self._metrics = {metric: METRICS[metric].make(settings) for metric in metrics}
         self._scores: list[FrameScores] = []
+        self._missing: list[float] = []  # share of each frame
 
     def add(self, sr: Image, hr: Image) -> FrameScores:
-        """Score one frame. sr, hr: (H, W) or (3, H, W) float in [0, 1].
+        """Score one frame. sr, hr: (H, W) or (3, H, W) float in [0, 1]; of a field its values.
+
+        Where ``hr`` is NaN there is no truth: such pixels do not count.
 
         Raises:
             ValueError: the images do not fit each other, are smaller than a metric's window, or
                 hold no outline to be measured.
             MissingExtraError: outlines or optical flow need scikit-image, which is not installed.
         """
-        values = {key(name): metric.add(sr, hr) for name, metric in self._metrics.items()}
-        outline = compare_outlines(sr, hr, method=self.outline) if self.outline else None
+        pair = torch.as_tensor(sr), torch.as_tensor(hr)
+        unit = pair
+        if self.value_range is not None:
+            unit = to_unit(pair[0], self.value_range), to_unit(pair[1], self.value_range)
+        values = {
+            key(name): metric.add(*(pair if METRICS[name].of_values else unit))
+            for name, metric in self._metrics.items()
+        }
+        outline = compare_outlines(*unit, method=self.outline) if self.outline else None
         self._scores.append(FrameScores(values, outline))
+        truth = crop_border(torch.as_tensor(hr), self.border)
+        self._missing.append(float(truth.isnan().to(torch.float64).mean()))
         return self._scores[-1]
+
+    def close(self) -> None:
+        """End what a metric has running; after ``result`` nothing is."""
+        for metric in self._metrics.values():
+            if isinstance(metric, Vmaf):
+                metric.close()
 
     def result(self) -> ClipScores:
         """The scores of the frames added so far.
@@ -130,7 +156,16 @@ class ClipAccumulator:
             name=self.name,
             frames=len(frames),
             per_frame=frames,
+            missing=fmean(self._missing),
+            empty_frames=self._missing.count(1.0),
+            value_range=self.value_range,
         )
+
+
+def to_unit(values: torch.Tensor, value_range: tuple[float, float]) -> torch.Tensor:
+    """The values of a field as a picture, float64: the ends of the range become 0 and 1."""
+    low, high = value_range
+    return (values.to(torch.float64) - low) / (high - low)
 
 
 def mean_over_clips(clips: Sequence[ClipScores]) -> MeanScores:
@@ -161,6 +196,10 @@ def scores_to_json(scores: Scores) -> dict[str, Any]:
         document["clips"] = scores.clips
     if isinstance(scores, ClipScores | MeanScores):
         document["frames"] = scores.frames
+    if isinstance(scores, ClipScores) and scores.missing:
+        document |= {"missing": scores.missing, "empty_frames": scores.empty_frames}
+    if isinstance(scores, ClipScores) and scores.value_range:
+        document["value_range"] = list(scores.value_range)
     document |= {name: _finite(value) for name, value in scores.values.items()}
     if isinstance(scores, ClipScores):
         document["per_frame"] = [scores_to_json(frame) for frame in scores.per_frame]

@@ -92,6 +92,8 @@ def find_outline(image: Image, *, method: OutlineMethod = "level") -> Outline:
     if method not in get_args(OutlineMethod):
         raise ValueError(f"method must be one of {get_args(OutlineMethod)}, got {method!r}")
     values: Floats = image_pair(image, image)[0].cpu().numpy()
+    if np.isnan(values).any():
+        raise ValueError("an outline needs a picture without missing values, got NaN")
     skimage = _skimage()
     if min(values.shape) < 2 or np.ptp(values) < MIN_CONTRAST:
         raise ValueError("the picture holds no outline: it is of one grey; give one with an object")

@@ -9,18 +9,19 @@ References:
 
 We differ in the flow: the paper takes Farnebäck's, which OpenCV has; ours is that of the second
 reference, by scikit-image, in windows of 15 x 15 pixels. So the figures compare with each other and
-not with published ones.
+not with published ones. Pixels without a truth (NaN) are filled with its mean in both pictures,
+and count in no mean.
 """
 
 from __future__ import annotations
 
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from vsr_cli.errors import MissingExtraError
-from vsr_cli.metrics.pair import image_pair
+from vsr_cli.metrics.pair import fill_missing, image_pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,12 +33,20 @@ if TYPE_CHECKING:
 RADIUS = 7  # pixels of a window on each side of its middle
 
 
+class _Pictures(NamedTuple):
+    """One frame: the values of both, and where there is a truth. (H, W) each."""
+
+    sr: NDArray[np.float64]
+    hr: NDArray[np.float64]
+    is_there: NDArray[np.bool_]
+
+
 class FlowError:
     """tOF in pixels per frame, 0 at best; keeps two pictures."""
 
     def __init__(self, *, border: int = 0) -> None:
         self.border = border
-        self._before: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+        self._before: _Pictures | None = None
         self._scores: list[float] = []
 
     def add(self, sr: Image, hr: Image) -> float | None:
@@ -49,16 +58,20 @@ class FlowError:
             ValueError: the images do not fit each other (see ``image_pair``).
             MissingExtraError: scikit-image is not installed.
         """
-        height, width = image_pair(sr, hr, border=self.border)[0].shape[-2:]
-        pictures = tuple(
-            image.reshape(-1, height, width).mean(0).cpu().numpy()
-            for image in image_pair(sr, hr, border=self.border)
+        pair = image_pair(sr, hr, border=self.border)
+        height, width = pair[0].shape[-2:]
+        is_there = ~pair[1].reshape(-1, height, width).isnan().any(0).cpu().numpy()
+        first, second = (
+            image.reshape(-1, height, width).mean(0).cpu().numpy() for image in fill_missing(*pair)
         )
-        before, self._before = self._before, (pictures[0], pictures[1])
+        before, self._before = self._before, _Pictures(first, second, is_there)
         if before is None:
             return None
-        flows = [_flow(*pair) for pair in zip(before, self._before, strict=True)]
-        self._scores.append(float(np.hypot(*(flows[0] - flows[1])).mean()))
+        is_there = is_there & before.is_there
+        if not is_there.any():
+            return None
+        flows = [_flow(before.sr, first), _flow(before.hr, second)]
+        self._scores.append(float(np.hypot(*(flows[0] - flows[1]))[is_there].mean()))
         return self._scores[-1]
 
     def result(self) -> float | None:

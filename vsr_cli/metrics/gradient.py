@@ -6,7 +6,7 @@ References:
     which compares distributions of gradients. Ours compares place by place: the root of the mean
     squared difference of the two gradients, as a share of the root mean square of the truth's.
 
-Differences are central, so the outermost pixels have none.
+Differences are central, so the outermost pixels have none, nor those beside one without a truth.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from vsr_cli.metrics.pair import area_mean, image_pair, latitudes, relative
+from vsr_cli.metrics.grids import radians
+from vsr_cli.metrics.pair import area_mean, image_pair, relative
 
 if TYPE_CHECKING:
+    from vsr_cli.metrics.grids import GridLike
     from vsr_cli.metrics.pair import Image
-    from vsr_cli.specs import Grid
 
 
-def gradient_error(sr: Image, hr: Image, *, border: int = 0, grid: Grid = "plane") -> float:
+def gradient_error(sr: Image, hr: Image, *, border: int = 0, grid: GridLike = "plane") -> float:
     """Normalised root mean squared error of the gradient; 0 at best, 1 for a result of one grey.
 
     sr, hr: (H, W) or (3, H, W) float in [0, 1]. On the ``sphere`` gradients are per length and not
@@ -44,14 +45,14 @@ def gradient_error(sr: Image, hr: Image, *, border: int = 0, grid: Grid = "plane
 
 
 def _squared_gradient(
-    image: torch.Tensor, full: tuple[int, int], border: int, grid: Grid
+    image: torch.Tensor, full: tuple[int, int], border: int, grid: GridLike
 ) -> torch.Tensor:
     """The squared length of the gradient: (..., H, W) to (..., H - 2, W - 2)."""
     along_y = (image[..., 2:, 1:-1] - image[..., :-2, 1:-1]) / 2
     along_x = (image[..., 1:-1, 2:] - image[..., 1:-1, :-2]) / 2
-    if grid == "sphere":
-        height, width = full
-        circle = torch.cos(latitudes(height))[border + 1 : height - border - 1, None]
-        along_y = along_y * height / math.pi  # per radian
-        along_x = along_x * width / (2 * math.pi) / circle.to(image.device)
+    if grid != "plane":
+        rows, step = radians(grid, *full)
+        rows = rows[border : full[0] - border].to(image.device)
+        along_y = along_y * 2 / (rows[2:] - rows[:-2])[:, None]  # per radian
+        along_x = along_x / (step * torch.cos(rows[1:-1]))[:, None]
     return along_y.square() + along_x.square()

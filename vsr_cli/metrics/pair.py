@@ -1,4 +1,9 @@
-"""The two images of a comparison: checked, in float64, without their border; and means of them."""
+"""The two images of a comparison: checked, in float64, without their border; and means of them.
+
+Where the truth is NaN there is none: land in a field of the ocean, a gap in a measurement. Such a
+pixel is NaN in both images from here on, and counts nowhere: means leave it out, and so they do
+with what depends on it, which arithmetic makes NaN: differences across it, windows that touch it.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 
+from vsr_cli.metrics.grids import row_weights
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from vsr_cli.specs import Grid
+    from vsr_cli.metrics.grids import GridLike
 
     # float64 is exact; float32 is widened, and so keeps the rounding that it came with.
     Image: TypeAlias = torch.Tensor | NDArray[np.float64] | NDArray[np.float32]
@@ -33,11 +40,12 @@ def crop_border(image: torch.Tensor, border: int) -> torch.Tensor:
 def image_pair(sr: Image, hr: Image, *, border: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     """The two images as float64 tensors without their border, on their own device.
 
-    sr, hr: (H, W), or (3, H, W) for three planes that count as one picture.
+    sr, hr: (H, W), or (3, H, W) for three planes that count as one picture. Both are NaN where
+    ``hr`` is.
 
     Raises:
-        ValueError: the sizes differ, an image has another shape, is not of a float type or not
-            finite, or the border leaves no pixel.
+        ValueError: the sizes differ, an image has another shape, is not of a float type, is not
+            finite where there is a truth, or the border leaves no pixel.
     """
     pair = torch.as_tensor(sr), torch.as_tensor(hr)
     if pair[0].shape != pair[1].shape:
@@ -52,10 +60,38 @@ def image_pair(sr: Image, hr: Image, *, border: int = 0) -> tuple[torch.Tensor, 
             raise ValueError(
                 f"an image must be float in [0, 1], got {image.dtype}; divide by 2**bits - 1"
             )
-        if not torch.isfinite(image).all():
-            raise ValueError("an image must be finite, got NaN or infinity")
-    first, second = (crop_border(image.to(torch.float64), border) for image in pair)
-    return first, second
+    first, second = (image.to(torch.float64) for image in pair)
+    # One value that is not finite makes the sum so; looking at each takes ten times as long.
+    if not (torch.isfinite(first.sum()) and torch.isfinite(second.sum())):
+        first = _without_missing(first, second)
+    return crop_border(first, border), crop_border(second, border)
+
+
+def _without_missing(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+    """The result, NaN where the truth is."""
+    missing = hr.isnan()
+    if hr.isinf().any():
+        raise ValueError("the truth must be finite, or NaN where there is none, got infinity")
+    wrong = ~(sr.isfinite() | missing)
+    if wrong.any():
+        row, column = wrong.nonzero()[0, -2:].tolist()
+        raise ValueError(
+            f"an image must be finite where there is a truth, got NaN or infinity at "
+            f"{int(wrong.sum())} pixels, the first in row {row}, column {column} from 0"
+        )
+    return sr.masked_fill(missing, math.nan)
+
+
+def fill_missing(sr: torch.Tensor, hr: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Both images with the mean of the truth where there is none, for what needs whole pictures.
+
+    There the error is 0. NaN where nothing is there at all.
+    """
+    missing = hr.isnan()
+    if not missing.any():
+        return sr, hr
+    mean = float(hr.nanmean())
+    return sr.masked_fill(missing, mean), hr.masked_fill(missing, mean)
 
 
 def check_data_range(data_range: float) -> None:
@@ -68,35 +104,35 @@ def check_data_range(data_range: float) -> None:
         raise ValueError(f"data range must be a number above 0, got {data_range}")
 
 
-def latitudes(height: int) -> torch.Tensor:
-    """The latitudes of the rows of a global map, in radians: (H,) float64, rows of equal height."""
-    rows = torch.arange(height, dtype=torch.float64)
-    return math.pi * (0.5 - (rows + 0.5) / height)
+def area_mean(values: torch.Tensor, *, border: int = 0, grid: GridLike = "plane") -> float:
+    """The mean over all pixels, see ``row_weights``. values: (..., H, W), cut by ``border``.
 
-
-def row_weights(rows: int, *, border: int = 0, grid: Grid = "plane") -> torch.Tensor:
-    """How much a pixel of each row counts: (rows,) float64 with a sum of 1.
-
-    On the plane all count the same. On the sphere the picture is a map of the whole globe in
-    latitude and longitude, of whose rows ``border`` were cut at each pole, and a pixel counts by
-    its area, which is proportional to the cosine of its latitude.
+    Pixels that are NaN do not count; NaN where there are no others.
     """
     if grid == "plane":
-        return torch.full((rows,), 1 / rows, dtype=torch.float64)
-    area = torch.cos(latitudes(rows + 2 * border))[border : border + rows]
-    return area / area.sum()
-
-
-def area_mean(values: torch.Tensor, *, border: int = 0, grid: Grid = "plane") -> float:
-    """The mean over all pixels, see ``row_weights``. values: (..., H, W), cut by ``border``."""
-    if grid == "plane":
-        return float(values.mean())
+        return present_mean(values)
     weights = row_weights(values.shape[-2], border=border, grid=grid).to(values.device)
-    return float((values.mean(-1) @ weights).mean())
+    mean = float((values.mean(-1) @ weights).mean())
+    if not math.isnan(mean):
+        return mean
+    is_there = ~values.isnan()
+    total = (values.nan_to_num(0.0).sum(-1) @ weights).sum()
+    return float(total / (is_there.sum(-1).to(torch.float64) @ weights).sum())
+
+
+def present_mean(values: torch.Tensor) -> float:
+    """The mean of what is not NaN; NaN where nothing is there."""
+    mean = float(values.mean())
+    return float(values.nanmean()) if math.isnan(mean) else mean
 
 
 def relative(error: float, size: float) -> float:
-    """An error as a share of what it is an error of; infinite where that is 0, and it is not."""
+    """An error as a share of what it is an error of; infinite where that is 0, and it is not.
+
+    NaN where one of them is.
+    """
+    if math.isnan(error) or math.isnan(size):
+        return math.nan
     if size > 0:
         return error / size
     return math.inf if error > 0 else 0.0

@@ -4,9 +4,10 @@ References:
     Wang, Bovik, "Mean squared error: love it or leave it?", IEEE Signal Processing Magazine 26
     (2009), doi:10.1109/MSP.2008.930649.
     Rasp et al., "WeatherBench 2", Journal of Advances in Modeling Earth Systems 16 (2024),
-    doi:10.1029/2023MS004019, for means that are weighted by area. It takes the area between the
-    edges of cells; we take the cosine of their middle, which differs by a constant factor where
-    all rows have the same height.
+    doi:10.1029/2023MS004019, for means that are weighted by area (see grids.py). Where all rows
+    have the same height that is the cosine of the latitude of their middle.
+
+Pixels without a truth (NaN) do not count. NaN where there is none at all.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from typing import TYPE_CHECKING
 from vsr_cli.metrics.pair import area_mean, check_data_range, image_pair
 
 if TYPE_CHECKING:
+    from vsr_cli.metrics.grids import GridLike
     from vsr_cli.metrics.pair import Image
-    from vsr_cli.specs import Grid
 
 
-def mse(sr: Image, hr: Image, *, border: int = 0, grid: Grid = "plane") -> float:
+def mse(sr: Image, hr: Image, *, border: int = 0, grid: GridLike = "plane") -> float:
     """Mean squared error of two images. sr, hr: (H, W) or (3, H, W) float in [0, 1].
 
     ``border`` pixels at each side do not count; on the ``sphere`` pixels count by their area.
@@ -33,19 +34,19 @@ def mse(sr: Image, hr: Image, *, border: int = 0, grid: Grid = "plane") -> float
     return area_mean((first - second).square(), border=border, grid=grid)
 
 
-def rmse(sr: Image, hr: Image, *, border: int = 0, grid: Grid = "plane") -> float:
+def rmse(sr: Image, hr: Image, *, border: int = 0, grid: GridLike = "plane") -> float:
     """Root of the mean squared error of one frame; arguments and errors as those of ``mse``."""
     return math.sqrt(mse(sr, hr, border=border, grid=grid))
 
 
-def mae(sr: Image, hr: Image, *, border: int = 0, grid: Grid = "plane") -> float:
+def mae(sr: Image, hr: Image, *, border: int = 0, grid: GridLike = "plane") -> float:
     """Mean absolute error; arguments and errors as those of ``mse``."""
     first, second = image_pair(sr, hr, border=border)
     return area_mean((first - second).abs(), border=border, grid=grid)
 
 
 def psnr(
-    sr: Image, hr: Image, *, border: int = 0, data_range: float = 1.0, grid: Grid = "plane"
+    sr: Image, hr: Image, *, border: int = 0, data_range: float = 1.0, grid: GridLike = "plane"
 ) -> float:
     """Peak signal-to-noise ratio in dB. sr, hr: (H, W) or (3, H, W) float in [0, 1].
 
@@ -65,4 +66,6 @@ def psnr_of_mse(error: float, *, data_range: float = 1.0) -> float:
         ValueError: the peak is not above 0.
     """
     check_data_range(data_range)
+    if math.isnan(error):
+        return error
     return 20 * math.log10(data_range) - 10 * math.log10(error) if error > 0 else math.inf

@@ -8,11 +8,13 @@ References:
 
 ``DifferencePsnr`` is the PSNR of differences of adjacent frames. ``Flicker`` is the variance over
 time of the error at a pixel, averaged over the pixels: a constant error does not count, one that
-comes and goes does. Scene cuts are frames like others.
+comes and goes does. Scene cuts are frames like others. Pixels without a truth (NaN) in one of two
+frames have no difference; flicker is that of the frames in which a pixel has one, at least two.
 """
 
 from __future__ import annotations
 
+import math
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -22,14 +24,16 @@ from vsr_cli.metrics.pair import area_mean, check_data_range, image_pair
 from vsr_cli.metrics.pixel import psnr_of_mse
 
 if TYPE_CHECKING:
+    from vsr_cli.metrics.grids import GridLike
     from vsr_cli.metrics.pair import Image
-    from vsr_cli.specs import Grid
 
 
 class DifferencePsnr:
     """PSNR in dB of what changes from one frame to the next; keeps one picture."""
 
-    def __init__(self, *, border: int = 0, data_range: float = 1.0, grid: Grid = "plane") -> None:
+    def __init__(
+        self, *, border: int = 0, data_range: float = 1.0, grid: GridLike = "plane"
+    ) -> None:
         check_data_range(data_range)
         self.border, self.data_range, self.grid = border, data_range, grid
         self._before: torch.Tensor | None = None  # the error of the frame before
@@ -49,6 +53,8 @@ class DifferencePsnr:
             return None
         change = (self._before - before).square()
         error = area_mean(change, border=self.border, grid=self.grid)
+        if math.isnan(error):
+            return None
         self._scores.append(psnr_of_mse(error, data_range=self.data_range))
         return self._scores[-1]
 
@@ -64,10 +70,10 @@ class Flicker:
     corrected sums of squares and products", Technometrics 4 (1962)).
     """
 
-    def __init__(self, *, border: int = 0, grid: Grid = "plane") -> None:
+    def __init__(self, *, border: int = 0, grid: GridLike = "plane") -> None:
         self.border, self.grid = border, grid
-        self._frames = 0
-        self._mean = self._squares = torch.empty(0)
+        # The number of frames at each pixel, their mean error, and its squared deviations.
+        self._frames = self._mean = self._squares = torch.empty(0)
 
     def add(self, sr: Image, hr: Image) -> None:
         """Take one frame. sr, hr: (H, W) or (3, H, W) float in [0, 1].
@@ -77,15 +83,17 @@ class Flicker:
         """
         first, second = image_pair(sr, hr, border=self.border)
         error = first - second
-        if not self._frames:
-            self._mean = self._squares = torch.zeros_like(error)
-        self._frames += 1
-        step = error - self._mean
-        self._mean = self._mean + step / self._frames
-        self._squares = self._squares + step * (error - self._mean)
+        if not self._frames.numel():
+            self._frames = self._mean = self._squares = torch.zeros_like(error)
+        is_there = ~error.isnan()
+        self._frames = self._frames + is_there
+        step = torch.where(is_there, error - self._mean, 0.0)
+        self._mean = self._mean + step / self._frames.clamp(min=1)
+        self._squares = self._squares + torch.where(is_there, step * (error - self._mean), 0.0)
 
     def result(self) -> float | None:
         """The variance so far (divided by the number of frames); None below two frames."""
-        if self._frames < 2:
+        if not (self._frames > 1).any():
             return None
-        return area_mean(self._squares / self._frames, border=self.border, grid=self.grid)
+        variance = torch.where(self._frames > 1, self._squares / self._frames, math.nan)
+        return area_mean(variance, border=self.border, grid=self.grid)

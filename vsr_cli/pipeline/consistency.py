@@ -51,5 +51,7 @@ class Consistency:
                 siting=self.settings.plane_siting(number),
                 factors=self.factors,
             )
-            planes[number] = batched(project, [planes[number]])[0]
+            planes[number] = batched(
+                project, [planes[number]], is_bounded=self.settings.is_bounded
+            )[0]
         return replace(frame, planes=tuple(planes))

@@ -7,12 +7,12 @@ gets what ``vsr upscale`` gives it, and chroma is enlarged as there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 import torch
+from torch import Tensor
 
 from vsr_cli import __version__
 from vsr_cli.frames import ClipInfo, Frame, PixelFamily, PixelFormat
@@ -20,9 +20,7 @@ from vsr_cli.imaging.ranges import is_full_range
 from vsr_cli.imaging.siting import chroma_siting
 from vsr_cli.media.pixels.formats import without_alpha
 from vsr_cli.media.pixels.tags import conversion_matrix
-from vsr_cli.metrics import METRICS, MetricSettings
-from vsr_cli.models import get_spec, parse_chain
-from vsr_cli.models.foreign import open_weights, split_name
+from vsr_cli.metrics import METRICS, LearnedSimilarity, MetricSettings
 from vsr_cli.models.load import LoadedChain, load_chain
 from vsr_cli.pipeline.consistency import Consistency
 from vsr_cli.pipeline.degrade import degradation_protocol, degradation_warnings
@@ -49,6 +47,7 @@ OTHERS: Mapping[Channel, str] = {
     "rgb": "R, G and B / (2^bits - 1), together; of YUV by its matrix and range, rounded",
     "planes": "each plane / (2^bits - 1) by itself, chroma in its own size",
 }
+FIELD = PixelFormat("gray", "gray", 16)  # one plane; no code values are made
 # Of given files whose depth differs from that of the truth.
 DEPTHS = "codes times 2^(truth's bits - bits), but of RGB or full range divided by 2^bits - 1"
 
@@ -62,7 +61,9 @@ class Contender:
         chain: LoadedChain | None,
         device: torch.device,
         precision: torch.dtype,
+        similarity: LearnedSimilarity | None = None,
     ) -> None:
+        self.similarity = similarity  # for LPIPS
         self.spec, self.chain = spec, chain
         self.device, self.precision = device, precision
         self.scale = 1 if chain is None else chain.scale
@@ -70,7 +71,7 @@ class Contender:
         self.border = default if spec.border is None else spec.border
 
     @classmethod
-    def of(cls, spec: EvaluateSpec) -> Self:
+    def of(cls, spec: EvaluateSpec, similarity: LearnedSimilarity | None = None) -> Self:
         """Load the networks, if there are any.
 
         Raises:
@@ -78,12 +79,12 @@ class Contender:
             VsrError: the weights or the device do not play along.
         """
         if spec.model is None:
-            return cls(spec, None, torch.device("cpu"), torch.float32)
+            return cls(spec, None, torch.device("cpu"), torch.float32, similarity)
         device = choose_device(spec.device)
         precision = choose_precision(spec.precision, device)
         chain = load_chain(spec.model, spec.scale, domain=spec.domain, weights=spec.weights)
         told = (*chain.warnings, *degradation_warnings(chain, spec))
-        return cls(spec, replace(chain, warnings=told), device, precision)
+        return cls(spec, replace(chain, warnings=told), device, precision, similarity)
 
     @property
     def name(self) -> str:
@@ -102,7 +103,12 @@ class Contender:
     @property
     def metric_settings(self) -> MetricSettings:
         spec = self.spec
-        return MetricSettings(border=self.border, data_range=spec.data_range, grid=spec.grid)
+        return MetricSettings(
+            border=self.border,
+            data_range=spec.data_range,
+            grid=spec.grid,
+            similarity=self.similarity,
+        )
 
     def results(
         self, shots: Iterable[Frame], clip: ClipInfo, truth: ClipInfo
@@ -126,6 +132,33 @@ class Contender:
         low = (planes(frame, pixel_format, white, self.device) for frame in shots)
         return self._upscaled(low, replace(truth, pixel_format=result))
 
+    def enlarge_field(self, frames: Iterator[Frame]) -> Iterator[Tensor]:
+        """What becomes of one component of a field: frames (h, w) in [0, 1] to (H, W) float64.
+
+        It is not held in [0, 1], nor rounded.
+        """
+        settings = StageSettings(
+            device=self.device,
+            precision=self.precision,
+            pixel_format=FIELD,
+            batch_size=self.spec.batch_size,
+            tile=self.spec.tile,
+            consistency=self.spec.consistency,
+            is_full=True,
+            is_bounded=False,
+        )
+        placed = (replace(f, planes=tuple(p.to(self.device) for p in f.planes)) for f in frames)
+        for frame in self._run(placed, settings):
+            yield frame.planes[0].cpu().to(torch.float64)
+
+    def _run(self, frames: Iterator[Frame], settings: StageSettings) -> Iterator[Frame]:
+        """Frames of float planes through all stages."""
+        consistency = Consistency(settings, (self.scale, self.scale))
+        frames = consistency.remember(frames)
+        for stage in self.chain.stages if self.chain else ():
+            frames = run_stage(frames, stage, settings)
+        return consistency.restore(frames)
+
     def _upscaled(self, upscaled: Iterator[Frame], result: ClipInfo) -> Iterator[Pictures]:
         """What is scored of a file that ``vsr upscale`` would write in that format."""
         spec, pixel_format = self.spec, result.pixel_format
@@ -140,11 +173,7 @@ class Contender:
             consistency=spec.consistency,
             is_full=is_full_range(result),
         )
-        consistency = Consistency(settings, (self.scale, self.scale))
-        upscaled = consistency.remember(upscaled)
-        for stage in self.chain.stages if self.chain else ():
-            upscaled = run_stage(upscaled, stage, settings)
-        for frame in to_codes(consistency.restore(upscaled), pixel_format):
+        for frame in to_codes(self._run(upscaled, settings), pixel_format):
             height, width = frame.planes[0].shape
             info = replace(result, width=width, height=height)
             yield scored_pictures(frame, info, spec.channel)
@@ -169,6 +198,7 @@ class Contender:
             "rounding": "none" if chain is None else "to code values of the truth's bits",
             "border": self.border,
             "metrics": {name: METRICS[name].title for name in spec.metrics},
+            "lpips": self.similarity.backbone.name if self.similarity else None,
             "data_range": spec.data_range,
             "grid": spec.grid,
             "outline": spec.outline,
@@ -181,50 +211,3 @@ class Contender:
             "consistency": spec.consistency,
             "version": __version__,
         }
-
-
-def share_weights(specs: Sequence[EvaluateSpec]) -> tuple[EvaluateSpec, ...]:
-    """Give each of several models those weight files that are for its networks, and a domain.
-
-    One model keeps all of them. A model without weights needs no domain.
-
-    Raises:
-        ValueError: the specs differ in other settings, a model is unknown, a file does not say for
-            which network it is, or no model has that network.
-        WeightsError: a file cannot be read.
-    """
-    if len({_shared(spec) for spec in specs}) > 1:
-        raise ValueError("what is compared in one pass has one scale, input and protocol")
-    if len(specs) == 1 or specs[0].model is None:
-        return tuple(specs)
-    network = {argument: _network_of(argument) for argument in specs[0].weights}
-    chains = [parse_chain(spec.model or "") for spec in specs]
-    for argument, name in network.items():
-        if not any(name in chain for chain in chains):
-            raise ValueError(f"--weights {argument} is for {name}, which no --model has")
-    shared = []
-    for spec, chain in zip(specs, chains, strict=True):
-        own = tuple(argument for argument in spec.weights if network[argument] in chain)
-        has_weights = any(get_spec(name).has_weights for name in chain)
-        domain = spec.domain if has_weights else None
-        shared.append(replace(spec, weights=own, domain=domain))
-    return tuple(shared)
-
-
-def _shared(spec: EvaluateSpec) -> tuple[object, ...]:
-    """The settings in which all specs of one pass agree, and what kind they are of."""
-    own = {"model", "against", "domain", "weights"}
-    settings = (getattr(spec, field.name) for field in fields(spec) if field.name not in own)
-    return (spec.model is None, *settings)
-
-
-def _network_of(argument: Path) -> str:
-    name, _ = split_name(argument)
-    if not name and (record := open_weights(argument).record) is not None:
-        name = record.arch
-    if not name:
-        raise ValueError(
-            f"{argument} does not say for which network it is: with several models give it as "
-            f"--weights MODEL={argument}"
-        )
-    return name

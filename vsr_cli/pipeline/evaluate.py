@@ -8,18 +8,22 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from itertools import tee
+from itertools import chain, tee
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from vsr_cli.frames import ClipInfo, Frame, PixelFormat
 from vsr_cli.metrics import ClipScores, PlaneAccumulator, mean_over_clips
-from vsr_cli.pipeline.contender import Contender, share_weights
+from vsr_cli.pipeline.contender import Contender
 from vsr_cli.pipeline.device import precision_name
 from vsr_cli.pipeline.evaluation import Evaluation, ScoredFrame, Watch
+from vsr_cli.pipeline.field_run import FieldRun
+from vsr_cli.pipeline.field_truth import are_fields, count_steps
 from vsr_cli.pipeline.report import RunStart
 from vsr_cli.pipeline.scored import Pictures, scored_pictures
+from vsr_cli.pipeline.sharing import load_contenders
 from vsr_cli.pipeline.shots import mark_shots
 from vsr_cli.pipeline.truth import (
     OpenClip,
@@ -83,41 +87,45 @@ def compare_models(
     if not names or len({*names}) < len(names):
         raise ValueError(f"each model is named once, at least one, got {', '.join(names) or None}")
     paths = find_clips(truths)
-    contenders = [Contender.of(spec) for spec in share_weights(specs)]
+    contenders = load_contenders(specs)
     folders = [specs[0].lr] if specs[0].lr else [spec.against for spec in specs if spec.against]
     matched = [match_clips(paths, folder) for folder in folders]
-    warnings = [line for _, lines in matched for line in lines]
-    start = _start(contenders, paths, warnings)
+    others = list(zip(*(files for files, _ in matched), strict=True)) or [()] * len(paths)
+    fields = are_fields([*paths, *chain.from_iterable(others)], specs[0])
+    frames = count_steps(paths, specs[0].variables) if fields else estimate_frames(paths)
+    start = _start(contenders, frames, [line for _, lines in matched for line in lines])
     if on_start:
         on_start(start)
-    others = zip(*(files for files, _ in matched), strict=True) if matched else [()] * len(paths)
-    run = _Run(contenders, watch)
+    run = FieldRun(contenders, watch) if fields else _Run(contenders, watch)
     rows = [
-        run.evaluate(name, path, given)
+        row
         for name, path, given in zip(clip_names(paths), paths, others, strict=True)
+        for row in run.evaluate(name, path, given)
     ]
     told = tuple(dict.fromkeys((*start.warnings, *run.warnings)))
+    columns = zip(contenders, zip(*rows, strict=True), strict=True)
     return tuple(
         Evaluation(
             name=contender.name,
             clips=clips,
             mean=mean_over_clips(clips),
-            protocol=contender.protocol(run.formats),
+            protocol=run.protocol(contender),
             warnings=told,
+            units=run.units,
         )
-        for contender, clips in zip(contenders, zip(*rows, strict=True), strict=True)
+        for contender, clips in columns
     )
 
 
 def _start(
-    contenders: Sequence[Contender], paths: Sequence[Path], warnings: Sequence[str]
+    contenders: Sequence[Contender], frames: int | None, warnings: Sequence[str]
 ) -> RunStart:
     first = contenders[0]
     models = [contender.name for contender in contenders if contender.chain is not None]
     domains = dict.fromkeys(c.domain for c in contenders if c.domain is not None)
     told = [line for contender in contenders for line in contender.warnings]
     return RunStart(
-        frames=estimate_frames(paths),
+        frames=frames,
         model=", ".join(models),
         scale=first.scale,
         domain=", ".join(domains) or None,
@@ -134,9 +142,16 @@ class _Run:
         self.contenders, self.watch = contenders, watch
         self.spec, self.scale = contenders[0].spec, contenders[0].scale
         self.formats: set[PixelFormat] = set()
+        self.units = None
         self.warnings: list[str] = []
 
-    def evaluate(self, name: str, path: Path, others: Sequence[Path]) -> tuple[ClipScores, ...]:
+    def protocol(self, contender: Contender) -> dict[str, Any]:
+        """How the scores came about."""
+        return contender.protocol(self.formats)
+
+    def evaluate(
+        self, name: str, path: Path, others: Sequence[Path]
+    ) -> list[tuple[ClipScores, ...]]:
         """The scores of one clip by each contender; ``others`` are the given files for it."""
         spec = self.spec
         accumulators = [
@@ -150,6 +165,8 @@ class _Run:
         ]
         waiting: deque[Frame] = deque()  # truth whose counterpart is on its way
         with ExitStack() as stack:
+            for accumulator in accumulators:
+                stack.callback(accumulator.close)
             truth = stack.enter_context(open_clip(path))
             given = [stack.enter_context(open_clip(other)) for other in others]
             self._check(truth, given)
@@ -160,7 +177,7 @@ class _Run:
                     self.watch(frame)
             for clip in (truth, *given):
                 self.warnings += [f"{clip.path.name}: {line}" for line in clip.warnings]
-        return tuple(accumulator.result() for accumulator in accumulators)
+            return [tuple(accumulator.result() for accumulator in accumulators)]
 
     def _check(self, truth: OpenClip, given: Sequence[OpenClip]) -> None:
         for clip in given:

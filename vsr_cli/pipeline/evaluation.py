@@ -8,7 +8,14 @@ from typing import Any
 
 from torch import Tensor
 
-from vsr_cli.metrics import ClipScores, FrameScores, MeanScores, scores_to_json
+from vsr_cli.metrics import (
+    ClipScores,
+    FieldUnits,
+    FrameScores,
+    GridLike,
+    MeanScores,
+    scores_to_json,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +27,7 @@ class Evaluation:
     mean: MeanScores
     protocol: Mapping[str, Any]
     warnings: tuple[str, ...]
+    units: FieldUnits | None = None  # of fields
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``--json``; an infinite PSNR is null."""
@@ -38,9 +46,12 @@ class ScoredFrame:
     clip: str
     number: int  # from 0
     border: int
-    truth: Tensor  # (H, W) or (3, H, W) float64 in [0, 1]; of several planes the first one
+    # (H, W) or (3, H, W) float64 in [0, 1], of several planes the first one; that of a field is
+    # mapped there by its range, NaN where a value is missing.
+    truth: Tensor
     results: tuple[Tensor, ...]  # of each model, of the truth's size
     scores: tuple[FrameScores, ...]
+    grid: GridLike = "plane"
 
 
 Watch = Callable[[ScoredFrame], object]

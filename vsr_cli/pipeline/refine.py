@@ -31,7 +31,11 @@ def refine_frames(
         batch = [first, *islice(around, size - 1)]
         middles = [item[window // 2] for item in batch]
         refined = {
-            k: batched(network, [torch.stack([f.planes[k] for f in item]) for item in batch])
+            k: batched(
+                network,
+                [torch.stack([f.planes[k] for f in item]) for item in batch],
+                is_bounded=settings.is_bounded,
+            )
             for k in settings.model_planes
         }
         for number, frame in enumerate(middles):

@@ -53,7 +53,9 @@ def upscale_rgb(
                 if settings.pixel_format.has_alpha:
                     alpha = frame.planes[-1][None, None]
                     planes.append(enlarge(alpha, scale, kernel=settings.kernel)[0, 0])
-                yield replace(frame, planes=tuple(plane.clamp(0, 1) for plane in planes))
+                if settings.is_bounded:
+                    planes = [plane.clamp(0, 1) for plane in planes]
+                yield replace(frame, planes=tuple(planes))
 
 
 def sees_rgb(chain: LoadedChain) -> bool:

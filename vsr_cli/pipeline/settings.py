@@ -34,6 +34,7 @@ class StageSettings:
     is_full: bool = False  # the range of the code values
     batch_size: int | None = None
     tile: int | None = None
+    is_bounded: bool = True  # results of networks are held in [0, 1]; those of fields are not
 
     @classmethod
     def of(cls, spec: UpscaleSpec, info: ClipInfo) -> Self:
@@ -82,16 +83,21 @@ def chain_kernel(model: str) -> KernelName:
     return next(filter(None, names), "bicubic")
 
 
-def batched(network: Callable[[Tensor], Tensor], planes: list[Tensor]) -> Tensor:
-    """(H, W) or (T, H, W) planes of one size through a network at once: (B, s*H, s*W) in [0, 1]."""
+def batched(
+    network: Callable[[Tensor], Tensor], planes: list[Tensor], *, is_bounded: bool = True
+) -> Tensor:
+    """(H, W) or (T, H, W) planes of one size through a network at once: (B, s*H, s*W).
+
+    The result is in [0, 1], unless that is not asked for.
+    """
     with torch.inference_mode():
         stacked = torch.stack(planes) if len(planes) > 1 else planes[0][None]
         stacked = stacked[:, None]  # (B, 1, [T,] H, W)
-        return checked(network(stacked)[:, 0])
+        return checked(network(stacked)[:, 0], is_bounded=is_bounded)
 
 
-def checked(result: Tensor) -> Tensor:
-    """What a network gave, held in [0, 1] in place.
+def checked(result: Tensor, *, is_bounded: bool = True) -> Tensor:
+    """What a network gave, held in [0, 1] in place if it ``is_bounded``.
 
     Raises:
         NumericalError: a value is not finite.
@@ -101,4 +107,4 @@ def checked(result: Tensor) -> Tensor:
         raise NumericalError(
             "the network gave values that are not finite: try --precision fp32 or other weights"
         )
-    return result.clamp_(0, 1)
+    return result.clamp_(0, 1) if is_bounded else result

@@ -106,6 +106,7 @@ def fit_frames(
                     kernel=settings.kernel,
                 ),
                 [plane],
+                is_bounded=settings.is_bounded,
             )
             planes.append(resized[0])
         yield replace(frame, planes=tuple(planes))

@@ -71,7 +71,7 @@ class StepNetwork:
         margin = self.margin * self.module.scale
         height, width = result.shape[-2:]
         inside = result[0, 0, margin : height - margin, margin : width - margin]
-        return checked(inside)
+        return checked(inside, is_bounded=self.settings.is_bounded)
 
     def _run(self, number: int, codes: Tensor) -> Tensor:
         with self._autocast():
@@ -175,6 +175,7 @@ def _assemble(
                 siting = settings.plane_siting(number)
                 larger = keep_siting(own[number][None, None], scale, siting)[0, 0]
             else:
-                larger = batched(interpolation(number, scale, settings), [plane])[0]
+                enlarge = interpolation(number, scale, settings)
+                larger = batched(enlarge, [plane], is_bounded=settings.is_bounded)[0]
             planes.append(cut_plane(larger, number, size, scale, settings.pixel_format))
         yield replace(frame, planes=tuple(planes))

@@ -62,15 +62,21 @@ def find_clips(paths: Iterable[Path]) -> tuple[Path, ...]:
     for path in paths:
         if not path.exists():
             raise InputError(f"{path} does not exist; check the name")
-        is_folder = path.is_dir() and path.suffix.lower() not in FIELD_SUFFIXES  # .zarr is one
+        is_folder = path.is_dir() and not is_field(path)  # a .zarr is one
         found.extend(_in_folder(path) if is_folder else [path])
     return tuple(found)
 
 
+def is_field(path: Path) -> bool:
+    """True if it is a file of values instead of pictures, by its name."""
+    return path.suffix.lower() in FIELD_SUFFIXES
+
+
 def _in_folder(folder: Path) -> list[Path]:
-    files = [path for path in folder.iterdir() if path.is_file() and path.name[0] != "."]
+    shown = [path for path in folder.iterdir() if path.name[0] != "."]
+    files = [path for path in shown if path.is_file() or is_field(path)]
     stills = [path for path in files if path.suffix.lower() in STILL_EXTENSIONS]
-    clips = [path for path in files if path.suffix.lower() in CLIP_EXTENSIONS]
+    clips = [path for path in files if path.suffix.lower() in CLIP_EXTENSIONS or is_field(path)]
     if not (stills or clips):
         raise InputError(f"folder {folder} holds neither clips nor stills; name the files")
     if stills and clips:

@@ -33,7 +33,11 @@ def upscale_frames(
         batch = [first, *islice(frames, size - 1)]
         info = [frame.planes[0].shape for frame in batch]
         upscaled = [
-            batched(_enlarger(k, network, scale, settings), [frame.planes[k] for frame in batch])
+            batched(
+                _enlarger(k, network, scale, settings),
+                [frame.planes[k] for frame in batch],
+                is_bounded=settings.is_bounded,
+            )
             for k in range(len(first.planes))
         ]
         for number, frame in enumerate(batch):

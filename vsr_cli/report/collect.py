@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vsr_cli.pipeline.evaluation import ScoredFrame
-    from vsr_cli.specs import Grid
 
 MOST_CLIPS = 6  # whose pictures are shown; curves and scores are those of all
 
@@ -18,8 +17,7 @@ MOST_CLIPS = 6  # whose pictures are shown; curves and scores are those of all
 class ReportCollector:
     """Keeps pictures of the first clips and nothing of the others, so that memory is bounded."""
 
-    def __init__(self, grid: Grid) -> None:
-        self.grid = grid
+    def __init__(self) -> None:
         self.clips: dict[str, ClipKeeper] = {}
 
     def add(self, frame: ScoredFrame) -> None:
@@ -27,7 +25,7 @@ class ReportCollector:
         if frame.number == 0 or frame.clip not in self.clips:
             if frame.clip not in self.clips and len(self.clips) == MOST_CLIPS:
                 return
-            keeper = ClipKeeper(len(frame.results), border=frame.border, grid=self.grid)
+            keeper = ClipKeeper(len(frame.results), border=frame.border, grid=frame.grid)
             self.clips[frame.clip] = keeper
         truth, *results = (_plane(image) for image in (frame.truth, *frame.results))
         self.clips[frame.clip].add(truth, results)

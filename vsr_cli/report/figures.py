@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vsr_cli.metrics import ClipScores, Spectra, entry_of
+from vsr_cli.metrics import ClipScores, FieldUnits, Spectra, entry_of
 from vsr_cli.metrics.spectrum import THRESHOLD
 from vsr_cli.report.keep import TOP, KeptFrame
 from vsr_cli.report.pictures import BRIGHTEST, ERROR_MAP
@@ -40,7 +40,12 @@ class Drawing:
     png: bytes
 
 
-def draw_curves(name: str, models: Sequence[str], scores: Sequence[ClipScores]) -> Drawing | None:
+def draw_curves(
+    name: str,
+    models: Sequence[str],
+    scores: Sequence[ClipScores],
+    units: FieldUnits | None = None,
+) -> Drawing | None:
     """Each metric over the frames of a clip, a line for each model; None for a single frame."""
     frames = scores[0].per_frame
     metrics = [n for n in frames[0].values if any(f.values[n] is not None for f in frames)]
@@ -53,7 +58,7 @@ def draw_curves(name: str, models: Sequence[str], scores: Sequence[ClipScores]) 
 
     def draw(figure: Figure) -> None:
         for row, axes in enumerate(figure.subplots(len(metrics), 1, squeeze=False, sharex=True)):
-            entry, name = entry_of(metrics[row]), metrics[row]
+            entry, name = entry_of(metrics[row], units), metrics[row]
             for index, clip in enumerate(scores):
                 values = [_drawn(clip.per_frame[number].values[name]) for number in numbers]
                 axes[0].plot(

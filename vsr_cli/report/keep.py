@@ -7,6 +7,7 @@ one whose error is nearest to the median is shown. Up to eight frames it is the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from vsr_cli.specs import Grid
+    from vsr_cli.metrics import GridLike
 
     Codes = NDArray[np.uint16]
 
@@ -56,7 +57,7 @@ class KeptRegion:
 class ClipKeeper:
     """Looks at the frames of one clip and keeps those that a report shows, and the spectra."""
 
-    def __init__(self, num_results: int, *, border: int, grid: Grid) -> None:
+    def __init__(self, num_results: int, *, border: int, grid: GridLike) -> None:
         self.border, self.grid = border, grid
         self._spectra = [SpectrumAccumulator(border=border, grid=grid) for _ in range(num_results)]
         self.worst: KeptFrame | None = None
@@ -64,13 +65,21 @@ class ClipKeeper:
         self.region: KeptRegion | None = None
         self.errors: list[float] = []
         self.has_spectra = True
+        self._number = 0  # of the next frame
         self._samples: list[KeptFrame] = []
         self._stride = 1
 
     def add(self, truth: Tensor, results: Sequence[Tensor]) -> None:
-        """Take the next frame. truth and each result: (H, W) float64 in [0, 1], of one size."""
+        """Take the next frame. truth and each result: (H, W) float64 in [0, 1], of one size.
+
+        Where the truth is NaN there is no error; a frame of nothing else is left out.
+        """
         errors = [_inside((result - truth).square(), self.border) for result in results]
-        number, error = len(self.errors), float(errors[-1].mean())
+        number, error = self._number, float(errors[-1].nanmean())
+        self._number += 1
+        if math.isnan(error):
+            return
+        results = [result.masked_fill(truth.isnan(), math.nan) for result in results]
         self.errors.append(error)
         self._add_spectra(truth, results)
         is_worst = self.worst is None or error > self.worst.error
@@ -117,7 +126,7 @@ class ClipKeeper:
         """Keep the square of this frame if none before gained as much."""
         gain = errors[0] - errors[-1] if len(errors) > 1 else errors[-1]
         side = min(REGION, *gain.shape)
-        means = F.avg_pool2d(gain[None, None], side, STEP)[0, 0]
+        means = F.avg_pool2d(gain.nan_to_num(0.0)[None, None], side, STEP)[0, 0]
         best = float(means.max())
         if self.region is not None and best <= self.region.gain:
             return
@@ -135,6 +144,7 @@ def _inside(values: Tensor, border: int) -> Tensor:
 
 
 def _codes(image: Tensor) -> Codes:
-    """(H, W) in [0, 1] as codes of 16 bits, of its own memory."""
+    """(H, W) in [0, 1] as codes of 16 bits, of its own memory; what is missing is black."""
+    image = image.nan_to_num(0.0)
     codes: Codes = (image.clamp(0, 1) * TOP).round().to(torch.int32).cpu().numpy().astype(np.uint16)
     return codes

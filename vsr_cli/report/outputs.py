@@ -16,7 +16,6 @@ from vsr_cli.media.target import check_place
 from vsr_cli.pipeline.evaluation import Evaluation, ScoredFrame, Watch
 from vsr_cli.report.collect import ReportCollector
 from vsr_cli.report.page import PAGE, report_files
-from vsr_cli.specs import Grid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +34,6 @@ class EvaluationOutputs:
         report: Path | None,
         *,
         truths: Sequence[Path] = (),
-        grid: Grid = "plane",
         overwrite: bool = False,
     ) -> Self:
         """Refuse what could not be written in the end.
@@ -53,7 +51,7 @@ class EvaluationOutputs:
             check_place(csv, overwrite=overwrite)
         if report is not None:
             check_report_folder(report, overwrite=overwrite)
-        collector = None if report is None else ReportCollector(grid)
+        collector = None if report is None else ReportCollector()
         return cls(csv=csv, report=report, collector=collector, overwrite=overwrite)
 
     def watch(self, on_frame: Callable[[], object]) -> Watch:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -13,9 +12,10 @@ from vsr_cli.report.collect import MOST_CLIPS
 from vsr_cli.report.figures import Drawing, draw_curves, draw_frame, draw_spectra
 from vsr_cli.report.keep import SAMPLES
 from vsr_cli.report.pictures import FramePictures, data_uri, frame_pictures
+from vsr_cli.report.protocol import protocol_rows
 
 if TYPE_CHECKING:
-    from vsr_cli.metrics import ClipScores, MeanScores
+    from vsr_cli.metrics import ClipScores, FieldUnits, MeanScores
     from vsr_cli.pipeline.evaluation import Evaluation
     from vsr_cli.report.collect import ReportCollector
     from vsr_cli.report.keep import ClipKeeper, KeptFrame, KeptRegion
@@ -33,7 +33,7 @@ def report_files(
     for index, name in enumerate(clip.name for clip in results[0].clips):
         scores = [result.clips[index] for result in results]
         keeper = collector.clips.get(name)
-        section = _ClipSection(f"clip{index + 1}", models, scores, keeper)
+        section = _ClipSection(f"clip{index + 1}", models, scores, keeper, results[0].units)
         sections.append(section.html())
         for drawing in section.drawings:
             yield f"{drawing.name}.png", drawing.png
@@ -49,7 +49,9 @@ class _ClipSection:
         models: Sequence[str],
         scores: Sequence[ClipScores],
         keeper: ClipKeeper | None,
+        units: FieldUnits | None,
     ) -> None:
+        self.units = units
         self.prefix, self.models, self.scores, self.keeper = prefix, models, scores, keeper
         self.drawings: list[Drawing] = []
 
@@ -57,7 +59,13 @@ class _ClipSection:
         """The section; its figures are in ``drawings`` then."""
         clip = self.scores[0]
         parts = [f'<section><h2 id="{self.prefix}">{escape(clip.name)}</h2>']
-        curves = draw_curves(f"{self.prefix}_curves", self.models, self.scores)
+        if self.units is not None:
+            low, high = clip.value_range or (0, 1)
+            parts.append(
+                f"<p>Pictures, their errors and spectra are of values in which 0 is {low:g} and 1 "
+                f"is {high:g} {escape(self.units.value)}; black too is what is missing.</p>"
+            )
+        curves = draw_curves(f"{self.prefix}_curves", self.models, self.scores, self.units)
         parts.append(self._figure(curves, "Scores of each frame."))
         if self.keeper is None:
             parts.append(
@@ -110,7 +118,7 @@ class _ClipSection:
         words = []
         for name, first in self.scores[0].per_frame[frame.number].values.items():
             if first is not None:
-                entry = entry_of(name)
+                entry = entry_of(name, self.units)
                 values = (clip.per_frame[frame.number].values[name] for clip in self.scores)
                 each = zip(self.models, map(entry.shown, values), strict=True)
                 shown = ", ".join(f"{model} {value}" for model, value in each)
@@ -186,7 +194,7 @@ def _thumbnail(name: str, png: bytes, label: str) -> str:
 
 def _page(results: Sequence[Evaluation], sections: Sequence[str], command: str) -> str:
     style, script = ((HERE / name).read_text("utf-8") for name in ("page.css", "page.js"))
-    protocol = "".join(_protocol_row(name, results) for name in results[0].protocol)
+    protocol = protocol_rows(results)
     warnings = "".join(f"<li>{escape(line)}</li>" for line in results[0].warnings)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -207,7 +215,7 @@ def _page(results: Sequence[Evaluation], sections: Sequence[str], command: str) 
 
 
 def _table(results: Sequence[Evaluation]) -> str:
-    shown = {name: entry_of(name) for name in results[0].mean.values}
+    shown = {name: entry_of(name, results[0].units) for name in results[0].mean.values}
     heads = "".join(f"<th>{escape(entry.title)}</th>" for entry in shown.values())
     rows = []
 
@@ -224,24 +232,3 @@ def _table(results: Sequence[Evaluation]) -> str:
         add(f"mean of {results[0].mean.clips}", [result.mean for result in results])
     head = f"<tr><th>clip</th><th>model</th><th>frames</th>{heads}</tr>"
     return f'<div class="wide"><table class="scores">{head}{"".join(rows)}</table></div>'
-
-
-def _protocol_row(name: str, results: Sequence[Evaluation]) -> str:
-    """One cell where all say the same, nothing where they say nothing."""
-    words = [escape(_words(result.protocol[name])) for result in results]
-    if not any(words):
-        return ""
-    if len({*words}) == 1:
-        cells = f'<td colspan="{len(words)}">{words[0]}</td>'
-    else:
-        cells = "".join(f"<td>{word}</td>" for word in words)
-    return f"<tr><th>{escape(name)}</th>{cells}</tr>"
-
-
-def _words(value: object) -> str:
-    """A value of the protocol as one would say it."""
-    if isinstance(value, dict):
-        return ", ".join(map(str, value.values()))
-    if isinstance(value, list):
-        return ", ".join(_words(one) for one in value)
-    return "" if value is None else re.sub(r"\s+", " ", str(value))

@@ -29,6 +29,14 @@ OF_MODEL = frozenset(
 )
 
 
+LPIPS_SOURCES = (
+    "lpips needs weights, which are not ours to give: --lpips-weights FILE with torchvision's "
+    "AlexNet (https://download.pytorch.org/models/alexnet-owt-7be5be79.pth) and another one with "
+    "the heads (alex.pth in lpips/weights/v0.1 of https://github.com/richzhang/PerceptualSimilarity"
+    "), or those of VGG-16"
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateSpec:
     """What is compared with the truth: what a model makes of it, or files that are there."""
@@ -49,9 +57,12 @@ class EvaluateSpec:
     border: int | None = None  # pixels cut on each side; None: scale with a model, else 0
     outline: OutlineMethod | None = None  # how the outline is found that is measured, if one is
     metrics: tuple[MetricName, ...] = DEFAULT_METRICS
+    lpips_weights: tuple[Path, ...] = ()  # of the network and of the heads, or both in one
     data_range: float = 1.0  # the peak of PSNR and SSIM, for values in [0, 1]
     channel: Channel = "luma"  # what is compared
     grid: Grid = "plane"  # the sphere: frames are maps of the globe, pixels count by their area
+    variables: tuple[str, ...] = ()  # of a field: one, or the two components of a flow
+    value_range: tuple[float, float] | None = None  # that networks see as 0 to 1; None: the truth's
 
     def __post_init__(self) -> None:
         if (self.model is None) == (self.against is None):
@@ -66,6 +77,7 @@ class EvaluateSpec:
         if self.outline not in (None, *get_args(OutlineMethod)):
             raise ValueError(f"outline must be {get_args(OutlineMethod)}, got {self.outline!r}")
         self._check_metrics()
+        self._check_fields()
         if self.model is not None:
             self.upscale()
             return
@@ -88,6 +100,24 @@ class EvaluateSpec:
                 raise ValueError(f"{option} must be one of {', '.join(words)}, got {value!r}")
         if self.outline is not None and self.channel != "luma":
             raise ValueError("--outline measures luma: leave --channel out")
+
+        if "lpips" in self.metrics and not self.lpips_weights:
+            raise ValueError(LPIPS_SOURCES)
+        if self.lpips_weights and "lpips" not in self.metrics:
+            raise ValueError("--lpips-weights belongs to --metric lpips")
+
+    def _check_fields(self) -> None:
+        if len(self.variables) > 2 or len({*self.variables}) < len(self.variables):
+            given = ",".join(self.variables)
+            raise ValueError(f"--variable is NAME, or U,V for a flow, got {given}")
+        if self.value_range is not None:
+            low, high = self.value_range
+            if not (math.isfinite(low) and math.isfinite(high) and low < high):
+                raise ValueError(f"--value-range is LOW,HIGH with LOW below HIGH, got {low},{high}")
+        if "vorticity" in self.metrics and len(self.variables) != 2:
+            raise ValueError(
+                "vorticity is that of a flow of two components: give a field and --variable U,V"
+            )
 
     def upscale(self) -> UpscaleSpec:
         """The settings with which ``vsr upscale`` gives the frames that are scored.
