@@ -32,6 +32,10 @@ class DeviceError(VsrError):
     """The device that was asked for is not there."""
 
 
+class MissingProgramError(VsrError):
+    """A program that is run beside this one is not there."""
+
+
 class MissingExtraError(VsrError):
     """An optional dependency is not installed."""
 

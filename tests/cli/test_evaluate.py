@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 from vsr_cli.cli import main
@@ -117,6 +118,9 @@ def test_quiet_hides_no_warning(stills: Path, tmp_path: Path) -> None:
         ("--model tea", 2, "unknown model 'tea'"),
         ("--model bicubic --scale 17", 2, "bicubic has no scale 17"),
         ("--model bicubic --border 16", 2, "border must be in 0..15"),
+        ("--model bicubic --metric lpips", 2, "download.pytorch.org/models/alexnet-owt-7be5be79"),
+        ("--model bicubic --lpips-weights a.pth", 2, "belongs to --metric lpips"),
+        ("--model bicubic --metric lpips --lpips-weights a.pth", 1, "a.pth does not exist"),
         ("--model bicubic --value-range 5", 2, "it is LOW,HIGH (-40,40), got '5'"),
         ("--model bicubic --value-range 5,1", 2, "LOW below HIGH, got 5.0,1.0"),
         ("--model bicubic --variable T", 2, "--variable belongs to fields (.nc, .zarr)"),
@@ -187,6 +191,40 @@ def test_outline_adds_diameter_and_area(disc: Path) -> None:
     outline = document["clips"][0]["outline"]
     assert outline["diameter"] == pytest.approx(40.6, abs=0.7)
     assert outline == document["mean"]["outline"]
+
+
+def test_lpips_is_by_the_weights_that_are_given(stills: Path, tmp_path: Path) -> None:
+    """A narrow network under torchvision's names, and its heads in a file of their own."""
+    tensors, channels = {}, 3
+    for number, side in ((0, 11), (3, 5), (6, 3), (8, 3), (10, 3)):
+        tensors[f"features.{number}.weight"] = torch.randn(4, channels, side, side) / side
+        tensors[f"features.{number}.bias"] = torch.zeros(4)
+        channels = 4
+    torch.save(tensors, tmp_path / "alexnet.pth")
+    heads = {f"lin{index}.model.1.weight": torch.ones(1, 4, 1, 1) for index in range(5)}
+    torch.save(heads, tmp_path / "alex.pth")
+    words = ("--metric", "lpips", "--border", 0, "--lpips-weights", tmp_path / "alexnet.pth")
+    half = _run(stills, *MODEL, *words, "--quiet")
+    assert half.exit_code == 1
+    assert "lacks the heads of the package lpips" in half.stderr
+    models = ("--model", "nearest", "--lpips-weights", tmp_path / "alex.pth", "--json")
+    result = _run(stills, *MODEL, *words, *models)
+    assert result.exit_code == 0, result.output
+    for model in json.loads(result.stdout)["models"]:
+        assert model["mean"]["lpips"] > 0
+        assert model["protocol"]["lpips"] == "AlexNet"
+        assert model["protocol"]["metrics"] == {"lpips": "LPIPS"}
+
+
+def test_vmaf_without_a_program_is_one_line(
+    stills: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = _run(stills, *MODEL, "--metric", "vmaf", "--quiet")
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert "VMAF needs an ffmpeg with libvmaf on the PATH, there is none" in result.stderr
+    assert result.stdout == ""
 
 
 def test_field_is_scored_in_its_unit(tmp_path: Path) -> None:

@@ -36,8 +36,8 @@ from vsr_cli.specs import MetricName
 EXACT = 1e-12  # float64 on both sides, sums in another order
 SIMILARITY = 1e-8  # of SSIM; its variances are differences of nearly equal numbers
 SIDE = 168  # MS-SSIM needs 161
-# Flows are tried by themselves.
-OF_PICTURES = [name for name, entry in METRICS.items() if not entry.is_vector]
+# Flows, and what needs weights or a program, are tried by themselves.
+OF_PICTURES = [name for name in METRICS if name not in {"vorticity", "lpips", "vmaf"}]
 
 
 def _clip(frames: int, height: int = 40, width: int = 52) -> list[tuple[NDArray, NDArray]]:

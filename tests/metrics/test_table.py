@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vsr_cli.metrics import METRICS, MetricSettings
+from vsr_cli.metrics import METRICS, ClipAccumulator, MetricSettings, key
+from vsr_cli.metrics.measures import FrameParts
+from vsr_cli.metrics.ssim import ssim_map
 from vsr_cli.specs import DEFAULT_METRICS, MetricName
 
 SIDES = (172, 168)  # MS-SSIM needs 161
@@ -20,8 +22,8 @@ SIDES = (172, 168)  # MS-SSIM needs 161
 PERFECT = {"higher": {"psnr": math.inf, "tpsnr": math.inf}, "lower": {"resolution": 2.0}}
 # Of one frame these have nothing to say.
 OF_SEVERAL = {"acc", "tpsnr", "flicker", "tof"}
-# Flows are tried by themselves.
-OF_PICTURES = [name for name, entry in METRICS.items() if not entry.is_vector]
+# Flows, and what needs weights or a program, are tried by themselves.
+OF_PICTURES = [name for name in METRICS if name not in {"vorticity", "lpips", "vmaf"}]
 OF_MEANS = {"bias", "mean-error"}  # noise has none
 # Rounding of sums over 28,000 pixels in float64; the flow's iteration starts from nothing.
 EXACT = 1e-9
@@ -132,3 +134,41 @@ def test_peak_that_is_none_is_refused(name: MetricName, peak: float) -> None:
 def test_score_in_words(name: MetricName) -> None:
     assert METRICS[name].shown(None) == "-"
     assert float(METRICS[name].shown(0.25)) == pytest.approx(0.25)
+
+
+def test_metrics_of_one_clip_share_parts_and_score_as_alone() -> None:
+    pairs = [tuple(map(torch.from_numpy, pair)) for pair in _clip(6, 0.05)]
+    names: tuple[MetricName, ...] = tuple(name for name in OF_PICTURES if name != "tof")
+    together = ClipAccumulator("a", metrics=names)
+    back = ClipAccumulator("b", metrics=names[::-1])
+    for pair in pairs:
+        together.add(*pair)
+        back.add(*pair)
+    for name in names:
+        expected = _score(name, [(sr.numpy(), hr.numpy()) for sr, hr in pairs])
+        assert together.result().value(key(name)) == expected
+        assert back.result().value(key(name)) == expected
+
+
+def test_parts_are_those_of_the_last_pair() -> None:
+    parts, seen = FrameParts(), []
+
+    def compute(sr: object, hr: object) -> int:
+        seen.append((sr, hr))
+        return len(seen)
+
+    a, b = torch.zeros(2), torch.zeros(2)  # equal, but not the same
+    assert [parts.once("x", a, b, compute), parts.once("x", a, b, compute)] == [1, 1]
+    assert parts.once("y", a, b, compute) == 2
+    assert parts.once("x", b, a, compute) == 3
+    assert parts.once("x", a, b, compute) == 4
+
+
+def test_ssim_can_be_learnt_from_after_an_evaluation() -> None:
+    image = torch.rand(1, 30, 40)
+    with torch.inference_mode():
+        ssim_map(image, image)
+    image.requires_grad_()
+    ssim_map(image, torch.rand(1, 30, 40)).mean().backward()
+    assert image.grad is not None
+    assert image.grad.abs().sum() > 0

@@ -27,11 +27,17 @@ from vsr_cli.specs import DEFAULT_METRICS, Channel, EvaluateSpec, Grid, MetricNa
 EPILOG = """
 Metrics of a frame: psnr, ssim, ms-ssim, mse, rmse, mae; bias (mean of the result less that of
 the truth) and mean-error (its size, as a share); gradient (RMS error of the gradient, as a
-share); vorticity (RMS error, of a flow with --variable U,V); minimum, quantile-low (0.1 %), quantile-high (99.9 %) and maximum, each less the
-truth's. Of a clip: tpsnr (PSNR of what changes between frames), flicker (variance of the error
-over time), tof (error of optical flow, pixels), acc (anomaly correlation), resolution
-(wavelength in pixels at which the error has half the truth's power) and lsd (log-spectral
-distance, dB).
+share); vorticity (RMS error, of a flow with --variable U,V); minimum, quantile-low (0.1 %),
+quantile-high (99.9 %) and maximum, each less the truth's; lpips (with --lpips-weights). Of a
+clip: vmaf (by an ffmpeg with libvmaf on the PATH); tpsnr (PSNR of what changes between
+frames), flicker (variance of the error over time), tof (error of optical flow, pixels), acc
+(anomaly correlation), resolution (wavelength in pixels at which the error has half the truth's
+power) and lsd (log-spectral distance, dB).
+
+A field is a variable of a NetCDF file or a Zarr store, each level of it by itself. Its values
+are neither rounded nor cut, scores have its unit, and the peak of PSNR is the value range.
+Missing values (NaN) count nowhere. --grid sphere takes the area from the file's coordinates.
+--degradation is a downscaler alone.
 """
 
 
@@ -54,6 +60,12 @@ distance, dB).
     metavar="NAME",
     default=DEFAULT_METRICS,
     help="What is measured, see below. Repeatable.  [default: psnr ssim mse]",
+)
+@click.option(
+    "--lpips-weights",
+    multiple=True,
+    type=FILE,
+    help="Weights for lpips: of AlexNet or VGG-16, and of the heads. Repeatable.",
 )
 @click.option(
     "--channel",
@@ -122,11 +134,6 @@ def evaluate(
     --outline adds diameter and area in pixels of the largest bright object in each picture, and
     their absolute errors: level finds its edge between pixels, canny and canny-filled by Canny's
     edges, through or around their pixels.
-
-    A field is a variable of a NetCDF file or a Zarr store, each level of it by itself. Its values
-    are neither rounded nor cut, scores have its unit, and the peak of PSNR is the value range.
-    Missing values (NaN) count nowhere. --grid sphere takes the area from the file's coordinates.
-    --degradation is a downscaler alone.
 
     Several --model, or --against, are scored in one pass. --report writes DIR/index.html, which
     needs no network, and its figures as PNG.

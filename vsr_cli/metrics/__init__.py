@@ -18,6 +18,8 @@ from vsr_cli.metrics.contour import Outline, OutlineScores, compare_outlines, fi
 from vsr_cli.metrics.flow import FlowError
 from vsr_cli.metrics.gradient import gradient_error
 from vsr_cli.metrics.grids import GridLike, LatLonGrid
+from vsr_cli.metrics.lpips import LearnedSimilarity
+from vsr_cli.metrics.measures import MetricSettings
 from vsr_cli.metrics.ms_ssim import multiscale_similarity
 from vsr_cli.metrics.pair import crop_border
 from vsr_cli.metrics.pixel import mae, mse, psnr, rmse
@@ -25,9 +27,10 @@ from vsr_cli.metrics.planes import PlaneAccumulator
 from vsr_cli.metrics.quantiles import quantile_error
 from vsr_cli.metrics.spectrum import Spectra, SpectrumAccumulator
 from vsr_cli.metrics.ssim import structural_similarity
-from vsr_cli.metrics.table import METRICS, MetricEntry, MetricSettings, entry_of, key
+from vsr_cli.metrics.table import METRICS, MetricEntry, entry_of, key
 from vsr_cli.metrics.temporal import DifferencePsnr, Flicker
 from vsr_cli.metrics.units import FieldUnits
+from vsr_cli.metrics.vmaf import Vmaf
 from vsr_cli.metrics.vorticity import VorticityError, relative_vorticity
 
 __all__ = [
@@ -42,6 +45,7 @@ __all__ = [
     "FrameScores",
     "GridLike",
     "LatLonGrid",
+    "LearnedSimilarity",
     "MeanScores",
     "MetricEntry",
     "MetricSettings",
@@ -51,6 +55,7 @@ __all__ = [
     "Scores",
     "Spectra",
     "SpectrumAccumulator",
+    "Vmaf",
     "VorticityError",
     "bias",
     "compare_outlines",

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from vsr_cli.metrics.contour import OutlineScores, compare_outlines
+from vsr_cli.metrics.measures import FrameParts, MetricSettings
 from vsr_cli.metrics.pair import crop_border
-from vsr_cli.metrics.table import METRICS, MetricSettings, key
+from vsr_cli.metrics.table import METRICS, key
+from vsr_cli.metrics.vmaf import Vmaf
 from vsr_cli.specs import DEFAULT_METRICS
 
 if TYPE_CHECKING:
@@ -103,7 +105,7 @@ class ClipAccumulator:
         """``settings`` are those of all metrics, in the place of ``border`` alone."""
         self.name = name
         self.outline = outline  # how outlines are found; None: they are not
-        settings = settings or MetricSettings(border=border)
+        settings = replace(settings or MetricSettings(border=border), parts=FrameParts())
         self.border, self.value_range = settings.border, settings.value_range
         self._metrics = {metric: METRICS[metric].make(settings) for metric in metrics}
         self._scores: list[FrameScores] = []
@@ -132,6 +134,12 @@ class ClipAccumulator:
         truth = crop_border(torch.as_tensor(hr), self.border)
         self._missing.append(float(truth.isnan().to(torch.float64).mean()))
         return self._scores[-1]
+
+    def close(self) -> None:
+        """End what a metric has running; after ``result`` nothing is."""
+        for metric in self._metrics.values():
+            if isinstance(metric, Vmaf):
+                metric.close()
 
     def result(self) -> ClipScores:
         """The scores of the frames added so far.

@@ -13,7 +13,7 @@ scale, a pixel made of one; without a whole window at each scale there is no sco
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -24,17 +24,25 @@ from vsr_cli.metrics.ssim import WINDOW, ssim_factors
 if TYPE_CHECKING:
     from vsr_cli.metrics.pair import Image
 
+    Factors: TypeAlias = tuple[torch.Tensor, torch.Tensor]
+
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # from the finest scale to the coarsest
 MIN_SIDE = (WINDOW - 1) * 2 ** (len(WEIGHTS) - 1) + 1  # pixels, whose coarsest scale has a window
 
 
 def multiscale_similarity(
-    sr: Image, hr: Image, *, border: int = 0, data_range: float = 1.0
+    sr: Image,
+    hr: Image,
+    *,
+    border: int = 0,
+    data_range: float = 1.0,
+    finest: Factors | None = None,
 ) -> float:
     """MS-SSIM of two images, in [0, 1]; 1 for identical ones; NaN without a window at a scale.
 
     sr, hr: (H, W) float in [0, 1], or (3, H, W), of which it is the mean. ``border`` pixels at each
-    side do not count; ``data_range`` is the peak. Symmetric in its two images.
+    side do not count; ``data_range`` is the peak. Symmetric in its two images. ``finest`` is what
+    ``similarity_factors`` gives of them, where it is known.
 
     Raises:
         ValueError: the images do not fit each other (see ``image_pair``), have a side below 161
@@ -51,7 +59,8 @@ def multiscale_similarity(
     first, second = (image.reshape(-1, height, width) for image in pair)
     product = torch.ones(len(first), dtype=torch.float64, device=first.device)
     for scale, weight in enumerate(WEIGHTS):
-        luminance, structure = ssim_factors(first, second, data_range=data_range)
+        known = finest if scale == 0 else None
+        luminance, structure = known or ssim_factors(first, second, data_range=data_range)
         is_last = scale == len(WEIGHTS) - 1
         factor = luminance * structure if is_last else structure
         product *= _mean(factor).clamp(min=0) ** weight

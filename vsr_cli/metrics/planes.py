@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from vsr_cli.metrics.clip import ClipAccumulator, ClipScores, FrameScores, Scores
-from vsr_cli.metrics.table import METRICS, MetricSettings, key
+from vsr_cli.metrics.measures import MetricSettings
+from vsr_cli.metrics.table import METRICS, key
 from vsr_cli.specs import DEFAULT_METRICS
 
 if TYPE_CHECKING:
@@ -63,6 +64,11 @@ class PlaneAccumulator:
         frame = FrameScores(_by_plane(scores) | vectors, outline)
         self._scores.append(frame)
         return frame
+
+    def close(self) -> None:
+        """As that of ``ClipAccumulator``."""
+        for one in self._planes.values():
+            one.close()
 
     def result(self) -> ClipScores:
         """The scores of the frames added so far.

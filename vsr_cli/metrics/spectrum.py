@@ -28,12 +28,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from torch.fft import fftfreq, rfftfreq
 
-from vsr_cli.metrics.grids import row_weights, zonal_waves
+from vsr_cli.metrics.grids import zonal_waves
+from vsr_cli.metrics.modes import radial_modes, radial_power, zonal_modes, zonal_power
 from vsr_cli.metrics.pair import fill_missing, image_pair
 
 if TYPE_CHECKING:
@@ -96,6 +96,13 @@ class Spectra:
         return math.sqrt(sum(squares) / len(squares)) if squares else 0.0
 
 
+class FramePowers(NamedTuple):
+    """The spectra of one frame."""
+
+    power: torch.Tensor  # (3, K): of result, truth and error at each wavenumber
+    width: int  # pixels in which wavenumber 1 has one wave
+
+
 class SpectrumAccumulator:
     """Spectra of a clip from its frames; keeps one number for each wavenumber."""
 
@@ -115,6 +122,10 @@ class SpectrumAccumulator:
             ValueError: the images do not fit each other (see ``image_pair``), are below 4 x 4
                 pixels, or have another size than those before.
         """
+        self.add_powers(self.powers(sr, hr))
+
+    def powers(self, sr: Image, hr: Image) -> FramePowers | None:
+        """What ``add`` adds; None of a frame without a truth. Errors are those of ``add``."""
         first, second = image_pair(sr, hr)
         cut = self.border
         rows = slice(cut, first.shape[-2] - cut)
@@ -124,7 +135,7 @@ class SpectrumAccumulator:
         if min(height, width) < MIN_SIDE:
             raise ValueError(f"a spectrum needs at least 4x4 pixels, got {width}x{height}")
         if second.isnan().all():
-            return
+            return None
         images = (image.reshape(-1, height, width) for image in (first, second))
         transform = zonal_modes if self.is_zonal else radial_modes
         sr_modes, hr_modes = (transform(image) for image in images)
@@ -134,13 +145,22 @@ class SpectrumAccumulator:
             else radial_power(modes, width)
             for modes in (sr_modes, hr_modes, sr_modes - hr_modes)
         )
-        power = torch.stack([one.mean(0) for one in powers])
+        side = width if self.is_zonal else min(height, width)
+        return FramePowers(torch.stack([one.mean(0) for one in powers]), side)
+
+    def add_powers(self, powers: FramePowers | None) -> None:
+        """Take one frame of which ``powers`` is known.
+
+        Raises:
+            ValueError: it has another size than those before.
+        """
+        if powers is None:
+            return
         if not self.num_frames:
-            self._power = torch.zeros_like(power)
-            self._width = width if self.is_zonal else min(height, width)
-        elif power.shape != self._power.shape:
+            self._power, self._width = torch.zeros_like(powers.power), powers.width
+        elif powers.power.shape != self._power.shape:
             raise ValueError("a spectrum needs frames of one size, got another size on the way")
-        self._power = self._power + power
+        self._power = self._power + powers.power
         self.num_frames += 1
 
     def spectra(self) -> Spectra:
@@ -154,64 +174,6 @@ class SpectrumAccumulator:
         sr, hr, error = (tuple(row) for row in (self._power / self.num_frames).tolist())
         wavenumbers = tuple(number / self._width for number in range(1, len(hr) + 1))
         return Spectra(wavenumbers, sr, hr, error)
-
-
-def radial_modes(images: torch.Tensor) -> torch.Tensor:
-    """Modes of windowed pictures without their mean: (N, H, W) to (N, H, W // 2 + 1) complex.
-
-    They are scaled so that the squares of all add up to the variance in the window.
-    """
-    height, width = images.shape[-2:]
-    hann = [
-        torch.hann_window(side, periodic=True, dtype=images.dtype, device=images.device)
-        for side in (height, width)
-    ]
-    window = hann[0][:, None] * hann[1]
-    mean = (images * window).sum((-2, -1), keepdim=True) / window.sum()
-    scale = math.sqrt(height * width * float(window.square().sum()))
-    modes: torch.Tensor = torch.fft.rfft2((images - mean) * (window / scale))
-    return modes
-
-
-def radial_power(modes: torch.Tensor, width: int) -> torch.Tensor:
-    """Mean power of a mode in each ring: (N, H, W // 2 + 1) complex to (N, min(H, W) // 2).
-
-    Ring n holds the modes whose wavenumber in waves per pixel, times min(H, W), rounds to n.
-    """
-    height, side = modes.shape[-2], min(modes.shape[-2], width)
-    y, x = (fft(n, dtype=torch.float64) for fft, n in ((fftfreq, height), (rfftfreq, width)))
-    ring = (torch.hypot(y[:, None], x) * side).round().long().to(modes.device)
-    # Each column stands for its mirror image too, but the first, and the last of an even width.
-    count = torch.full(ring.shape, 2.0, dtype=torch.float64, device=modes.device)
-    count[:, 0] = 1
-    if width % 2 == 0:
-        count[:, -1] = 1
-    power = torch.view_as_real(modes).square().sum(-1) * count
-    sums = count.new_zeros(len(modes), int(ring.max()) + 1)
-    sums.index_add_(1, ring.flatten(), power.flatten(1))
-    means: torch.Tensor = sums / torch.bincount(ring.flatten(), weights=count.flatten())
-    return means[:, 1 : side // 2 + 1].cpu()
-
-
-def zonal_modes(images: torch.Tensor) -> torch.Tensor:
-    """Modes along each row: (N, H, W) to (N, H, W // 2 + 1) complex."""
-    modes: torch.Tensor = torch.fft.rfft(images, norm="forward")
-    return modes
-
-
-def zonal_power(
-    modes: torch.Tensor, width: int, *, border: int = 0, grid: GridLike = "sphere"
-) -> torch.Tensor:
-    """Power of each zonal wavenumber on the globe: (N, H, W // 2 + 1) complex to (N, W // 2).
-
-    Rows are circles of latitude from pole to pole, ``border`` of which were cut at each pole.
-    """
-    power = (modes.abs().square() * 2)[..., 1:]
-    if width % 2 == 0:
-        power[..., -1] /= 2  # the shortest wave stands for itself alone
-    weights = row_weights(modes.shape[-2], border=border, grid=grid).to(modes.device)
-    mean: torch.Tensor = weights @ power
-    return mean.cpu()
 
 
 def _ratios(

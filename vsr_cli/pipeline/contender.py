@@ -20,7 +20,7 @@ from vsr_cli.imaging.ranges import is_full_range
 from vsr_cli.imaging.siting import chroma_siting
 from vsr_cli.media.pixels.formats import without_alpha
 from vsr_cli.media.pixels.tags import conversion_matrix
-from vsr_cli.metrics import METRICS, MetricSettings
+from vsr_cli.metrics import METRICS, LearnedSimilarity, MetricSettings
 from vsr_cli.models.load import LoadedChain, load_chain
 from vsr_cli.pipeline.consistency import Consistency
 from vsr_cli.pipeline.degrade import degradation_protocol, degradation_warnings
@@ -61,7 +61,9 @@ class Contender:
         chain: LoadedChain | None,
         device: torch.device,
         precision: torch.dtype,
+        similarity: LearnedSimilarity | None = None,
     ) -> None:
+        self.similarity = similarity  # for LPIPS
         self.spec, self.chain = spec, chain
         self.device, self.precision = device, precision
         self.scale = 1 if chain is None else chain.scale
@@ -69,7 +71,7 @@ class Contender:
         self.border = default if spec.border is None else spec.border
 
     @classmethod
-    def of(cls, spec: EvaluateSpec) -> Self:
+    def of(cls, spec: EvaluateSpec, similarity: LearnedSimilarity | None = None) -> Self:
         """Load the networks, if there are any.
 
         Raises:
@@ -77,12 +79,12 @@ class Contender:
             VsrError: the weights or the device do not play along.
         """
         if spec.model is None:
-            return cls(spec, None, torch.device("cpu"), torch.float32)
+            return cls(spec, None, torch.device("cpu"), torch.float32, similarity)
         device = choose_device(spec.device)
         precision = choose_precision(spec.precision, device)
         chain = load_chain(spec.model, spec.scale, domain=spec.domain, weights=spec.weights)
         told = (*chain.warnings, *degradation_warnings(chain, spec))
-        return cls(spec, replace(chain, warnings=told), device, precision)
+        return cls(spec, replace(chain, warnings=told), device, precision, similarity)
 
     @property
     def name(self) -> str:
@@ -101,7 +103,12 @@ class Contender:
     @property
     def metric_settings(self) -> MetricSettings:
         spec = self.spec
-        return MetricSettings(border=self.border, data_range=spec.data_range, grid=spec.grid)
+        return MetricSettings(
+            border=self.border,
+            data_range=spec.data_range,
+            grid=spec.grid,
+            similarity=self.similarity,
+        )
 
     def results(
         self, shots: Iterable[Frame], clip: ClipInfo, truth: ClipInfo
@@ -191,6 +198,7 @@ class Contender:
             "rounding": "none" if chain is None else "to code values of the truth's bits",
             "border": self.border,
             "metrics": {name: METRICS[name].title for name in spec.metrics},
+            "lpips": self.similarity.backbone.name if self.similarity else None,
             "data_range": spec.data_range,
             "grid": spec.grid,
             "outline": spec.outline,

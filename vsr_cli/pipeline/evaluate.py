@@ -23,7 +23,7 @@ from vsr_cli.pipeline.field_run import FieldRun
 from vsr_cli.pipeline.field_truth import are_fields, count_steps
 from vsr_cli.pipeline.report import RunStart
 from vsr_cli.pipeline.scored import Pictures, scored_pictures
-from vsr_cli.pipeline.sharing import share_weights
+from vsr_cli.pipeline.sharing import load_contenders
 from vsr_cli.pipeline.shots import mark_shots
 from vsr_cli.pipeline.truth import (
     OpenClip,
@@ -87,7 +87,7 @@ def compare_models(
     if not names or len({*names}) < len(names):
         raise ValueError(f"each model is named once, at least one, got {', '.join(names) or None}")
     paths = find_clips(truths)
-    contenders = [Contender.of(spec) for spec in share_weights(specs)]
+    contenders = load_contenders(specs)
     folders = [specs[0].lr] if specs[0].lr else [spec.against for spec in specs if spec.against]
     matched = [match_clips(paths, folder) for folder in folders]
     others = list(zip(*(files for files, _ in matched), strict=True)) or [()] * len(paths)
@@ -165,6 +165,8 @@ class _Run:
         ]
         waiting: deque[Frame] = deque()  # truth whose counterpart is on its way
         with ExitStack() as stack:
+            for accumulator in accumulators:
+                stack.callback(accumulator.close)
             truth = stack.enter_context(open_clip(path))
             given = [stack.enter_context(open_clip(other)) for other in others]
             self._check(truth, given)
@@ -175,7 +177,7 @@ class _Run:
                     self.watch(frame)
             for clip in (truth, *given):
                 self.warnings += [f"{clip.path.name}: {line}" for line in clip.warnings]
-        return [tuple(accumulator.result() for accumulator in accumulators)]
+            return [tuple(accumulator.result() for accumulator in accumulators)]
 
     def _check(self, truth: OpenClip, given: Sequence[OpenClip]) -> None:
         for clip in given:

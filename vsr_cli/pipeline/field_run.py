@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from itertools import tee
@@ -93,8 +94,7 @@ class FieldRun:
     def _score(self, name: str, clip: FieldClip) -> tuple[ClipScores, ...]:
         spec = self.spec
         value_range = spec.value_range or find_range(clip.truth)
-        size = self._scored_size(clip)
-        grid = field_grid(clip.truth, spec, *size)
+        grid = field_grid(clip.truth, spec, *self._scored_size(clip))
         accumulators = [
             PlaneAccumulator(
                 name,
@@ -109,6 +109,23 @@ class FieldRun:
             )
             for contender in self.contenders
         ]
+        with ExitStack() as stack:
+            for accumulator in accumulators:
+                stack.callback(accumulator.close)
+            self._add(name, clip, value_range, accumulators)
+            clips = tuple(accumulator.result() for accumulator in accumulators)
+        self.warnings += _told(clips[0], spec.metrics)
+        return clips
+
+    def _add(
+        self,
+        name: str,
+        clip: FieldClip,
+        value_range: tuple[float, float],
+        accumulators: Sequence[PlaneAccumulator],
+    ) -> None:
+        """Score all steps of a series."""
+        size, settings = self._scored_size(clip), accumulators[0].settings
         waiting: deque[Tensor] = deque()  # truth whose counterpart is on its way
         names = clip.truth.variables if len(clip.truth.variables) > 1 else ("",)
         for number, results in enumerate(self._results(clip, value_range, waiting)):
@@ -123,16 +140,13 @@ class FieldRun:
                 frame = ScoredFrame(
                     clip=name,
                     number=number,
-                    border=accumulators[0].settings.border,
+                    border=settings.border,
                     truth=first,
                     results=tuple(others),
                     scores=tuple(scores),
-                    grid=grid,
+                    grid=settings.grid,
                 )
                 self.watch(frame)
-        clips = tuple(accumulator.result() for accumulator in accumulators)
-        self.warnings += _told(clips[0], spec.metrics)
-        return clips
 
     def _scored_size(self, clip: FieldClip) -> tuple[int, int]:
         """The height and width that truth and results have in common."""

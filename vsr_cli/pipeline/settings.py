@@ -84,16 +84,19 @@ def chain_kernel(model: str) -> KernelName:
 
 
 def batched(
-    network: Callable[[Tensor], Tensor], planes: list[Tensor], *, is_bounded: bool
+    network: Callable[[Tensor], Tensor], planes: list[Tensor], *, is_bounded: bool = True
 ) -> Tensor:
-    """(H, W) or (T, H, W) planes of one size through a network at once: (B, s*H, s*W)."""
+    """(H, W) or (T, H, W) planes of one size through a network at once: (B, s*H, s*W).
+
+    The result is in [0, 1], unless that is not asked for.
+    """
     with torch.inference_mode():
         stacked = torch.stack(planes) if len(planes) > 1 else planes[0][None]
         stacked = stacked[:, None]  # (B, 1, [T,] H, W)
         return checked(network(stacked)[:, 0], is_bounded=is_bounded)
 
 
-def checked(result: Tensor, *, is_bounded: bool) -> Tensor:
+def checked(result: Tensor, *, is_bounded: bool = True) -> Tensor:
     """What a network gave, held in [0, 1] in place if it ``is_bounded``.
 
     Raises:

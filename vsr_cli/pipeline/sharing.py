@@ -1,4 +1,4 @@
-"""Which of several models gets which weight files."""
+"""What one evaluation compares: which of several models gets which weight files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,21 @@ from pathlib import Path
 
 from vsr_cli.models import get_spec, parse_chain
 from vsr_cli.models.foreign import open_weights, split_name
+from vsr_cli.pipeline.contender import Contender
+from vsr_cli.pipeline.perceptual import load_similarity
 from vsr_cli.specs import EvaluateSpec
+
+
+def load_contenders(specs: Sequence[EvaluateSpec]) -> list[Contender]:
+    """What is compared, with the networks that it needs; one network of LPIPS is for all.
+
+    Raises:
+        ValueError: as ``share_weights``, or settings that cannot be.
+        VsrError: weights or the device do not play along.
+    """
+    paths = specs[0].lpips_weights
+    similarity = load_similarity(paths) if paths else None
+    return [Contender.of(spec, similarity) for spec in share_weights(specs)]
 
 
 def share_weights(specs: Sequence[EvaluateSpec]) -> tuple[EvaluateSpec, ...]:

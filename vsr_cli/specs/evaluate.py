@@ -29,6 +29,14 @@ OF_MODEL = frozenset(
 )
 
 
+LPIPS_SOURCES = (
+    "lpips needs weights, which are not ours to give: --lpips-weights FILE with torchvision's "
+    "AlexNet (https://download.pytorch.org/models/alexnet-owt-7be5be79.pth) and another one with "
+    "the heads (alex.pth in lpips/weights/v0.1 of https://github.com/richzhang/PerceptualSimilarity"
+    "), or those of VGG-16"
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateSpec:
     """What is compared with the truth: what a model makes of it, or files that are there."""
@@ -49,6 +57,7 @@ class EvaluateSpec:
     border: int | None = None  # pixels cut on each side; None: scale with a model, else 0
     outline: OutlineMethod | None = None  # how the outline is found that is measured, if one is
     metrics: tuple[MetricName, ...] = DEFAULT_METRICS
+    lpips_weights: tuple[Path, ...] = ()  # of the network and of the heads, or both in one
     data_range: float = 1.0  # the peak of PSNR and SSIM, for values in [0, 1]
     channel: Channel = "luma"  # what is compared
     grid: Grid = "plane"  # the sphere: frames are maps of the globe, pixels count by their area
@@ -91,6 +100,11 @@ class EvaluateSpec:
                 raise ValueError(f"{option} must be one of {', '.join(words)}, got {value!r}")
         if self.outline is not None and self.channel != "luma":
             raise ValueError("--outline measures luma: leave --channel out")
+
+        if "lpips" in self.metrics and not self.lpips_weights:
+            raise ValueError(LPIPS_SOURCES)
+        if self.lpips_weights and "lpips" not in self.metrics:
+            raise ValueError("--lpips-weights belongs to --metric lpips")
 
     def _check_fields(self) -> None:
         if len(self.variables) > 2 or len({*self.variables}) < len(self.variables):

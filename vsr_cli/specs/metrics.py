@@ -25,6 +25,8 @@ MetricName = Literal[
     "tof",
     "resolution",
     "lsd",
+    "lpips",
+    "vmaf",
 ]
 Grid = Literal["plane", "sphere"]  # the sphere: a map of the globe in latitude and longitude
 # What is compared: luma, red, green and blue together, or each plane of the format by itself.
