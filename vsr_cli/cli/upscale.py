@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vsr_cli.cli.field_options import check_kind, field_options, field_settings, is_field
 from vsr_cli.cli.options import ClipPath, json_option, overwrite_option, quiet_option
 from vsr_cli.cli.upscale_options import clip_options, clip_settings
-from vsr_cli.specs import EncodingSpec
+from vsr_cli.specs import EncodingSpec, FieldSpec
 
 if TYPE_CHECKING:
+    from vsr_cli.pipeline.field_report import FieldReport
     from vsr_cli.pipeline.preview import PreviewReport
     from vsr_cli.pipeline.report import UpscaleReport
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     type=int,
     help="Frames that --resume finishes together.  [default: about a minute's work]",
 )
+@field_options
 @overwrite_option
 @json_option
 @quiet_option
@@ -54,30 +57,46 @@ def upscale(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Upscale IN to OUT: a video or GIF, a picture, pictures (f_%05d.png or a folder), or a pipe.
+    """Upscale IN to OUT: a video or GIF, pictures (f_%05d.png or a folder), fields, or a pipe.
 
     Luma goes through the networks, colour, audio, timestamps and tags are kept. OUT appears when
     it is complete. Its ending names the container; - is standard input, or y4m on standard output.
-    With --preview it is a PNG: a row for each of N frames, bicubic on the left.
+    With --preview it is a PNG: a row for each of N frames, bicubic on the left. Fields of NetCDF
+    and Zarr (--variable) stay values in their unit, on a finer grid of the same globe.
     """
+    fields, options = field_settings(options)
     spec, encoding, decoding = clip_settings(options)
+    check_kind(source, fields, encoding, decoding)
     run = _choose_run(preview, resume=resume, segment_frames=segment_frames, encoding=encoding)
+    if is_field(source):
+        run = _choose_fields(fields, is_resumed=resume, is_preview=preview is not None)
+    else:
+        run = partial(run, decoding=decoding)
     from vsr_cli.cli.display import RunDisplay
     from vsr_cli.pipeline.memory import keep_freed_memory
 
     keep_freed_memory()
     with RunDisplay("upscale", quiet=quiet) as display:
-        report = run(
-            source, target, spec=spec, decoding=decoding, overwrite=overwrite, listener=display
-        )
+        report = run(source, target, spec=spec, overwrite=overwrite, listener=display)
     display.warn(report.warnings)
     text = json.dumps(report.to_json()) if as_json else summary(report)
     click.echo(text, err=target == Path("-"))  # where standard output carries the video
 
 
+def _choose_fields(
+    fields: FieldSpec, *, is_resumed: bool, is_preview: bool
+) -> Callable[..., UpscaleReport | PreviewReport | FieldReport]:
+    if is_resumed or is_preview:
+        name = "resume" if is_resumed else "preview"
+        raise click.UsageError(f"--{name} is for videos, not for fields; leave it out")
+    from vsr_cli.pipeline.fields import upscale_fields
+
+    return partial(upscale_fields, fields=fields)
+
+
 def _choose_run(
     preview: int | None, *, resume: bool, segment_frames: int | None, encoding: EncodingSpec
-) -> Callable[..., UpscaleReport | PreviewReport]:
+) -> Callable[..., UpscaleReport | PreviewReport | FieldReport]:
     """What is to be called with the input, the output and the other settings."""
     if segment_frames is not None and not resume:
         raise click.UsageError("--segment-frames is for --resume; give both")
@@ -99,7 +118,7 @@ def _choose_run(
     return partial(upscale_video, encoding=encoding)
 
 
-def summary(report: UpscaleReport | PreviewReport) -> str:
+def summary(report: UpscaleReport | PreviewReport | FieldReport) -> str:
     """One line: what became what, by which means, and how fast."""
     domain = f" ({report.domain})" if report.domain else ""
     kept = getattr(report, "frames_kept", 0)  # of a resumed run

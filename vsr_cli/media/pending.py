@@ -57,6 +57,27 @@ class PendingFile:
         self.path.unlink(missing_ok=True)
 
 
+class PendingStore(PendingFile):
+    """A hidden folder that is one output, such as a Zarr store; what was there before goes last."""
+
+    def commit(self) -> None:
+        """Give the folder the target's name.
+
+        Raises:
+            OutputError: the target has come into being meanwhile, or the file system refuses.
+        """
+        before = self.path.with_suffix(".old" + self.target.suffix)
+        if self._overwrite and self.target.exists():
+            _move(self.target, before, overwrite=False)
+        _move(self.path, self.target, overwrite=False)
+        shutil.rmtree(before, ignore_errors=True)
+        before.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Remove the folder; the target is untouched."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
 class PendingFolder:
     """A hidden folder beside the target, whose files move to their places when all are there.
 

@@ -65,12 +65,23 @@ def run_stages(
 
     ``info`` is that of the frames that come in; what comes out are code values again.
     """
+    planes = run_networks(to_planes(frames, settings), chain, settings, info, size)
+    return to_codes(planes, settings.pixel_format)
+
+
+def run_networks(
+    frames: Iterable[Frame],
+    chain: LoadedChain,
+    settings: StageSettings,
+    info: ClipInfo,
+    size: OutputSize,
+) -> Iterator[Frame]:
+    """As ``run_stages``, with float planes on the device in the place of code values."""
     consistency = Consistency(settings, (size.height / info.height, size.width / info.width))
-    frames = consistency.remember(to_planes(frames, settings))
+    frames = consistency.remember(frames)
     for model in chain.stages:
         frames = run_stage(frames, model, settings)
-    frames = consistency.restore(fit_frames(frames, info, size, settings))
-    return to_codes(frames, settings.pixel_format)
+    return consistency.restore(fit_frames(frames, info, size, settings))
 
 
 def run_stage(

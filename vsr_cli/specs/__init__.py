@@ -19,6 +19,7 @@ from vsr_cli.specs.degradation import (
 from vsr_cli.specs.degradation_text import parse_degradation
 from vsr_cli.specs.droplet import DropletSpec
 from vsr_cli.specs.evaluate import EvaluateSpec, OutlineMethod
+from vsr_cli.specs.fields import Boundary, Conserve, FieldSpec, Window
 from vsr_cli.specs.media import DecodingSpec, Deinterlace, EncodingSpec
 from vsr_cli.specs.metrics import DEFAULT_METRICS, Channel, Grid, MetricName
 from vsr_cli.specs.simulation import (
@@ -49,10 +50,12 @@ __all__ = [
     "BatchSpec",
     "BenchSpec",
     "Blur",
+    "Boundary",
     "Box",
     "Channel",
     "Chroma",
     "CompareSpec",
+    "Conserve",
     "DecodingSpec",
     "DegradationSpec",
     "Deinterlace",
@@ -60,6 +63,7 @@ __all__ = [
     "DropletSpec",
     "EncodingSpec",
     "EvaluateSpec",
+    "FieldSpec",
     "Grid",
     "InitialState",
     "Interpolation",
@@ -83,6 +87,7 @@ __all__ = [
     "TrainSpec",
     "UpscaleSpec",
     "VideoCoding",
+    "Window",
     "parse_degradation",
     "parse_simulated",
 ]

@@ -163,5 +163,5 @@ def _enlarged(window: Window, networks: PlainNetworks, settings: StageSettings) 
             factors=(scale, scale),
             kernel=settings.kernel,
         )
-        planes.append(batched(interpolate, [plane])[0])
+        planes.append(batched(interpolate, [plane], is_bounded=True)[0])
     return replace(middle, planes=tuple(planes))

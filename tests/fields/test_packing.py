@@ -1,0 +1,42 @@
+"""Values as a file stores them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vsr_cli.fields.packing import Packing
+
+PACKED = {"scale_factor": 0.01, "add_offset": 273.15, "_FillValue": np.int16(-32768)}
+
+
+def test_packed_values_come_back_to_half_a_step() -> None:
+    packing = Packing.of(np.dtype(np.int16), PACKED)
+    values = np.array([[200.0, 273.15, 340.125], [np.nan, 599.0, 300.004]])
+    stored = packing.pack(values)
+    assert stored.dtype == np.int16
+    assert stored[1, 0] == -32768
+    known = ~np.isnan(values)
+    assert np.abs(packing.unpack(stored) - values)[known].max() <= 0.005 + 1e-9
+    assert packing.clipped == 0
+
+
+def test_values_beyond_the_type_are_held_at_its_ends_and_counted() -> None:
+    packing = Packing.of(np.dtype(np.int16), PACKED)
+    stored = packing.pack(np.array([1000.0, -1000.0, 280.0]))
+    assert stored.tolist() == [32767, -32767, 685]  # the lowest number means "missing"
+    assert packing.clipped == 2
+
+
+@pytest.mark.parametrize("fill", [None, 1e20])
+def test_floats_are_stored_as_they_are(fill: float | None) -> None:
+    packing = Packing.of(np.dtype(np.float32), {} if fill is None else {"_FillValue": fill})
+    stored = packing.pack(np.array([1.5, np.nan, 1e30]))
+    assert stored[0] == 1.5
+    assert np.isnan(stored[1]) if fill is None else stored[1] == np.float32(fill)
+    assert not packing.is_packed
+
+
+def test_missing_value_of_old_files_is_known() -> None:
+    packing = Packing.of(np.dtype(np.float64), {"missing_value": np.array([-999.0])})
+    assert packing.pack(np.array([np.nan])).tolist() == [-999.0]

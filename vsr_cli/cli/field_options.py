@@ -1,0 +1,105 @@
+"""The options of ``vsr upscale`` for fields of NetCDF files and Zarr stores."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from vsr_cli.cli.options import Command, RangeType
+from vsr_cli.specs import Boundary, Conserve, DecodingSpec, EncodingSpec, FieldSpec, Window
+
+FIELD = tuple(field.name for field in fields(FieldSpec))
+SUFFIXES = (".nc", ".nc4", ".zarr")
+DEFAULTS = FieldSpec()
+OTHER_NAMES = {
+    "variables": "variable",
+    "start_s": "start",
+    "end_s": "end",
+    "codec_options": "codec-option",
+}
+OPTIONS = (
+    click.option(
+        "--variable",
+        "variables",
+        metavar="NAME",
+        multiple=True,
+        help="Field of a NetCDF file or Zarr store. Repeatable.  [default: the only one]",
+    ),
+    click.option(
+        "--value-range",
+        type=RangeType(),
+        help="Values of a field that networks see as 0 to 1; none is cut.  [default: measured]",
+    ),
+    click.option(
+        "--boundary",
+        type=click.Choice(get_args(Boundary)),
+        default=DEFAULTS.boundary,
+        show_default=True,
+        help="What follows on a field's last columns; auto: periodic around the globe.",
+    ),
+    click.option(
+        "--conserve",
+        type=click.Choice(get_args(Conserve)),
+        default=DEFAULTS.conserve,
+        show_default=True,
+        help="mean: the cells that a cell becomes keep its value as their mean, by area.",
+    ),
+    click.option(
+        "--window",
+        type=click.Choice(get_args(Window)),
+        default=DEFAULTS.window,
+        show_default=True,
+        help="none: each step of a field by itself.",
+    ),
+)
+
+
+def field_options(command: Command) -> Command:
+    """Which fields, and how their values and edges are taken."""
+    for add in reversed(OPTIONS):
+        command = add(command)
+    return command
+
+
+def field_settings(options: dict[str, Any]) -> tuple[FieldSpec, dict[str, Any]]:
+    """The settings in the values of ``field_options``, and the values that are left.
+
+    Raises:
+        ValueError: a value cannot be.
+    """
+    own = {name: options[name] for name in FIELD}
+    rest = {name: value for name, value in options.items() if name not in FIELD}
+    return FieldSpec(**own), rest
+
+
+def is_field(path: Path) -> bool:
+    """True if a path names a file of fields, by its ending."""
+    return path.suffix.lower() in SUFFIXES
+
+
+def check_kind(
+    source: Path, fields: FieldSpec, encoding: EncodingSpec, decoding: DecodingSpec
+) -> None:
+    """Refuse what is for videos with fields, and the other way round.
+
+    Raises:
+        UsageError: says which option.
+    """
+    if not is_field(source):
+        if (name := _changed(fields, FieldSpec())) is not None:
+            raise click.UsageError(f"--{name} is for fields (.nc, .zarr), {source} is none")
+        return
+    name = _changed(encoding, EncodingSpec()) or _changed(decoding, DecodingSpec())
+    if name is not None:
+        raise click.UsageError(f"--{name} is for videos, {source} holds fields; leave it out")
+
+
+def _changed(settings: Any, default: Any) -> str | None:
+    """The first option that is not as it is by itself."""
+    for field in fields(settings):
+        if getattr(settings, field.name) != getattr(default, field.name):
+            return OTHER_NAMES.get(field.name, field.name.replace("_", "-"))
+    return None

@@ -1,0 +1,90 @@
+"""How upscaled variables are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vsr_cli.errors import InputError
+from vsr_cli.fields.dataset import FieldDims, find_dims
+from vsr_cli.fields.packing import Packing
+from vsr_cli.fields.stores import StoredVariable
+from vsr_cli.specs import FieldSpec
+
+if TYPE_CHECKING:
+    import xarray
+
+EXACT = 1e-6  # of the standard deviation, to which means are kept
+HALF_STEP = 2.0**-24  # of a number in float32, at most, lost by rounding
+
+
+@dataclass(frozen=True, slots=True)
+class FieldOutput:
+    """One variable of the output."""
+
+    stored: StoredVariable
+    packing: Packing
+    time: str | None
+
+    def place(self, series: dict[str, int], step: int) -> tuple[int, ...]:
+        """Where a step of a series lies, in the dimensions before the grid's."""
+        known = {**series, **({} if self.time is None else {self.time: step})}
+        return tuple(known[dim] for dim in self.stored.dims[:-2])
+
+
+def common_dims(raw: xarray.Dataset, names: Sequence[str], path: Path) -> FieldDims:
+    """The dimensions of the grid, which must be the same for all variables.
+
+    Raises:
+        InputError: they lie on different grids.
+    """
+    found = [find_dims(raw, raw[name]) for name in names]
+    if len({(dims.y, dims.x) for dims in found}) > 1:
+        raise InputError(f"{path}: {', '.join(names)} lie on different grids; upscale them apart")
+    return found[0]
+
+
+def plan_variable(
+    raw: xarray.Dataset,
+    name: str,
+    scale: int,
+    value_range: tuple[float, float],
+    deviation: float,
+    fields: FieldSpec,
+) -> tuple[FieldOutput, list[str]]:
+    """How a variable is stored: as it was, unless means could not be kept in its type."""
+    array, dims = raw[name], find_dims(raw, raw[name])
+    attributes: dict[str, Any] = dict(array.attrs)
+    packing, warnings = Packing.of(array.dtype, attributes), []
+    if fields.conserve == "mean" and packing.is_packed:
+        warnings.append(
+            f"{name} is packed in steps of {packing.scale:g}: means are kept to half of that"
+        )
+    elif fields.conserve == "mean" and _is_too_coarse(packing.dtype, value_range, deviation):
+        packing.dtype = np.dtype(np.float64)
+        warnings.append(f"{name} is written in float64: float32 would not keep its means")
+    outer = tuple(str(dim) for dim in array.dims if dim not in (dims.y, dims.x))
+    sizes = array.sizes
+    shape = (*(sizes[dim] for dim in outer), scale * sizes[dims.y], scale * sizes[dims.x])
+    attributes["vsr_value_range"] = np.array(value_range)
+    fill = packing.fill if "_FillValue" in attributes else None
+    stored = StoredVariable(
+        name=name,
+        dims=(*outer, dims.y, dims.x),
+        shape=shape,
+        dtype=packing.dtype,
+        attributes=attributes,
+        fill=fill,
+    )
+    return FieldOutput(stored, packing, dims.time), warnings
+
+
+def _is_too_coarse(
+    dtype: np.dtype[Any], value_range: tuple[float, float], deviation: float
+) -> bool:
+    """True if rounding to a type moves means by more than they may be off."""
+    return dtype == np.float32 and HALF_STEP * max(map(abs, value_range)) > EXACT * deviation / 2

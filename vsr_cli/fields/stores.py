@@ -1,0 +1,174 @@
+"""Files that grow step by step: NetCDF-4 and Zarr."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import numpy as np
+
+from vsr_cli.errors import OutputError
+
+if TYPE_CHECKING:
+    import xarray
+    from numpy.typing import NDArray
+
+DEFLATE_LEVEL = 4
+CHUNK_VALUES = 1 << 20  # of a grid that is larger, rows and columns are split
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredVariable:
+    """A field as it is stored."""
+
+    name: str
+    dims: tuple[str, ...]  # the grid's are the last two
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    attributes: Mapping[str, Any]
+    fill: float | None
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """One step of one series each, and at most so many values of a grid."""
+        height, width = self.shape[-2:]
+        parts = max(1, -(-height * width // CHUNK_VALUES))
+        return (*[1] * (len(self.shape) - 2), max(1, -(-height // parts)), width)
+
+
+class FieldStore(Protocol):
+    """Takes steps of fields; leave its context to close the file."""
+
+    def write(self, name: str, index: tuple[int, ...], values: NDArray[Any]) -> None:
+        """Store one step, (H, W) in the variable's own type, at a place in the other dimensions."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+def open_store(
+    path: Path, skeleton: xarray.Dataset, variables: list[StoredVariable], *, is_zarr: bool
+) -> FieldStore:
+    """Write all that is known, and make room for the fields.
+
+    Raises:
+        OutputError: the disk or the format does not play along.
+    """
+    encoding: dict[str, dict[str, Any]] = {
+        str(name): {} if "_FillValue" in variable.attrs else {"_FillValue": None}
+        for name, variable in skeleton.variables.items()
+    }
+    try:
+        if is_zarr:
+            skeleton.to_zarr(path, mode="w", encoding=encoding, consolidated=False)
+            return ZarrStore(path, variables)
+        unlimited = [
+            dim for dim in skeleton.encoding.get("unlimited_dims", ()) if dim in skeleton.dims
+        ]
+        skeleton.to_netcdf(path, engine="netcdf4", encoding=encoding, unlimited_dims=unlimited)
+        return NetcdfStore(path, variables)
+    except (OSError, ValueError, RuntimeError, TypeError) as error:
+        raise _unwritable(path, error) from error
+
+
+class NetcdfStore:
+    """A NetCDF-4 file."""
+
+    def __init__(self, path: Path, variables: list[StoredVariable]) -> None:
+        import netCDF4
+
+        self._path = path
+        self._file = netCDF4.Dataset(path, "a")
+        for variable in variables:
+            for dim, length in zip(variable.dims, variable.shape, strict=True):
+                if dim not in self._file.dimensions:
+                    self._file.createDimension(dim, length)
+            made = self._file.createVariable(  # type: ignore[call-overload]  # any type
+                variable.name,
+                variable.dtype,
+                variable.dims,
+                compression="zlib",
+                complevel=DEFLATE_LEVEL,
+                shuffle=True,
+                chunksizes=variable.chunks,
+                fill_value=variable.fill,
+            )
+            made.set_auto_maskandscale(False)
+            made.setncatts({k: v for k, v in variable.attributes.items() if k != "_FillValue"})
+
+    def write(self, name: str, index: tuple[int, ...], values: NDArray[Any]) -> None:
+        try:
+            self._file[name][(*index, slice(None), slice(None))] = values
+        except (OSError, RuntimeError) as error:
+            raise _unwritable(self._path, error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._file.close()
+        except (OSError, RuntimeError) as error:
+            raise _unwritable(self._path, error) from error
+
+
+class ZarrStore:
+    """A Zarr group."""
+
+    def __init__(self, path: Path, variables: list[StoredVariable]) -> None:
+        import zarr
+        from xarray.backends.zarr import FillValueCoder  # how stores of Zarr 3 hold it
+
+        self._path = path
+        self._group = zarr.open_group(str(path), mode="r+")
+        is_third = self._group.metadata.zarr_format == 3
+        for variable in variables:
+            attributes = {
+                key: np.asarray(value).tolist()
+                for key, value in variable.attributes.items()
+                if key != "_FillValue"
+            }
+            if variable.fill is not None and np.isfinite(variable.fill):
+                fill = variable.dtype.type(variable.fill)
+                attributes["_FillValue"] = FillValueCoder.encode(fill, variable.dtype)
+            if not is_third:
+                attributes["_ARRAY_DIMENSIONS"] = list(variable.dims)
+            self._group.create_array(
+                variable.name,
+                shape=variable.shape,
+                dtype=variable.dtype,
+                chunks=variable.chunks,
+                fill_value=variable.fill if variable.fill is not None else _default(variable.dtype),
+                attributes=attributes,
+                dimension_names=variable.dims if is_third else None,
+            )
+
+    def write(self, name: str, index: tuple[int, ...], values: NDArray[Any]) -> None:
+        try:
+            self._group[name][(*index, slice(None), slice(None))] = values  # type: ignore[index]
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+def _default(dtype: np.dtype[Any]) -> float:
+    return float("nan") if dtype.kind == "f" else 0
+
+
+def _unwritable(path: Path, error: Exception) -> OutputError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return OutputError(f"cannot write {path}: {reason}")

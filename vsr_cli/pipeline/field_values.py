@@ -1,0 +1,125 @@
+"""Values of a field to what networks know, and back: range, gaps, edges, means."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vsr_cli.imaging.conservation import block_means, conserve_means, spread
+from vsr_cli.imaging.globe import Edges, extend
+from vsr_cli.imaging.inpainting import fill_missing
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# The range that networks see holds this share of the values on each side, and a tenth more.
+TAIL = 1e-3
+ROOM = 0.1
+SAMPLED = 4096  # values of a step that its quantiles are taken from
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSummary:
+    """What one pass over a field tells of its values."""
+
+    value_range: tuple[float, float]  # for the networks
+    deviation: float  # standard deviation; 0 where there are no values
+
+
+def summarise(steps: Iterable[NDArray[Any]]) -> FieldSummary:
+    """A range for the networks: quantiles with room, within the field's limits.
+
+    One value in a thousand that is far from all others does not squeeze them into a corner. Of a
+    field without any value it is 0 to 1, of a constant one as wide as 1.
+    """
+    low, high = math.inf, -math.inf
+    samples: list[NDArray[np.float64]] = []
+    for step in steps:
+        known = step[np.isfinite(step)]
+        if known.size:
+            low, high = min(low, float(known.min())), max(high, float(known.max()))
+            samples.append(known[:: max(1, known.size // SAMPLED)].astype(np.float64))
+    if not samples:
+        return FieldSummary((0.0, 1.0), 0.0)
+    if low == high:
+        return FieldSummary((low - 0.5, high + 0.5), 0.0)
+    sampled = np.concatenate(samples)
+    inner = np.quantile(sampled, [TAIL, 1 - TAIL])
+    room = ROOM * float(inner[1] - inner[0])
+    first, last = max(low, float(inner[0]) - room), min(high, float(inner[1]) + room)
+    return FieldSummary((first, last) if first < last else (low, high), float(sampled.std()))
+
+
+@dataclass(frozen=True, slots=True)
+class HeldStep:
+    """What is kept of a step while the networks have it."""
+
+    values: Tensor  # (H, W) float64, NaN where missing
+    valid: Tensor  # (H, W) bool
+
+    @property
+    def is_empty(self) -> bool:
+        """True if all of it is missing."""
+        return not bool(self.valid.any())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldMapping:
+    """The way of one series to the networks and back.
+
+    The unit of ``value_range`` is that of the field; nothing is cut at its ends. ``margin`` cells
+    on each side are continued by ``edges``, as far as the networks see, and fall away again.
+    """
+
+    value_range: tuple[float, float]
+    scale: int
+    margin: int
+    edges: Edges
+    row_areas: Tensor | None = None  # (s*H,) where block means are to stay
+
+    def there(self, step: HeldStep) -> Tensor:
+        """(H + 2 margin, W + 2 margin) float32, the range at 0 to 1, without gaps."""
+        low, high = self.value_range
+        filled = fill_missing(
+            step.values,
+            step.valid,
+            rounds=self.margin,
+            wraps=self.edges.across == "periodic",
+        )
+        if step.is_empty:
+            filled = torch.full_like(filled, low)
+        return extend(((filled - low) / (high - low)).float(), self.margin, self.edges)
+
+    def back(self, result: Tensor, step: HeldStep) -> Tensor:
+        """(s*H, s*W) float64, NaN where the cell is missing of which it is a part."""
+        low, high = self.value_range
+        height, width = (self.scale * side for side in step.values.shape)
+        start = self.scale * self.margin
+        inside = result[start : start + height, start : start + width].cpu().double()
+        values = inside * (high - low) + low
+        if self.row_areas is not None and not step.is_empty:
+            weights = self.row_areas[:, None].expand(height, width)
+            values = conserve_means(
+                values, step.values, step.valid, weights, self.scale, self.edges
+            )
+        missing = torch.full_like(values, torch.nan)
+        return torch.where(spread(step.valid, self.scale), values, missing)
+
+    def mean_error(self, values: Tensor, step: HeldStep) -> float:
+        """The largest difference of a block's mean, 0 where none is kept; ``values`` as stored."""
+        if self.row_areas is None or step.is_empty:
+            return 0.0
+        means = block_means(values, self.row_areas[:, None].expand(values.shape), self.scale)
+        return float((means - step.values)[step.valid].abs().max())
+
+
+def held_step(values: NDArray[Any]) -> HeldStep:
+    """A step (H, W) as it was read; infinities count as missing."""
+    whole = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64))
+    return HeldStep(whole, whole.isfinite())
