@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 # The range that networks see holds this share of the values on each side, and a tenth more.
 TAIL = 1e-3
 ROOM = 0.1
-SAMPLED = 4096  # values of a step that its quantiles are taken from
+SAMPLED = 4096  # values of a step, at most, that quantiles are taken from
+MOST_SAMPLED = 1 << 20  # of all steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,18 @@ def summarise(steps: Iterable[NDArray[Any]]) -> FieldSummary:
     """
     low, high = math.inf, -math.inf
     samples: list[NDArray[np.float64]] = []
+    per_step, total = SAMPLED, 0
     for step in steps:
         known = step[np.isfinite(step)]
         if known.size:
             low, high = min(low, float(known.min())), max(high, float(known.max()))
-            samples.append(known[:: max(1, known.size // SAMPLED)].astype(np.float64))
+            samples.append(known[:: max(1, known.size // per_step)].astype(np.float64))
+            total += samples[-1].size
+        while total > MOST_SAMPLED:  # every other one of all, so that each step weighs the same
+            samples = [np.ascontiguousarray(sample[::2]) for sample in samples]
+            per_step, total = max(1, per_step // 2), sum(sample.size for sample in samples)
+            if total <= len(samples):
+                break
     if not samples:
         return FieldSummary((0.0, 1.0), 0.0)
     if low == high:
