@@ -75,3 +75,22 @@ def test_plan_and_dry_run_are_two_questions(folder: Path, tmp_path: Path) -> Non
     code, _, stderr = vsr(folder, tmp_path / "out", "--plan", "--dry-run")
     assert code == 2
     assert "two questions" in stderr
+
+
+def test_probe_takes_the_first_frames_alone_and_a_short_clip_as_it_is(
+    make_clip: Clip, tmp_path: Path
+) -> None:
+    """Also where a container does not tell how many there are, or its rate says too many."""
+    inputs = tmp_path / "in"
+    inputs.mkdir()
+    pts = [3600 * tick for tick in range(300)]
+    make_clip("raw.h264", pts=pts).rename(inputs / "raw.h264")
+    options = ("--model", "bicubic", "--json")
+    uneven = [90 * tick for tick in (0, 40, 41, 80, 4000)]
+    make_clip("x.mkv", pts=uneven, size=(32, 48)).rename(inputs / "v.mkv")
+    code, stdout, stderr = vsr(inputs, tmp_path / "out", "--plan", "--pattern", "*", *options)
+    assert code == 0, stderr
+    plan = json.loads(stdout)
+    assert plan["failed"] == {}
+    assert plan["frames"] is None  # of the bare stream
+    assert all(group["fps"] > 0 for group in plan["groups"])

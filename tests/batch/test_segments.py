@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -19,13 +20,15 @@ from typing import Any
 
 import pytest
 
-from vsr_cli.batch import steps
+from vsr_cli.batch import steps, work
 from vsr_cli.batch.attempts import JOIN, WHOLE, Attempts
 from vsr_cli.batch.jobs import FileSettings, Job
 from vsr_cli.batch.parts import Part, Split, measure, num_parts
+from vsr_cli.batch.progress import StoppedError
 from vsr_cli.batch.record import read_record
 from vsr_cli.batch.work import Order, Outcome, run_order
 from vsr_cli.errors import InputError
+from vsr_cli.media.locks import try_lock
 from vsr_cli.pipeline.video import upscale_video
 from vsr_cli.specs import DecodingSpec, EncodingSpec, UpscaleSpec
 
@@ -417,3 +420,79 @@ def test_segment_that_kills_its_workers_fails_the_file_and_the_rest_is_kept(
     assert 7 in again
     left = [path.name for path in (tmp_path / "out").iterdir()]
     assert sorted(left) == [".vsr-batch", "long.mkv", "short.mkv"]
+
+
+def test_file_that_a_user_put_there_meanwhile_is_not_replaced(job: Job) -> None:
+    run(job, WHOLE)
+    for number in range(6):
+        run(job, Part("segment", number))
+    job.target.write_text("mine")
+    outcome = run(job, JOIN)
+    assert "exists" in outcome.error
+    assert job.target.read_text() == "mine"
+    job.target.unlink()
+    assert run(job, JOIN).frames == 110
+
+
+def test_attempt_that_wakes_late_leaves_the_record_of_another(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = replace(job, segment_frames=0)
+    upscale = steps.upscale_video
+
+    def stalled(*arguments: Any, **options: Any) -> Any:
+        """Another worker does the file while this one sleeps; then nobody waits for it any more."""
+        monkeypatch.setattr(steps, "upscale_video", upscale)
+        assert run(whole, WHOLE).frames == 110
+        raise StoppedError("nobody waits for this any more")
+
+    monkeypatch.setattr(steps, "upscale_video", stalled)
+    with pytest.raises(StoppedError):
+        run(whole, WHOLE)
+    record = read_record(job.record)
+    assert record is not None
+    assert record.state == "done"
+
+
+def test_work_that_another_has_is_waited_for(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(job, WHOLE)
+    (folder,) = job.out_dir.glob(".*.resume")
+    monkeypatch.setattr(work, "BUSY_POLL_S", 0.05)
+    with (folder / "lock").open() as file:
+        assert try_lock(file.fileno()) == "held"
+        threading.Timer(0.4, file.close).start()
+        assert run(job, Part("segment", 0)).frames == 20
+    monkeypatch.setattr(work, "BUSY_S", 0.1)
+    with (folder / "lock").open() as file:
+        assert try_lock(file.fileno()) == "held"
+        outcome = run(job, Part("segment", 1))
+    assert "another run works on" in outcome.error
+    assert outcome.may_retry
+
+
+def test_failure_after_a_success_keeps_what_is_known_of_that(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_order(Order(job=job, part=WHOLE), Silent())
+
+    def full(*_: Any, **__: Any) -> Any:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(steps, "resume_video", full)
+    assert run_order(Order(job=job, part=WHOLE), Silent()).may_retry
+    record = read_record(job.record)
+    assert record is not None
+    assert record.state == "done"
+
+
+def test_lost_segment_is_made_again_without_retries() -> None:
+    attempts = fake_attempts(1, retries=0)
+    first = attempts.take()
+    assert first is not None
+    attempts.finish(first, Outcome(split=Split(missing=(), frames=0)))
+    join = attempts.take()
+    assert join is not None
+    assert attempts.finish(join, Outcome(split=Split(missing=(4,), frames=3))) is None
+    segment = attempts.take()
+    assert segment is not None
+    assert segment.part == Part("segment", 4)

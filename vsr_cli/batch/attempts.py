@@ -113,7 +113,7 @@ class Attempts:
         if outcome.error:
             return self._end(index, part, outcome)
         if outcome.split is not None:
-            if part == JOIN and left <= 0:
+            if part == JOIN and left < 0:
                 return self._end(index, part, replace(outcome, error="segments were lost again"))
             self._split(index, outcome.split)
             return None

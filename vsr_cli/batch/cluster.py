@@ -10,7 +10,6 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from vsr_cli import __version__
 from vsr_cli.batch.attempts import Attempt, Attempts
 from vsr_cli.batch.frames_written import FramesWritten
 from vsr_cli.batch.listener import BatchListener
@@ -77,9 +76,9 @@ def _check_workers(client: Client, listener: BatchListener) -> None:
         raise ClusterError(
             f"the workers cannot run vsr: {type(error).__name__}: {error}"
         ) from error
-    if versions != {__version__}:
-        found = ", ".join(sorted(versions))
-        raise ClusterError(f"workers have vsr {found}, here is {__version__}; make them the same")
+    if versions != {worker_version()}:
+        found = "; ".join(sorted(versions))
+        raise ClusterError(f"workers have {found}, here is {worker_version()}; make them the same")
 
 
 def run_on_cluster(
@@ -159,8 +158,10 @@ class _ClusterRun:
         """Threads of all workers there are, as they were a moment ago."""
         if self._client.status == "running" and time.monotonic() > self._asked + ASK_S:
             try:
-                self._num_threads = sum(self._client.nthreads().values())
-                self._asked = time.monotonic()
+                found = sum(self._client.nthreads().values())
+                if self._num_threads and not found:
+                    self._listener.on_note("the cluster has no workers now; files wait for them")
+                self._num_threads, self._asked = found, time.monotonic()
             except OSError:  # the client takes note that the scheduler has gone, and so do we
                 self._num_threads = 0
         return self._num_threads

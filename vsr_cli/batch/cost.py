@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,7 @@ def cost_of(
 def _plan_group(members: Sequence[tuple[Job, Measure]], failed: dict[str, str]) -> GroupPlan:
     (job, found), fps, frame_bytes = members[0], None, None
     try:
-        fps, frame_bytes = _probe(job, found.frames or LONG_PROBE)
+        fps, frame_bytes = _probe(job)
     except (VsrError, OSError) as error:
         failed[str(job.source)] = str(error)
     counted = total([each.frames for _, each in members])
@@ -135,8 +136,8 @@ def _plan_group(members: Sequence[tuple[Job, Measure]], failed: dict[str, str]) 
     )
 
 
-def _probe(job: Job, most: int) -> tuple[float, float | None]:
-    """Frames per second, and bytes of a frame, of a file's first frames, which are at most so many.
+def _probe(job: Job) -> tuple[float, float | None]:
+    """Frames per second, and bytes of a frame, of a file's first frames.
 
     Raises:
         VsrError, OSError: the file cannot be read, or not be upscaled.
@@ -148,13 +149,13 @@ def _probe(job: Job, most: int) -> tuple[float, float | None]:
         except UnjoinableError:
             target, has_size = target.with_name("probe" + OTHER_ENDING), False
             segments = _prepared(job, target)
-        length = min(LONG_PROBE, most)
-        short = min(SHORT_PROBE, length // 2)
-        before, _ = _timed(segments, short, most, Path(folder)) if short > 1 else (0.0, 0)
-        after, size = _timed(segments, length, most, Path(folder))
-    num_frames = length - short if short > 1 else length
-    fps = num_frames / max(after - before, after / (2 * length))
-    return fps, size / length if has_size else None
+        short = _timed(segments, SHORT_PROBE, Path(folder))
+        long = _timed(segments, LONG_PROBE, Path(folder))
+    if long.frames > short.frames and long.seconds > short.seconds:
+        fps = (long.frames - short.frames) / (long.seconds - short.seconds)
+    else:
+        fps = long.frames / long.seconds
+    return fps, long.size / long.frames if has_size else None
 
 
 def _prepared(job: Job, target: Path) -> SegmentJob:
@@ -175,17 +176,40 @@ def _prepared(job: Job, target: Path) -> SegmentJob:
     return found
 
 
-def _timed(job: SegmentJob, length: int, most: int, folder: Path) -> tuple[float, int]:
-    """Seconds for so many frames, and the bytes that they take."""
-    stretch = Stretch(first=0, end=1 if length < most else None, context=(), head=None)
-    started = time.perf_counter()
-    place = folder / f"{length}.segment"
-    run_stretch(
-        replace(job, length=length),
-        stretch,
-        lambda number: place.with_stem(f"{length}-{number}"),
-        watch=Stopwatch(),
-        listener=Listener(),
-    )
+class _Enough(Exception):  # noqa: N818  # no error: the end of a probe
+    """So many frames are done."""
+
+
+class _StopAfter(Listener):
+    """Ends a run when a first segment of so many frames is complete."""
+
+    def __init__(self, length: int) -> None:
+        self.length, self.frames = length, 0
+
+    def on_frame(self, number: int) -> None:
+        if number > self.length:  # the writer holds one frame
+            raise _Enough
+        self.frames = number
+
+
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    seconds: float
+    frames: int  # fewer than were asked for, of a clip that has not more
+    size: int  # bytes
+
+
+def _timed(job: SegmentJob, length: int, folder: Path) -> _Probe:
+    """What the first frames take."""
+    started, stop = time.perf_counter(), _StopAfter(length)
+    with suppress(_Enough):
+        run_stretch(
+            replace(job, length=length),
+            Stretch(first=0, end=None, context=(), head=None),
+            lambda number: folder / f"{length}-{number}.segment",
+            watch=Stopwatch(),
+            listener=stop,
+        )
     seconds = time.perf_counter() - started
-    return seconds, sum(path.stat().st_size for path in folder.glob(f"{length}-*.segment"))
+    size = (folder / f"{length}-0.segment").stat().st_size
+    return _Probe(seconds, stop.frames, size)

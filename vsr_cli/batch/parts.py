@@ -56,6 +56,11 @@ class Measure:
             return 1
         return -(-self.frames // self.length)
 
+    @property
+    def is_long(self) -> bool:
+        """True if it is made in segments: also where the container does not tell how many."""
+        return self.segments > 1 or (self.frames is None and self.length > 0)
+
 
 def measure(job: Job) -> Measure:
     """Open a file and look.

@@ -72,6 +72,10 @@ class Record:
     output_size: int = 0
     output_mtime_ns: int = 0
     report: Mapping[str, Any] | None = None  # that of ``vsr upscale --json``
+    token: str = ""  # of the attempt that wrote it, while it is running
+    started_ns: int = 0  # by the clock of the machine that wrote it
+    may_replace: bool = False  # what lies at the output's place is a batch's, or was given away
+    is_joining: bool = False  # the output may appear from now on
 
     def write(self, path: Path, source: Path) -> None:
         """Put the record in its place, in one step.
@@ -107,7 +111,8 @@ def read_record(path: Path) -> Record | None:
         document = json.loads(path.read_text())
         if document["format"] != FORMAT:
             return None
-        known = {field.name: document[field.name] for field in fields(Record)}
+        names = {field.name for field in fields(Record)} & document.keys()
+        known = {name: document[name] for name in names}
         return Record(**known | {"input": Fingerprint(**document["input"])})
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 from vsr_cli.batch.jobs import Job
 from vsr_cli.batch.parts import Measure, Split, may_be_split, measure, prepared
+from vsr_cli.batch.places import (
+    TakenError,
+    is_ours,
+    running,
+    surveyed,
+    take_back,
+    write_done,
+)
 from vsr_cli.batch.progress import Progress, Relay
-from vsr_cli.batch.record import Fingerprint, Record, is_intact, read_record, settings_document
+from vsr_cli.batch.record import Record, is_intact, read_record
 from vsr_cli.errors import OutputError
 from vsr_cli.media.segments.packets import DamagedSegmentError, SegmentRecord
 from vsr_cli.media.segments.packets import read_record as read_segment
@@ -20,12 +29,7 @@ from vsr_cli.pipeline.resume import ResumeReport, resume_video
 from vsr_cli.pipeline.segment_job import complete_segments, fingerprint, join_segments
 from vsr_cli.pipeline.stretch import run_stretch
 from vsr_cli.pipeline.survey import survey_source, surveyed_stretch
-from vsr_cli.pipeline.verify import count_frames
 from vsr_cli.pipeline.video import upscale_video
-
-
-class TakenError(OutputError):
-    """A file lies where the output should go, and no batch has made it."""
 
 
 def do_file(job: Job, progress: Progress, *, may_split: bool) -> UpscaleReport | Split:
@@ -39,44 +43,42 @@ def do_file(job: Job, progress: Progress, *, may_split: bool) -> UpscaleReport |
         ValueError, VsrError, OSError: what went wrong.
     """
     before = read_record(job.record)
-    if before is None and job.target.exists() and not job.overwrite:
+    if job.target.exists() and not job.overwrite and not is_ours(job, before):
         raise TakenError(
             f"{job.target} exists and no batch has made it; give --overwrite or another folder"
         )
-    found = _running(job)
+    may_replace = job.overwrite or job.target.exists()
+    found = replace(running(job), token=uuid4().hex, may_replace=may_replace)
     found.write(job.record, job.source)
     try:
         job.target.parent.mkdir(parents=True, exist_ok=True)
-        size, is_ours = measure(job), before is not None or job.overwrite
-        if may_split and size.segments > 1 and may_be_split(job):
+        size = measure(job)
+        if may_split and size.is_long and may_be_split(job):
             split = _survey(job, found, progress)
             if split is not None:
                 return split
-        report = _whole(job, size, found, progress, is_ours=is_ours)
+        report = _whole(job, size, found, progress)
     except BaseException:
-        if before is None:  # nothing came of it, so there is nothing to know
-            job.record.unlink(missing_ok=True)
+        take_back(job, found, before)
         raise
-    _record(job, found, report)
+    write_done(job, found, report)
     remove_work(job.target)  # of other settings
     return report
 
 
-def _whole(
-    job: Job, size: Measure, found: Record, progress: Progress, *, is_ours: bool
-) -> UpscaleReport:
+def _whole(job: Job, size: Measure, found: Record, progress: Progress) -> UpscaleReport:
     settings = job.settings
     paths_and_settings = (
         *(job.source, job.target),
         *(settings.upscale, settings.encoding, settings.decoding),
     )
     relay = Relay(progress)
-    if size.segments > 1:
+    if size.is_long:
         try:
             return resume_video(
                 *paths_and_settings,
                 segment_frames=job.segment_frames,
-                overwrite=is_ours,
+                overwrite=found.may_replace,
                 listener=relay,
                 load=load_chain_once,
                 digest=found.input.whole,
@@ -84,7 +86,7 @@ def _whole(
         except UnjoinableError:
             pass  # of this encoder, as is known only now
     return upscale_video(
-        *paths_and_settings, overwrite=is_ours, listener=relay, load=load_chain_once
+        *paths_and_settings, overwrite=found.may_replace, listener=relay, load=load_chain_once
     )
 
 
@@ -118,14 +120,14 @@ def do_segment(job: Job, number: int, progress: Progress) -> tuple[int, list[str
         ValueError, VsrError, OSError: what went wrong.
     """
     segment_job, _ = prepared(job)
-    known = fingerprint(segment_job, _input_of(job).whole)
-    with WorkFolder(job.target, known, shared=True) as work:
-        survey = work.read_survey()
-        if survey is None:
-            raise OutputError(
-                f"there is no work in {work.path}: it was removed, or this worker computes "
-                f"otherwise ({known['device']}, {known['precision']}, torch {known['torch']})"
-            )
+    known = fingerprint(segment_job, surveyed(job).input.whole)
+    folder = WorkFolder(job.target, known, shared=True)
+    if not folder.path.is_dir() or (survey := folder.read_survey()) is None:
+        raise OutputError(
+            f"there is no work in {folder.path}: it was removed, or this worker computes "
+            f"otherwise ({known['device']}, {known['precision']}, torch {known['torch']})"
+        )
+    with folder as work:
         warnings: list[str] = []
         if _made(work.place(number)) is None:
             first = number * segment_job.length
@@ -155,7 +157,7 @@ def do_join(job: Job, seconds: float) -> UpscaleReport | Split:
         remove_work(job.target)
         return ResumeReport(**before.report)
     segment_job, start = prepared(job)
-    found, watch = _running(job, _input_of(job)), Stopwatch()
+    found, watch = surveyed(job), Stopwatch()
     with WorkFolder(job.target, fingerprint(segment_job, found.input.whole)) as work:
         survey = work.read_survey()
         if survey is None:
@@ -168,8 +170,13 @@ def do_join(job: Job, seconds: float) -> UpscaleReport | Split:
         segments = complete_segments(work)
         times = [time for segment in segments for time in segment.record.times]
         if len(times) != survey.frames:
-            raise OutputError(f"{len(times)} of {survey.frames} frames are in {work.path}")
-        join_segments(segment_job, segments, overwrite=True)
+            raise OutputError(
+                f"{len(times)} of {survey.frames} frames are in {work.path}; "
+                "remove it to begin anew"
+            )
+        may_replace = found.may_replace or found.is_joining
+        replace(found, is_joining=True).write(job.record, job.source)
+        join_segments(segment_job, segments, overwrite=may_replace)
         cuts = sum(segment.record.scene_cuts for segment in segments)
         report = ResumeReport.of(
             start, watch, frames=(len(times), survey.frames), scene_cuts=cuts, warnings=[]
@@ -181,27 +188,9 @@ def do_join(job: Job, seconds: float) -> UpscaleReport | Split:
             fps=round(len(times) / total, 3),
             segments=len(segments),
         )
-        _record(job, found, report)
+        write_done(job, found, report)
         work.remove()
     return report
-
-
-def _running(job: Job, known: Fingerprint | None = None) -> Record:
-    """The record of a job that is not done."""
-    return Record(
-        state="running",
-        input=known or Fingerprint.of(job.source),
-        settings=settings_document(job.settings),
-        tolerate=job.settings.decoding.tolerate,
-    )
-
-
-def _input_of(job: Job) -> Fingerprint:
-    """The input as it was when it was surveyed."""
-    record = read_record(job.record)
-    if record is None or (record.input.size, record.input.mtime_ns) != _stamp(job.source):
-        raise changed(job)
-    return record.input
 
 
 def _made(path: Path) -> SegmentRecord | None:
@@ -209,31 +198,3 @@ def _made(path: Path) -> SegmentRecord | None:
         return read_segment(path)
     except DamagedSegmentError:
         return None
-
-
-def _record(job: Job, running: Record, report: UpscaleReport) -> None:
-    """Look at what was made once more, and write down that it is done."""
-    if _stamp(job.source) != (running.input.size, running.input.mtime_ns):
-        raise changed(job)
-    if (counted := count_frames(job.target)) != report.frames:
-        raise OutputError(f"{job.target} has {counted} frames, but {report.frames} were written")
-    status = job.target.stat()
-    done = replace(
-        running,
-        state="done",
-        frames=counted,
-        output_size=status.st_size,
-        output_mtime_ns=status.st_mtime_ns,
-        report=report.to_json(),
-    )
-    done.write(job.record, job.source)
-
-
-def changed(job: Job) -> OSError:
-    """The error of an input that was written while it was read."""
-    return OSError(f"{job.source} changed while it was read; run again when it is complete")
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns

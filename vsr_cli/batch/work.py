@@ -14,9 +14,10 @@ from pathlib import Path
 
 from vsr_cli.batch.jobs import Job
 from vsr_cli.batch.parts import Part, Split
+from vsr_cli.batch.places import TakenError
 from vsr_cli.batch.progress import Progress, StoppedError
 from vsr_cli.batch.record import settings_document
-from vsr_cli.batch.steps import TakenError, do_file, do_join, do_segment
+from vsr_cli.batch.steps import do_file, do_join, do_segment
 from vsr_cli.errors import (
     InputError,
     MissingExtraError,
@@ -24,7 +25,9 @@ from vsr_cli.errors import (
     VsrError,
     WeightsError,
 )
+from vsr_cli.media.segments.work_folder import BusyError
 
+BUSY_S, BUSY_POLL_S = 120, 0.5
 # What another attempt would meet again.
 FINAL = (ValueError, InputError, NumericalError, WeightsError, MissingExtraError)
 
@@ -65,7 +68,7 @@ def run_order(order: Order, progress: Progress) -> Outcome:
     try:
         with _log_of(order, worker) as log:
             try:
-                outcome = _do(order, progress)
+                outcome = _patiently(order, progress)
             except BaseException as error:
                 log.info("%s", _one_line(error))
                 log.debug("%s", traceback.format_exc())
@@ -85,6 +88,19 @@ def run_order(order: Order, progress: Progress) -> Outcome:
             worker=worker,
         )
     return replace(outcome, seconds=round(seconds, 3), worker=worker)
+
+
+def _patiently(order: Order, progress: Progress) -> Outcome:
+    """Do a part; wait while a worker that was given up, or another run, still has its folder."""
+    deadline = time.monotonic() + BUSY_S
+    while True:
+        try:
+            return _do(order, progress)
+        except BusyError:
+            if time.monotonic() > deadline:
+                raise
+        progress.on_frame(0)
+        time.sleep(BUSY_POLL_S)
 
 
 def _do(order: Order, progress: Progress) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from vsr_cli import __version__
@@ -29,8 +30,8 @@ def dask_setup(worker: Worker) -> None:
 
 
 def worker_version() -> str:
-    """The version of vsr on a worker."""
-    return __version__
+    """What the results of a worker depend on: versions of vsr, torch and PyAV."""
+    return f"vsr {__version__}, torch {version('torch')}, PyAV {version('av')}"
 
 
 def run_on_worker(order: Order, key: str, topic: str, threads: int | None) -> Outcome:

@@ -34,6 +34,10 @@ _DIGEST = 12  # hexadecimal digits
 Fingerprint = Mapping[str, str]
 
 
+class BusyError(OutputError):
+    """Another process works on the same target."""
+
+
 class WorkFolder:
     """The work on one target with one fingerprint; a context manager that holds the lock.
 
@@ -112,7 +116,8 @@ class WorkFolder:
         """Make the folder, or take what is there.
 
         Raises:
-            OutputError: another process works in it, or it cannot be made.
+            BusyError: another process works in it.
+            OutputError: it cannot be made.
         """
         try:
             while True:
@@ -120,7 +125,7 @@ class WorkFolder:
                     self.path.mkdir(exist_ok=True)
                 self._lock = _take_lock(self.path, shared=self._is_shared)
                 if self._lock is None:
-                    raise OutputError(
+                    raise BusyError(
                         f"another run works on {self._target}, in {self.path}; wait for it"
                     )
                 if _is_locked_file(self.path / _LOCK, self._lock):
@@ -129,6 +134,7 @@ class WorkFolder:
             if not self._is_shared:
                 self._open_state()
         except OSError as error:
+            self.__exit__(None, None, None)
             raise OutputError(f"cannot write beside {self._target}: {error.strerror}") from error
         if not self._is_shared:
             self.others = self._find_others()
