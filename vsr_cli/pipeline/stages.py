@@ -28,9 +28,10 @@ from vsr_cli.pipeline.temporal import StepNetwork, upscale_windows
 from vsr_cli.pipeline.tiling import TiledModel
 from vsr_cli.pipeline.upscale import upscale_frames
 
-# Side of a tile of the 3D stage that keeps its working set in a CPU's cache: 320x640 takes 1.1 s in
-# such tiles, 2.7 s whole (fp32, one core of an EPYC with AVX-512, measured in one run).
-CPU_WINDOW_TILE = 112
+# Side of a tile of the 3D stage that keeps its working set in a CPU's cache and its margin small:
+# 320x640 takes 1.22 s in such tiles, 1.34 s in tiles of 112 and 2.05 s whole (srnet3d, fp32, one
+# core of a Xeon with AVX-512, measured in one run).
+CPU_WINDOW_TILE = 160
 # Values of the largest layer of a 2D stage on a CPU: 256 MiB in fp32, and a few times that in all.
 # Of the released networks none comes to it below 1000x1000; drcn does at 256x256.
 LAYER_VALUES = 1 << 26
