@@ -20,7 +20,13 @@ from vsr_cli.models.edrn import EDRN
 from vsr_cli.models.fstrn import FSTRN
 from vsr_cli.models.load import load_chain, load_model
 from vsr_cli.models.msrn import MSRN
-from vsr_cli.models.rewrite import channels_last, rewrite
+from vsr_cli.models.rewrite import (
+    ANYWHERE,
+    CPU_FP32,
+    Forms,
+    channels_last,
+    rewrite,
+)
 from vsr_cli.models.scmsrn import SCMSRN, MultiCoreBlock
 from vsr_cli.models.spec import ModelSpec
 from vsr_cli.models.srresnet import SRResNet
@@ -149,12 +155,13 @@ def test_batch_equals_single(name: str, scale: int) -> None:
     assert (model(frames)[1:] - model(frames[1:])).abs().max() < ROUNDING
 
 
+@pytest.mark.parametrize("forms", [ANYWHERE, CPU_FP32])
 @pytest.mark.parametrize("residual", [True, False])
 @pytest.mark.parametrize(("name", "scale"), CASES)
-def test_rewritten_equals_plain(name: str, scale: int, residual: bool) -> None:
+def test_rewritten_equals_plain(name: str, scale: int, residual: bool, forms: Forms) -> None:
     spec = get_spec(name)
     model = _build(spec, scale, residual=residual)
-    fast = channels_last(rewrite(copy.deepcopy(model)))
+    fast = channels_last(rewrite(copy.deepcopy(model), forms))
     frames = _input(spec)
     assert (fast(frames) - model(frames)).abs().max() < ROUNDING
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vsr_cli.models.rewrite import StackedConv3d, rewrite
+from vsr_cli.models.conv3d import StackedConv3d
+from vsr_cli.models.rewrite import rewrite
 
 ROUNDING = 1e-12  # float64, sums in another order
 
@@ -164,64 +165,3 @@ def test_layers_that_do_nothing_go() -> None:
     difference, fast = _difference(_ready(nn.Sequential(*layers)), _frames())
     assert difference == 0
     assert [type(layer) for layer in fast.children()] == [nn.Conv2d]
-
-
-@pytest.mark.parametrize("stride", [1, 2, 3, 4])
-@pytest.mark.parametrize("kernel", [2, 3, 4, 5, 9])
-@pytest.mark.parametrize("padding", [0, 1, 4])
-def test_transposed_convolution_becomes_subpixel_where_sizes_are_multiples(
-    kernel: int, stride: int, padding: int
-) -> None:
-    """Otherwise it stays: the output has rows that belong to no pixel of the input."""
-    extra = stride - kernel + 2 * padding
-    if not 0 <= extra < stride:
-        extra = 0
-    model = _ready(nn.Sequential(nn.ConvTranspose2d(3, 2, kernel, stride, padding, extra)))
-    difference, fast = _difference(model, _frames())
-    assert difference < ROUNDING
-    is_multiple = kernel + extra - 2 * padding == stride
-    assert _has(fast, nn.PixelShuffle) == is_multiple
-    assert _has(fast, nn.ConvTranspose2d) != is_multiple
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"dilation": 2, "padding": 1, "output_padding": 1},
-        {"groups": 3, "padding": 1, "output_padding": 1},
-        {"padding": (1, 0), "output_padding": (1, 0)},
-    ],
-)
-def test_transposed_convolution_of_another_kind_stays(options: dict[str, int]) -> None:
-    model = _ready(nn.Sequential(nn.ConvTranspose2d(3, 3, 3, 2, **options)))
-    difference, fast = _difference(model, _frames())
-    assert difference == 0
-    assert not _has(fast, nn.PixelShuffle)
-
-
-@pytest.mark.parametrize("padding", [0, 1, (2, 0, 1)])
-@pytest.mark.parametrize("kernel", [(3, 3, 3), (3, 1, 1), (1, 3, 5), (5, 3, 3)])
-def test_3d_convolution_becomes_2d_over_stacked_frames(
-    kernel: tuple[int, int, int], padding: int | tuple[int, int, int]
-) -> None:
-    model = _ready(nn.Sequential(nn.Conv3d(3, 4, kernel, padding=padding)))
-    difference, fast = _difference(model, _frames(time=5))
-    assert difference < ROUNDING
-    assert _has(fast, StackedConv3d)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"stride": (1, 2, 2)},
-        {"dilation": 2},
-        {"groups": 3},
-        {"padding": 1, "padding_mode": "replicate"},
-        {"padding": "same"},
-    ],
-)
-def test_3d_convolution_of_another_kind_stays(options: dict[str, int]) -> None:
-    model = _ready(nn.Sequential(nn.Conv3d(3, 3, 3, **options)))
-    difference, fast = _difference(model, _frames(time=5))
-    assert difference == 0
-    assert not _has(fast, StackedConv3d)

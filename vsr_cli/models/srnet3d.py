@@ -49,20 +49,21 @@ class SRNet3D(nn.Module):
         self.shrink = nn.Conv3d(32, 8, (3, 1, 1), padding=(1, 0, 0))
         self.map = nn.ModuleList(nn.Conv3d(8, 8, 3, padding=1) for _ in range(2))
         self.expand = nn.Conv3d(8, 32, (3, 1, 1), padding=(1, 0, 0))
-        self.fuse = nn.ModuleList(nn.Conv3d(32, 32, 3) for _ in range(2))
+        self.fuse = nn.ModuleList(
+            nn.Conv3d(32, 32, 3, padding=(0, 1, 1), padding_mode="replicate") for _ in range(2)
+        )
         self.reconstruct = nn.Conv2d(32, 1, 3, padding=1)
         _initialise(self)
 
     def forward(self, frames: Tensor) -> Tensor:
         x = frames - CENTRE if self.residual else frames
-        x = F.relu(self.feature(x))  # (B, 32, 5, H, W)
-        x = F.relu(self.shrink(x))  # (B, 8, 5, H, W)
+        x = F.relu(self.feature(x), inplace=True)  # (B, 32, 5, H, W)
+        x = F.relu(self.shrink(x), inplace=True)  # (B, 8, 5, H, W)
         for conv in self.map:
-            x = F.relu(conv(x))
-        x = F.relu(self.expand(x))  # (B, 32, 5, H, W)
+            x = F.relu(conv(x), inplace=True)
+        x = F.relu(self.expand(x), inplace=True)  # (B, 32, 5, H, W)
         for conv in self.fuse:
-            x = F.pad(x, (1, 1, 1, 1, 0, 0), mode="replicate")
-            x = F.relu(conv(x))  # (B, 32, 3, H, W), then (B, 32, 1, H, W)
+            x = F.relu(conv(x), inplace=True)  # (B, 32, 3, H, W), then (B, 32, 1, H, W)
         x = self.reconstruct(x.squeeze(2))  # (B, 1, H, W)
         return frames[:, :, WINDOW // 2] + x if self.residual else F.relu(x)
 

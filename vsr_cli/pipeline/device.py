@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 import torch
@@ -12,6 +13,10 @@ from vsr_cli.errors import DeviceError
 PRECISIONS: Mapping[str, torch.dtype] = MappingProxyType(
     {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 )
+
+BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})  # of x86, x86 and ARM, in CPU_INFO
+CPU_INFO = Path("/proc/cpuinfo")  # of Linux
+CPU_FLAGS = "flags", "Features"  # how x86 and ARM begin that line
 
 
 def choose_device(name: str) -> torch.device:
@@ -48,6 +53,26 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     if name == "fp16" and device.type == "cpu":
         raise ValueError("precision fp16 needs a GPU: use fp32 or bf16 on the CPU")
     return PRECISIONS[name]
+
+
+def precision_warnings(precision: torch.dtype, device: torch.device) -> tuple[str, ...]:
+    """What there is to say of a precision that the processor has to imitate."""
+    if precision != torch.bfloat16 or device.type != "cpu" or has_bf16(CPU_INFO):
+        return ()
+    return (
+        "this processor has no bf16 (AVX512-BF16 or AMX) and imitates it: "
+        "--precision fp32 is faster and more exact",
+    )
+
+
+def has_bf16(info: Path) -> bool:
+    """Whether a processor multiplies in bf16, by what Linux says of it; True if it says nothing."""
+    try:
+        lines = info.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return True
+    flags = [line.partition(":")[2].split() for line in lines if line.startswith(CPU_FLAGS)]
+    return not flags or not BF16_FLAGS.isdisjoint(flags[0])
 
 
 def precision_name(precision: torch.dtype) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 
 from vsr_cli.frames import ClipInfo, FrameReader, FrameWriter
 from vsr_cli.models.load import LoadedChain
-from vsr_cli.pipeline.device import precision_name
+from vsr_cli.pipeline.device import precision_name, precision_warnings
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.specs import DecodingSpec
 
@@ -60,7 +60,12 @@ class Start(RunStart):
             domain=chain.domain,
             device=str(settings.device),
             precision=precision_name(settings.precision),
-            warnings=(*chain_warnings(chain, settings.tile), *reader.warnings, *writer.warnings),
+            warnings=(
+                *chain_warnings(chain, settings.tile),
+                *precision_warnings(settings.precision, settings.device),
+                *reader.warnings,
+                *writer.warnings,
+            ),
         )
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from vsr_cli.frames import ClipInfo, Frame, PixelFormat
 from vsr_cli.models.cost import largest_layer
 from vsr_cli.models.load import LoadedChain, LoadedModel
-from vsr_cli.models.rewrite import channels_last, rewrite
+from vsr_cli.models.rewrite import ANYWHERE, CPU_BF16, CPU_FP32, channels_last, rewrite
 from vsr_cli.models.temporal import TemporalUpscaler
 from vsr_cli.pipeline.consistency import Consistency
 from vsr_cli.pipeline.refine import refine_frames
@@ -28,9 +28,10 @@ from vsr_cli.pipeline.temporal import StepNetwork, upscale_windows
 from vsr_cli.pipeline.tiling import TiledModel
 from vsr_cli.pipeline.upscale import upscale_frames
 
-# Side of a tile of the 3D stage that keeps its working set in a CPU's cache: 320x640 takes 1.1 s in
-# such tiles, 2.7 s whole (fp32, one core of an EPYC with AVX-512, measured in one run).
-CPU_WINDOW_TILE = 112
+# Side of a tile of the 3D stage that keeps its working set in a CPU's cache and its margin small:
+# 320x640 takes 1.22 s in such tiles, 1.34 s in tiles of 112 and 2.05 s whole (srnet3d, fp32, one
+# core of a Xeon with AVX-512, measured in one run).
+CPU_WINDOW_TILE = 160
 # Values of the largest layer of a 2D stage on a CPU: 256 MiB in fp32, and a few times that in all.
 # Of the released networks none comes to it below 1000x1000; drcn does at 256x256.
 LAYER_VALUES = 1 << 26
@@ -102,9 +103,10 @@ def run_stage(
 def _fast_form(module: nn.Module, settings: StageSettings) -> nn.Module:
     """The network with its layers in the forms that are the fastest on the device, and there."""
     torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32; TF32 has 10 bits of mantissa
-    # In bf16 the CPU's own 3D convolution is the faster one (0.3 s against 0.9 s, as above).
-    stack_time = not (settings.device.type == "cpu" and settings.precision == torch.bfloat16)
-    return channels_last(rewrite(module, stack_time=stack_time)).to(settings.device)
+    forms = ANYWHERE
+    if settings.device.type == "cpu":
+        forms = CPU_BF16 if settings.precision == torch.bfloat16 else CPU_FP32
+    return channels_last(rewrite(module, forms)).to(settings.device)
 
 
 def _window_tile(settings: StageSettings) -> int:
