@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor
 from vsr_cli.imaging.conservation import block_means, conserve_means, spread
 from vsr_cli.imaging.globe import Edges, extend
 from vsr_cli.imaging.inpainting import fill_missing
+from vsr_cli.specs import FieldSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,28 +33,63 @@ class FieldSummary:
     deviation: float  # standard deviation; 0 where there are no values
 
 
-def summarise(steps: Iterable[NDArray[Any]]) -> FieldSummary:
-    """A range for the networks: quantiles with room, within the field's limits.
+@dataclass(slots=True)
+class ValueTally:
+    """What was seen of a field's values so far; tallies of its parts can be added up."""
 
-    One value in a thousand that is far from all others does not squeeze them into a corner. Of a
-    field without any value it is 0 to 1, of a constant one as wide as 1.
-    """
-    low, high = math.inf, -math.inf
-    samples: list[NDArray[np.float64]] = []
-    for step in steps:
+    low: float = math.inf
+    high: float = -math.inf
+    samples: list[NDArray[np.float64]] = field(default_factory=list)
+
+    def add(self, step: NDArray[Any]) -> None:
+        """One more step, (H, W)."""
         known = step[np.isfinite(step)]
         if known.size:
-            low, high = min(low, float(known.min())), max(high, float(known.max()))
-            samples.append(known[:: max(1, known.size // SAMPLED)].astype(np.float64))
-    if not samples:
-        return FieldSummary((0.0, 1.0), 0.0)
-    if low == high:
-        return FieldSummary((low - 0.5, high + 0.5), 0.0)
-    sampled = np.concatenate(samples)
-    inner = np.quantile(sampled, [TAIL, 1 - TAIL])
-    room = ROOM * float(inner[1] - inner[0])
-    first, last = max(low, float(inner[0]) - room), min(high, float(inner[1]) + room)
-    return FieldSummary((first, last) if first < last else (low, high), float(sampled.std()))
+            self.low, self.high = (
+                min(self.low, float(known.min())),
+                max(self.high, float(known.max())),
+            )
+            self.samples.append(known[:: max(1, known.size // SAMPLED)].astype(np.float64))
+
+    def merge(self, other: ValueTally) -> None:
+        """All that another one has seen."""
+        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
+        self.samples += other.samples
+
+    def summary(self) -> FieldSummary:
+        """A range for the networks: quantiles with room, within the field's limits.
+
+        One value in a thousand that is far from all others does not squeeze them into a corner. Of
+        a field without any value it is 0 to 1, of a constant one as wide as 1.
+        """
+        if not self.samples:
+            return FieldSummary((0.0, 1.0), 0.0)
+        if self.low == self.high:
+            return FieldSummary((self.low - 0.5, self.high + 0.5), 0.0)
+        sampled = np.concatenate(self.samples)
+        inner = np.quantile(sampled, [TAIL, 1 - TAIL])
+        room = ROOM * float(inner[1] - inner[0])
+        first, last = max(self.low, float(inner[0]) - room), min(self.high, float(inner[1]) + room)
+        value_range = (first, last) if first < last else (self.low, self.high)
+        return FieldSummary(value_range, float(sampled.std()))
+
+
+def summarise(steps: Iterable[NDArray[Any]]) -> FieldSummary:
+    """The summary of all steps, (H, W) each."""
+    tally = ValueTally()
+    for step in steps:
+        tally.add(step)
+    return tally.summary()
+
+
+def choose_summary(fields: FieldSpec, measure: Callable[[], FieldSummary]) -> FieldSummary:
+    """What is known of a field's values: a range that was given, else what a pass over it tells."""
+    if fields.value_range is not None and fields.conserve == "none":
+        return FieldSummary(fields.value_range, 0.0)
+    found = measure()
+    if fields.value_range is not None:
+        return FieldSummary(fields.value_range, found.deviation)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
