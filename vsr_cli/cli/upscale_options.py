@@ -26,7 +26,8 @@ CHROMA_OPTION = click.option(
     show_default=True,
     help="How the colour planes are enlarged; an interpolation is its own.",
 )
-ENCODING_OPTIONS = (
+PICTURE_ENCODING = ("codec", "crf", "preset", "codec_options", "pix_fmt", "keep_partial")
+PICTURE_OPTIONS = (
     click.option("--codec", help="x264, x265, svtav1, vp9, ffv1, prores, or FFmpeg's name."),
     click.option("--crf", type=float, help="Quality of the codec: lower is better and larger."),
     click.option("--preset", help="Speed of the codec, by its own name."),
@@ -40,17 +41,20 @@ ENCODING_OPTIONS = (
     ),
     click.option("--pix-fmt", help="Pixel format of the output.  [default: as the input]"),
     click.option(
-        "--audio-codec", help="Encode audio that OUT cannot hold with aac, opus, flac, ..."
-    ),
-    click.option(
-        "--strict-streams", is_flag=True, help="Fail if a stream is lost or loses something."
-    ),
-    click.option(
         "--keep-partial",
         is_flag=True,
         help="When the run ends early, keep what is complete as NAME.partial.EXT.",
     ),
 )
+STREAM_OPTIONS = (
+    click.option(
+        "--audio-codec", help="Encode audio that OUT cannot hold with aac, opus, flac, ..."
+    ),
+    click.option(
+        "--strict-streams", is_flag=True, help="Fail if a stream is lost or loses something."
+    ),
+)
+ENCODING_OPTIONS = PICTURE_OPTIONS + STREAM_OPTIONS
 DECODING_OPTIONS = (
     click.option("--start", "start_s", type=float, help="Second to begin at."),
     click.option("--end", "end_s", type=float, help="Second to stop at."),
@@ -102,6 +106,11 @@ def pop_file_settings(options: dict[str, Any]) -> tuple[EncodingSpec, DecodingSp
     """
     encoding = EncodingSpec(**{name: options.pop(name) for name in ENCODING})
     return encoding, DecodingSpec(**{name: options.pop(name) for name in DECODING})
+
+
+def picture_encoding_options(command: Command) -> Command:
+    """How pictures are encoded that have no sound and nothing else beside them."""
+    return add_options(PICTURE_OPTIONS, command)
 
 
 def clip_options(command: Command) -> Command:

@@ -22,6 +22,7 @@ from vsr_cli.specs.evaluate import EvaluateSpec, OutlineMethod
 from vsr_cli.specs.fields import Boundary, Conserve, FieldSpec, Window
 from vsr_cli.specs.media import DecodingSpec, Deinterlace, EncodingSpec
 from vsr_cli.specs.metrics import DEFAULT_METRICS, Channel, Grid, MetricName
+from vsr_cli.specs.render import RenderSpec
 from vsr_cli.specs.simulation import (
     FIELD_RANGES,
     FIELD_UNITS,
@@ -77,6 +78,7 @@ __all__ = [
     "Peer",
     "Recipe",
     "RecipeForm",
+    "RenderSpec",
     "Resize",
     "Round",
     "SchedulerSpec",
