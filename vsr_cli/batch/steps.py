@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from vsr_cli.batch.field_file import do_fields
 from vsr_cli.batch.jobs import Job
 from vsr_cli.batch.parts import Measure, Split, may_be_split, measure, prepared
 from vsr_cli.batch.progress import Progress, Relay
-from vsr_cli.batch.record import Fingerprint, Record, is_intact, read_record, settings_document
+from vsr_cli.batch.record import Record, is_intact, read_record
+from vsr_cli.batch.recording import Report, finish_record, new_record, surveyed_input
 from vsr_cli.errors import OutputError
 from vsr_cli.media.segments.packets import DamagedSegmentError, SegmentRecord
 from vsr_cli.media.segments.packets import read_record as read_segment
@@ -20,7 +22,6 @@ from vsr_cli.pipeline.resume import ResumeReport, resume_video
 from vsr_cli.pipeline.segment_job import complete_segments, fingerprint, join_segments
 from vsr_cli.pipeline.stretch import run_stretch
 from vsr_cli.pipeline.survey import survey_source, surveyed_stretch
-from vsr_cli.pipeline.verify import count_frames
 from vsr_cli.pipeline.video import upscale_video
 
 
@@ -28,7 +29,7 @@ class TakenError(OutputError):
     """A file lies where the output should go, and no batch has made it."""
 
 
-def do_file(job: Job, progress: Progress, *, may_split: bool) -> UpscaleReport | Split:
+def do_file(job: Job, progress: Progress, *, may_split: bool) -> Report | Split:
     """The output and its record; or, of a long file, a survey for those who make its segments.
 
     A record says "running" before the output can appear, so that a run that dies between the two
@@ -43,23 +44,35 @@ def do_file(job: Job, progress: Progress, *, may_split: bool) -> UpscaleReport |
         raise TakenError(
             f"{job.target} exists and no batch has made it; give --overwrite or another folder"
         )
-    found = _running(job)
+    found = new_record(job)
     found.write(job.record, job.source)
     try:
         job.target.parent.mkdir(parents=True, exist_ok=True)
-        size, is_ours = measure(job), before is not None or job.overwrite
-        if may_split and size.segments > 1 and may_be_split(job):
-            split = _survey(job, found, progress)
-            if split is not None:
-                return split
-        report = _whole(job, size, found, progress, is_ours=is_ours)
+        report = _make(job, found, progress, may_split=may_split, is_ours=before is not None)
+        if isinstance(report, Split):
+            return report
     except BaseException:
         if before is None:  # nothing came of it, so there is nothing to know
             job.record.unlink(missing_ok=True)
         raise
-    _record(job, found, report)
+    finish_record(job, found, report)
     remove_work(job.target)  # of other settings
     return report
+
+
+def _make(
+    job: Job, found: Record, progress: Progress, *, may_split: bool, is_ours: bool
+) -> Report | Split:
+    """Write the output, or find out in which segments others will; ``is_ours``: a batch made it."""
+    is_ours = is_ours or job.overwrite
+    if job.is_field:
+        return do_fields(job, progress, is_ours=is_ours)
+    size = measure(job)
+    if may_split and size.segments > 1 and may_be_split(job):
+        split = _survey(job, found, progress)
+        if split is not None:
+            return split
+    return _whole(job, size, found, progress, is_ours=is_ours)
 
 
 def _whole(
@@ -118,7 +131,7 @@ def do_segment(job: Job, number: int, progress: Progress) -> tuple[int, list[str
         ValueError, VsrError, OSError: what went wrong.
     """
     segment_job, _ = prepared(job)
-    known = fingerprint(segment_job, _input_of(job).whole)
+    known = fingerprint(segment_job, surveyed_input(job).whole)
     with WorkFolder(job.target, known, shared=True) as work:
         survey = work.read_survey()
         if survey is None:
@@ -151,11 +164,11 @@ def do_join(job: Job, seconds: float) -> UpscaleReport | Split:
         ValueError, VsrError, OSError: what went wrong.
     """
     before = read_record(job.record)
-    if before is not None and before.report and is_intact(job.target, before):
+    if before is not None and before.report and is_intact(job, before):
         remove_work(job.target)
         return ResumeReport(**before.report)
     segment_job, start = prepared(job)
-    found, watch = _running(job, _input_of(job)), Stopwatch()
+    found, watch = new_record(job, surveyed_input(job)), Stopwatch()
     with WorkFolder(job.target, fingerprint(segment_job, found.input.whole)) as work:
         survey = work.read_survey()
         if survey is None:
@@ -181,27 +194,9 @@ def do_join(job: Job, seconds: float) -> UpscaleReport | Split:
             fps=round(len(times) / total, 3),
             segments=len(segments),
         )
-        _record(job, found, report)
+        finish_record(job, found, report)
         work.remove()
     return report
-
-
-def _running(job: Job, known: Fingerprint | None = None) -> Record:
-    """The record of a job that is not done."""
-    return Record(
-        state="running",
-        input=known or Fingerprint.of(job.source),
-        settings=settings_document(job.settings),
-        tolerate=job.settings.decoding.tolerate,
-    )
-
-
-def _input_of(job: Job) -> Fingerprint:
-    """The input as it was when it was surveyed."""
-    record = read_record(job.record)
-    if record is None or (record.input.size, record.input.mtime_ns) != _stamp(job.source):
-        raise changed(job)
-    return record.input
 
 
 def _made(path: Path) -> SegmentRecord | None:
@@ -209,31 +204,3 @@ def _made(path: Path) -> SegmentRecord | None:
         return read_segment(path)
     except DamagedSegmentError:
         return None
-
-
-def _record(job: Job, running: Record, report: UpscaleReport) -> None:
-    """Look at what was made once more, and write down that it is done."""
-    if _stamp(job.source) != (running.input.size, running.input.mtime_ns):
-        raise changed(job)
-    if (counted := count_frames(job.target)) != report.frames:
-        raise OutputError(f"{job.target} has {counted} frames, but {report.frames} were written")
-    status = job.target.stat()
-    done = replace(
-        running,
-        state="done",
-        frames=counted,
-        output_size=status.st_size,
-        output_mtime_ns=status.st_mtime_ns,
-        report=report.to_json(),
-    )
-    done.write(job.record, job.source)
-
-
-def changed(job: Job) -> OSError:
-    """The error of an input that was written while it was read."""
-    return OSError(f"{job.source} changed while it was read; run again when it is complete")
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns

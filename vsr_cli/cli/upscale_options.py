@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, get_args
 
 import click
 
+from vsr_cli.cli.field_options import field_options
 from vsr_cli.cli.options import Command, FractionType, NameValueType, model_options
 from vsr_cli.specs import Chroma, DecodingSpec, Deinterlace, EncodingSpec, UpscaleSpec
 
@@ -134,7 +135,7 @@ def add_options(options: Sequence[Callable[[Command], Command]], command: Comman
 def with_settings(
     options: Mapping[str, Any], changes: Mapping[str, Any], where: str
 ) -> dict[str, Any]:
-    """The values of ``clip_options`` with some changed, by the long names of their options.
+    """The values of ``clip_options`` and ``field_options``, some changed, by their long names.
 
     ``changes`` holds what TOML and JSON have: texts, numbers, booleans, and lists of these for an
     option that can be repeated. ``where`` begins the message of an error.
@@ -166,5 +167,5 @@ def with_settings(
 
 def _clip_params() -> list[click.Option]:
     """The declarations themselves."""
-    command = click.command()(clip_options(lambda: None))
+    command = click.command()(clip_options(field_options(lambda: None)))
     return [param for param in command.params if isinstance(param, click.Option)]
