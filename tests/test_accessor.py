@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from vsr_cli.errors import InputError
+from vsr_cli.pipeline.field_blocks import measure_array
+from vsr_cli.pipeline.field_values import summarise
 from vsr_cli.pipeline.fields import upscale_fields
 from vsr_cli.specs import FieldSpec, UpscaleSpec
 
@@ -151,6 +153,25 @@ def test_lazy_array_is_read_once_for_its_range_and_computed_where_it_is_looked_a
     assert len(read) == STEPS + 3  # the step itself and two neighbours
     finer.isel(time=3).compute()
     assert len(read) == STEPS + 3 + 5
+
+
+def test_range_does_not_depend_on_how_an_array_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where only some of the values are kept for the quantiles."""
+    monkeypatch.setattr("vsr_cli.pipeline.field_values.SAMPLED", 64)
+    monkeypatch.setattr("vsr_cli.pipeline.field_values.MOST_SAMPLED", 100)
+    values = np.random.default_rng(2).normal(0, 1, (20, 16, 32)).cumsum(0)
+    whole = summarise(values)
+    for chunks in ((20, 16, 32), (1, 16, 32), (7, 5, 9)):
+        lazy = (
+            xarray.DataArray(values)
+            .chunk(dict(zip(("dim_0", "dim_1", "dim_2"), chunks, strict=True)))
+            .data
+        )
+        found = measure_array(lazy)
+        assert found.value_range == whole.value_range
+        assert found.deviation == pytest.approx(whole.deviation)
+    low, high = np.quantile(values, [1e-3, 1 - 1e-3])
+    assert whole.value_range == pytest.approx((low, high), abs=4)
 
 
 def test_single_steps_and_calendars_of_models() -> None:

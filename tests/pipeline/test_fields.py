@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import numpy as np
 import pytest
 
 from vsr_cli.errors import InputError, OutputError
+from vsr_cli.pipeline.field_values import summarise
 from vsr_cli.pipeline.fields import upscale_fields
 from vsr_cli.specs import FieldSpec, UpscaleSpec
 
@@ -203,6 +206,29 @@ def test_packed_field_stays_packed(tmp_path: Path) -> None:
     upscale_fields(plain, tmp_path / "p.nc", BICUBIC, FieldSpec(variables=("tas",)))
     assert np.abs(read(tmp_path / "out.nc") - read(tmp_path / "p.nc")).max() < 0.006
     assert report.variables[0].clipped == 0
+
+
+def test_range_is_that_of_quantiles_and_takes_no_more_memory_for_more_steps() -> None:
+    def steps(count: int) -> Iterator[np.ndarray]:  # type: ignore[type-arg]
+        draw = np.random.default_rng(5)
+        for number in range(count):
+            step = draw.normal(10, 2, (40, 60))
+            step[0, 0] = 1e6 if number == 3 else 10
+            yield step
+
+    tracemalloc.start()
+    sizes = []
+    for count in (400, 4000):
+        tracemalloc.reset_peak()
+        found = summarise(steps(count))
+        sizes.append(tracemalloc.get_traced_memory()[1])
+        low, high = found.value_range
+        reach = 1.2 * 2 * 3.0902  # the quantile of a normal distribution, and a tenth of both
+        assert np.allclose([low, high], [10 - reach, 10 + reach], atol=0.2)
+    tracemalloc.stop()
+    assert sizes[1] < 1.5 * sizes[0]
+    assert summarise(iter([np.full((4, 4), np.nan)])).value_range == (0, 1)
+    assert summarise(iter([np.full((4, 4), 7.0)])).value_range == (6.5, 7.5)
 
 
 def test_values_beyond_the_range_are_not_cut(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -127,3 +128,51 @@ def test_large_frames_wait_in_bounded_queues(make_clip: Clip, tmp_path: Path) ->
         peaks.append(report["peak_rss_mb"])
         logging.getLogger(__name__).info("%d frames: %s MiB", length, peaks[-1])
     assert peaks[1] - peaks[0] < IN_FLIGHT_MB, peaks
+
+
+@pytest.mark.soak
+def test_memory_does_not_grow_with_a_store_of_fields(tmp_path: Path) -> None:
+    """5 GB of float32 in a Zarr store need no more memory than a tenth of it."""
+    np = pytest.importorskip("numpy")
+    zarr = pytest.importorskip("zarr", reason="needs the extra [fields]")
+    pytest.importorskip("xarray", reason="needs the extra [fields]")
+    height, width, peaks = 360, 720, []
+    rows, columns = np.mgrid[0:height, 0:width] / 40
+    for steps in (480, 4822):  # 0.5 and 5.0 GB
+        source, target = tmp_path / f"{steps}.zarr", tmp_path / f"{steps}_x2.zarr"
+        group = zarr.open_group(str(source), mode="w")
+        axes = {"time": np.arange(steps) * 1.0, "lat": 89.75 - np.arange(height) / 2}
+        for name, values in (axes | {"lon": np.arange(width) / 2}).items():
+            units = {"lat": "degrees_north", "lon": "degrees_east"}.get(
+                name, "days since 2000-01-01"
+            )
+            group.create_array(
+                name, data=values, dimension_names=(name,), attributes={"units": units}
+            )
+        field = group.create_array(
+            "tas",
+            shape=(steps, height, width),
+            chunks=(10, height, width),
+            dtype="float32",
+            dimension_names=("time", "lat", "lon"),
+            attributes={"units": "K"},
+        )
+        for start in range(0, steps, 10):
+            times = np.arange(start, min(start + 10, steps))[:, None, None]
+            # Few digits, so that the store is small on disk; in memory it is what it is.
+            field[start : start + 10] = np.round(280 + 9 * np.sin(rows + columns + times / 9), 1)
+        result = subprocess.run(
+            _command(
+                source, target, "--model", "bicubic", "--variable", "tas", "--json", "--quiet"
+            ),
+            check=True,
+            capture_output=True,
+            env=_environment(),
+        )
+        report = json.loads(result.stdout)
+        assert report["frames"] == steps
+        peaks.append(report["peak_rss_mb"])
+        logging.getLogger(__name__).info("%d steps: %s MiB", steps, peaks[-1])
+        shutil.rmtree(source)
+        shutil.rmtree(target)
+    assert peaks[1] < GROWTH * peaks[0], peaks

@@ -140,9 +140,12 @@ def find_released(name: str, scale: int, domain: str) -> ReleasedWeights:
     raise WeightsError(f"no released weights for {name} x{scale} {domain}")
 
 
-def save_weights(path: Path, model: nn.Module, record: WeightRecord) -> str:
-    """Write a weight file and return its SHA-256."""
+def save_weights(
+    path: Path, model: nn.Module, record: WeightRecord, *, dtype: torch.dtype = torch.float32
+) -> str:
+    """Write a weight file with its floats in that type, and return its SHA-256."""
     tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+    tensors = {k: t.to(dtype) if t.is_floating_point() else t for k, t in tensors.items()}
     metadata = {"format": "vsr", "vsr": json.dumps(asdict(record), allow_nan=False)}
     partial = path.with_name(f".{path.name}.part")
     partial.write_bytes(save(tensors, metadata=metadata))

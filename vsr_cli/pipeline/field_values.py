@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 # The range that networks see holds this share of the values on each side, and a tenth more.
 TAIL = 1e-3
 ROOM = 0.1
-SAMPLED = 4096  # values of a step that its quantiles are taken from
+SAMPLED = 4096  # values of a step, at most, that quantiles are taken from
+MOST_SAMPLED = 1 << 20  # of all steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,16 @@ class FieldSummary:
 
 @dataclass(slots=True)
 class ValueTally:
-    """What was seen of a field's values so far; tallies of its parts can be added up."""
+    """What was seen of a field's values so far; tallies of its parts can be added up.
+
+    What comes of it does not depend on the order, nor on which tally has seen what.
+    """
 
     low: float = math.inf
     high: float = -math.inf
     samples: list[NDArray[np.float64]] = field(default_factory=list)
+    num_sampled: int = 0
+    halvings: int = 0  # of all samples, so that they stay few and each step weighs the same
 
     def add(self, step: NDArray[Any]) -> None:
         """One more step, (H, W)."""
@@ -49,12 +55,18 @@ class ValueTally:
                 min(self.low, float(known.min())),
                 max(self.high, float(known.max())),
             )
-            self.samples.append(known[:: max(1, known.size // SAMPLED)].astype(np.float64))
+            stride = max(1, known.size // SAMPLED) << self.halvings
+            self._keep([known[::stride].astype(np.float64)])
 
     def merge(self, other: ValueTally) -> None:
         """All that another one has seen."""
         self.low, self.high = min(self.low, other.low), max(self.high, other.high)
-        self.samples += other.samples
+        samples = other.samples
+        while self.halvings < other.halvings:
+            self._halve()
+        if self.halvings > other.halvings:
+            samples = [sample[:: 1 << (self.halvings - other.halvings)] for sample in samples]
+        self._keep(samples)
 
     def summary(self) -> FieldSummary:
         """A range for the networks: quantiles with room, within the field's limits.
@@ -72,6 +84,17 @@ class ValueTally:
         first, last = max(self.low, float(inner[0]) - room), min(self.high, float(inner[1]) + room)
         value_range = (first, last) if first < last else (self.low, self.high)
         return FieldSummary(value_range, float(sampled.std()))
+
+    def _keep(self, samples: Sequence[NDArray[np.float64]]) -> None:
+        self.samples += samples
+        self.num_sampled += sum(sample.size for sample in samples)
+        while MOST_SAMPLED < self.num_sampled > len(self.samples):
+            self._halve()
+
+    def _halve(self) -> None:
+        self.samples = [np.ascontiguousarray(sample[::2]) for sample in self.samples]
+        self.num_sampled = sum(sample.size for sample in self.samples)
+        self.halvings += 1
 
 
 def summarise(steps: Iterable[NDArray[Any]]) -> FieldSummary:

@@ -30,6 +30,7 @@ from vsr_cli.training.pairs import ClipPair, hold_out, upscale_pair
 from vsr_cli.training.run import LoopSettings
 from vsr_cli.training.sources import SourceSettings, load_pairs
 from vsr_cli.training.start import form, start_network
+from vsr_cli.training.storage import storage_type
 from vsr_cli.training.tasks import Task
 
 NAMED = 20  # files of a folder that a record names
@@ -78,7 +79,8 @@ def train(spec: TrainSpec, on_step: Callable[[Progress], None]) -> Path:
         result = fit(task, clips, validation, spec.recipe, criterion, settings, on_step)
         if rank == 0:
             record = _record(spec, model_spec, partner, result, device)
-            save_weights(spec.output, task.module, record)
+            dtype = storage_type(task, validation, settings)
+            save_weights(spec.output, task.module, record, dtype=dtype)
             draw_curves(settings.log, spec.output.with_suffix(".png"), title=_purpose(spec))
             write_card(spec.output.with_suffix(".md"), spec.output, record)
     return spec.output
