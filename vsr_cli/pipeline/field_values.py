@@ -141,6 +141,7 @@ class FieldMapping:
     margin: int
     edges: Edges
     row_areas: Tensor | None = None  # (s*H,) where block means are to stay
+    keeps_gaps: bool = True  # else what networks make of a gap's surroundings stays
 
     def there(self, step: HeldStep) -> Tensor:
         """(H + 2 margin, W + 2 margin) float32, the range at 0 to 1, without gaps."""
@@ -167,6 +168,8 @@ class FieldMapping:
             values = conserve_means(
                 values, step.values, step.valid, weights, self.scale, self.edges
             )
+        if not self.keeps_gaps:
+            return values
         missing = torch.full_like(values, torch.nan)
         return torch.where(spread(step.valid, self.scale), values, missing)
 
