@@ -15,7 +15,7 @@ import vsr_cli
 
 COMMAND_MODULES = (
     *("upscale", "batch", "evaluate", "compare", "bench", "train", "simulate"),
-    *("info", "models", "export"),
+    *("info", "models", "export", "render"),
 )
 HEAVY = (
     "torch",

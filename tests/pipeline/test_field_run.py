@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from vsr_cli.errors import InputError
 from vsr_cli.pipeline.evaluate import compare_models, evaluate_clips
 from vsr_cli.pipeline.evaluation import ScoredFrame, to_json
-from vsr_cli.specs import EvaluateSpec, MetricName, parse_degradation
+from vsr_cli.pipeline.fields import upscale_fields
+from vsr_cli.specs import EvaluateSpec, FieldSpec, MetricName, UpscaleSpec, parse_degradation
 
 xarray = pytest.importorskip("xarray", reason="needs the extra [fields]")
 pytest.importorskip("netCDF4", reason="needs the extra [fields]")
@@ -204,6 +206,31 @@ def test_given_low_resolution_takes_the_place_of_degrading(tmp_path: Path) -> No
     )
     made = evaluate_clips([path], _spec(metrics=("rmse",)))
     assert given.mean.value("rmse") == pytest.approx(made.mean.value("rmse"), rel=1e-5)
+
+
+@pytest.mark.parametrize("model", ["bicubic", "2d3d-fast"])
+def test_scores_are_those_of_the_file_that_vsr_upscale_writes(tmp_path: Path, model: str) -> None:
+    """Around the globe, over its poles and beside land: the whole of it, to its edges."""
+    hr = _kelvin()
+    hr[:, 8:14, 10:20] = np.nan
+    path, low = _save(tmp_path / "a.nc", t=hr), tmp_path / "low.nc"
+    with xarray.open_dataset(path, decode_times=False) as dataset:
+        dataset.coarsen(lat=2, lon=2).mean(keep_attrs=True).to_netcdf(low)
+    spec = _spec(model=model, domain=None, border=0, grid="sphere")
+    upscale = UpscaleSpec(model=model, device="cpu")
+    upscale_fields(low, tmp_path / "sr.nc", upscale, FieldSpec(variables=("t",)))
+    written = EvaluateSpec(against=tmp_path / "sr.nc", metrics=PIXELWISE, border=0, grid="sphere")
+    expected = evaluate_clips([path], written)
+    for found in (
+        evaluate_clips([path], spec),
+        evaluate_clips(
+            [path], replace(spec, lr=low, degradation=EvaluateSpec(model=model).degradation)
+        ),
+    ):
+        for name in PIXELWISE:
+            assert found.mean.value(name) == pytest.approx(
+                expected.mean.value(name), rel=1e-4, abs=1e-4
+            )
 
 
 def test_levels_are_clips_and_sides_may_be_odd(tmp_path: Path) -> None:

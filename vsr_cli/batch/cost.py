@@ -117,7 +117,8 @@ def cost_of(
 def _plan_group(members: Sequence[tuple[Job, Measure]], failed: dict[str, str]) -> GroupPlan:
     (job, found), fps, frame_bytes = members[0], None, None
     try:
-        fps, frame_bytes = _probe(job)
+        if not job.is_field:  # whose speed is not known beforehand
+            fps, frame_bytes = _probe(job)
     except (VsrError, OSError) as error:
         failed[str(job.source)] = str(error)
     counted = total([each.frames for _, each in members])

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
 from vsr_cli.errors import InputError
-from vsr_cli.specs import BatchSpec
+from vsr_cli.specs import FIELD_ENDINGS, BatchSpec
 
 # What is taken from folders without --pattern; a named file is taken whatever it is called.
 VIDEO_ENDINGS = frozenset(
@@ -20,8 +20,9 @@ VIDEO_ENDINGS = frozenset(
 # What can be written; any other input becomes Matroska.
 WRITTEN_ENDINGS = frozenset(
     {".gif", ".jpeg", ".jpg", ".m4v", ".mkv", ".mov", ".mp4", ".png", ".tif", ".tiff", ".webm"}
-    | {".webp", ".y4m"}
+    | {".webp", ".y4m", *FIELD_ENDINGS}
 )
+STORE_ENDING = ".zarr"  # of a folder that is one file of fields
 OTHER_ENDING = ".mkv"
 STATE_FOLDER = ".vsr-batch"  # in the folder of outputs: records, logs, locks
 
@@ -48,10 +49,10 @@ def find_inputs(sources: Iterable[Path], out_dir: Path, spec: BatchSpec) -> list
     found: list[FoundFile] = []
     for source in sources:
         before = len(found)
-        if source.is_dir():
+        if source.is_dir() and not _is_store(source):
             found += _walk(source, source, out_dir, spec)
         elif source.exists() or not glob.has_magic(str(source)):
-            if not source.is_file():
+            if not (source.is_file() or _is_store(source)):
                 raise InputError(f"{source} is no file" if source.exists() else _missing(source))
             found.append(FoundFile(source, PurePath(source.name)))
         else:
@@ -68,7 +69,7 @@ def listed_file(path: Path) -> FoundFile:
     Raises:
         InputError: it is not there.
     """
-    if not path.is_file():
+    if not (path.is_file() or _is_store(path)):
         raise InputError(_missing(path))
     leaves = path.is_absolute() or ".." in path.parts
     return FoundFile(path, PurePath(path.name) if leaves else PurePath(path))
@@ -96,9 +97,10 @@ def _match(pattern: Path, out_dir: Path, spec: BatchSpec) -> Iterator[FoundFile]
         path = Path(name)
         if _is_within(os.path.realpath(path), ours):
             continue
-        if path.is_dir():
-            yield from _walk(path, root, out_dir, spec)
-        elif path.is_file():
+        if path.is_dir() and not _is_store(path):
+            if not any(map(_is_store, path.parents)):
+                yield from _walk(path, root, out_dir, spec)
+        elif not any(map(_is_store, path.parents)):
             yield FoundFile(path, path.relative_to(root))
 
 
@@ -113,10 +115,12 @@ def _walk(folder: Path, root: Path, out_dir: Path, spec: BatchSpec) -> Iterator[
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(f for f in folders if not f.startswith(".")) if spec.recursive else []
-        for file in sorted(files):
+        stores = [name for name in folders if _is_store(here / name)]
+        further = [f for f in folders if not f.startswith(".") and f not in stores]
+        folders[:] = sorted(further) if spec.recursive else []
+        for file in sorted([*files, *stores]):
             path = here / file
-            if _fits(file, spec) and path.is_file():
+            if _fits(file, spec) and (file in stores or path.is_file()):
                 yield FoundFile(path, path.relative_to(root))
 
 
@@ -126,6 +130,11 @@ def _fits(name: str, spec: BatchSpec) -> bool:
     if not spec.patterns:
         return PurePath(name).suffix.lower() in VIDEO_ENDINGS
     return any(fnmatchcase(name, pattern) for pattern in spec.patterns)
+
+
+def _is_store(path: Path) -> bool:
+    """True for a Zarr store: a folder, but one file of fields to us."""
+    return path.suffix.lower() == STORE_ENDING and path.is_dir()
 
 
 def _is_within(path: str, folder: str) -> bool:

@@ -5,12 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 from vsr_cli.batch.inputs import STATE_FOLDER, FoundFile, output_place
+from vsr_cli.batch.stamps import stamp
 from vsr_cli.pipeline.loaded import absolute_weights
-from vsr_cli.specs import BatchSpec, DecodingSpec, EncodingSpec, Shard, UpscaleSpec
+from vsr_cli.specs import (
+    BatchSpec,
+    DecodingSpec,
+    EncodingSpec,
+    FieldSpec,
+    Shard,
+    UpscaleSpec,
+    is_field,
+)
 
 NAME_BYTES = 150  # of a record's or log's name; a machine's name and more come behind it
 
@@ -22,6 +31,7 @@ class FileSettings:
     upscale: UpscaleSpec
     encoding: EncodingSpec
     decoding: DecodingSpec
+    fields: FieldSpec = field(default_factory=FieldSpec)  # of files that hold such
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +55,11 @@ class Job:
     out_dir: Path
     size_bytes: int  # of the source
     segment_frames: int | None = None  # of long files; None: a minute's work, 0: none is split
+
+    @property
+    def is_field(self) -> bool:
+        """True for a file of fields, False for a video."""
+        return is_field(self.source)
 
     @property
     def record(self) -> Path:
@@ -83,7 +98,7 @@ def make_jobs(inputs: Iterable[ListedInput], out_dir: Path, spec: BatchSpec) -> 
             settings=_absolute(entry.settings),
             overwrite=spec.overwrite,
             out_dir=folder,
-            size_bytes=source.stat().st_size,
+            size_bytes=stamp(source)[0],
             segment_frames=spec.segment_frames,
         )
         other = jobs.setdefault(os.fspath(place), job)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from vsr_cli.batch.field_file import measure_fields
 from vsr_cli.batch.jobs import Job
 from vsr_cli.errors import VsrError
 from vsr_cli.media import open_reader
+from vsr_cli.pipeline.field_networks import DEFAULT_SCALE
 from vsr_cli.pipeline.loaded import load_chain_once
 from vsr_cli.pipeline.report import Start, frames_within
 from vsr_cli.pipeline.resumable import UnjoinableError, check_resumable
@@ -69,6 +71,8 @@ def measure(job: Job) -> Measure:
         ValueError: settings that cannot be.
         VsrError: the file cannot be read, or networks cannot be had.
     """
+    if job.is_field:
+        return _measure_fields(job)
     spec, decoding = job.settings.upscale, job.settings.decoding
     with open_reader(job.source, decoding) as reader:
         info = reader.info
@@ -84,6 +88,13 @@ def measure(job: Job) -> Measure:
     except UnjoinableError:
         length = 0
     return Measure(width=size.width, height=size.height, frames=frames, length=length)
+
+
+def _measure_fields(job: Job) -> Measure:
+    """Of a file of fields, which is never split."""
+    scale = int(job.settings.upscale.scale or DEFAULT_SCALE)
+    frames, height, width = measure_fields(job.source, job.settings.fields)
+    return Measure(width=scale * width, height=scale * height, frames=frames, length=0)
 
 
 def num_parts(job: Job) -> int:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from pathlib import Path
+from typing import TypeAlias
 
 from vsr_cli.batch.jobs import Job
-from vsr_cli.batch.record import Fingerprint, Record, read_record, settings_document
+from vsr_cli.batch.record import (
+    Fingerprint,
+    Record,
+    count_output,
+    read_record,
+    settings_document,
+)
+from vsr_cli.batch.stamps import stamp
 from vsr_cli.errors import OutputError
+from vsr_cli.pipeline.field_report import FieldReport
 from vsr_cli.pipeline.report import UpscaleReport
-from vsr_cli.pipeline.verify import count_frames
+
+Report: TypeAlias = UpscaleReport | FieldReport
 
 
 class TakenError(OutputError):
@@ -23,7 +32,7 @@ def is_ours(job: Job, before: Record | None) -> bool:
         return False
     if before.state == "done" or before.may_replace or before.is_joining:
         return True
-    return job.target.stat().st_mtime_ns >= before.started_ns
+    return stamp(job.target)[1] >= before.started_ns
 
 
 def running(job: Job) -> Record:
@@ -31,7 +40,7 @@ def running(job: Job) -> Record:
     return Record(
         state="running",
         input=Fingerprint.of(job.source),
-        settings=settings_document(job.settings),
+        settings=settings_document(job),
         tolerate=job.settings.decoding.tolerate,
         started_ns=time.time_ns(),
     )
@@ -40,7 +49,7 @@ def running(job: Job) -> Record:
 def surveyed(job: Job) -> Record:
     """The record of a job whose input was surveyed, and is still what it was."""
     record = read_record(job.record)
-    if record is None or (record.input.size, record.input.mtime_ns) != _stamp(job.source):
+    if record is None or (record.input.size, record.input.mtime_ns) != stamp(job.source):
         raise changed(job)
     return record
 
@@ -56,21 +65,21 @@ def take_back(job: Job, found: Record, before: Record | None) -> None:
         before.write(job.record, job.source)
 
 
-def write_done(job: Job, running: Record, report: UpscaleReport) -> None:
+def write_done(job: Job, running: Record, report: Report) -> None:
     """Look at what was made once more, and write down that it is done."""
-    if _stamp(job.source) != (running.input.size, running.input.mtime_ns):
+    if stamp(job.source) != (running.input.size, running.input.mtime_ns):
         raise changed(job)
-    if (counted := count_frames(job.target)) != report.frames:
+    if (counted := count_output(job)) != report.frames:
         raise OutputError(f"{job.target} has {counted} frames, but {report.frames} were written")
-    status = job.target.stat()
+    size, mtime_ns = stamp(job.target)
     done = replace(
         running,
         state="done",
         token="",
         is_joining=False,
         frames=counted,
-        output_size=status.st_size,
-        output_mtime_ns=status.st_mtime_ns,
+        output_size=size,
+        output_mtime_ns=mtime_ns,
         report=report.to_json(),
     )
     done.write(job.record, job.source)
@@ -79,8 +88,3 @@ def write_done(job: Job, running: Record, report: UpscaleReport) -> None:
 def changed(job: Job) -> OSError:
     """The error of an input that was written while it was read."""
     return OSError(f"{job.source} changed while it was read; run again when it is complete")
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns

@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vsr_cli import __version__
-from vsr_cli.batch.jobs import FileSettings, Job
+from vsr_cli.batch.field_file import count_steps
+from vsr_cli.batch.jobs import Job
+from vsr_cli.batch.stamps import ends_digest, stamp, whole_digest
 from vsr_cli.errors import OutputError, VsrError
 from vsr_cli.media.pending import is_alive
 from vsr_cli.pipeline.loaded import weight_paths
 from vsr_cli.pipeline.verify import count_frames
 
 FORMAT = 1
-END_BYTES = 1 << 20  # of a file's head and of its tail
 # What does not change an output: where and in what portions it is computed, what is kept of a
 # failed run. ``tolerate`` is compared by itself.
 NEUTRAL = frozenset({"device", "batch_size", "tile", "keep_partial", "tolerate"})
@@ -43,10 +44,8 @@ class Fingerprint:
     @classmethod
     def of(cls, path: Path) -> Fingerprint:
         """Read a file, all of it."""
-        status = path.stat()
-        with path.open("rb") as file:
-            whole = hashlib.file_digest(file, "sha256").hexdigest()
-        return cls(status.st_size, status.st_mtime_ns, _ends(path, status.st_size), whole)
+        size, mtime_ns = stamp(path)
+        return cls(size, mtime_ns, ends_digest(path), whole_digest(path))
 
     def fits(self, path: Path) -> bool:
         """True if a file is still the same.
@@ -54,10 +53,10 @@ class Fingerprint:
         With its size, time and ends as they were it is taken for the same; where the time alone is
         another, as after a copy, all of it is read.
         """
-        status = path.stat()
-        if status.st_size != self.size or _ends(path, status.st_size) != self.ends:
+        size, mtime_ns = stamp(path)
+        if size != self.size or ends_digest(path) != self.ends:
             return False
-        return status.st_mtime_ns == self.mtime_ns or Fingerprint.of(path).whole == self.whole
+        return mtime_ns == self.mtime_ns or whole_digest(path) == self.whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +117,11 @@ def read_record(path: Path) -> Record | None:
         return None
 
 
-def settings_document(settings: FileSettings) -> dict[str, Any]:
+def settings_document(job: Job) -> dict[str, Any]:
     """The settings that shape an output, as JSON has them; weights by their SHA-256."""
     document: dict[str, Any] = {}
-    for part in (settings.upscale, settings.encoding, settings.decoding):
+    settings, shape = job.settings, (job.settings.encoding, job.settings.decoding)
+    for part in (settings.upscale, *((settings.fields,) if job.is_field else shape)):
         document |= asdict(part)
     files = weight_paths(settings.upscale.weights)
     document["weights"] = [_sha256(path) for path in files]
@@ -146,28 +146,28 @@ def why_to_run(job: Job) -> Reason:
     if not record.input.fits(job.source):
         return "input changed"
     is_stricter = record.tolerate > job.settings.decoding.tolerate
-    if record.settings != settings_document(job.settings) or is_stricter:
+    if record.settings != settings_document(job) or is_stricter:
         return "settings changed"
-    return "done" if is_intact(job.target, record) else "output changed"
+    return "done" if is_intact(job, record) else "output changed"
 
 
-def is_intact(target: Path, record: Record) -> bool:
+def is_intact(job: Job, record: Record) -> bool:
     """True if an output is still what was recorded."""
     try:
-        status = target.stat()
-        if (status.st_size, status.st_mtime_ns) == (record.output_size, record.output_mtime_ns):
+        if stamp(job.target) == (record.output_size, record.output_mtime_ns):
             return True
-        return count_frames(target) == record.frames
+        return count_output(job) == record.frames
     except (OSError, VsrError):
         return False
 
 
-def _ends(path: Path, size: int) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.sha256(file.read(END_BYTES))
-        file.seek(max(0, size - END_BYTES))
-        digest.update(file.read(END_BYTES))
-    return digest.hexdigest()
+def count_output(job: Job) -> int:
+    """The frames of an output: of a video its packets are counted, a file of fields is opened.
+
+    Raises:
+        OutputError: it is not there, or damaged.
+    """
+    return count_steps(job) if job.is_field else count_frames(job.target)
 
 
 def _sha256(path: Path) -> str:

@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
+from vsr_cli.batch.field_file import do_fields
 from vsr_cli.batch.jobs import Job
 from vsr_cli.batch.parts import Measure, Split, may_be_split, measure, prepared
 from vsr_cli.batch.places import (
+    Report,
     TakenError,
     is_ours,
     running,
@@ -32,7 +34,7 @@ from vsr_cli.pipeline.survey import survey_source, surveyed_stretch
 from vsr_cli.pipeline.video import upscale_video
 
 
-def do_file(job: Job, progress: Progress, *, may_split: bool) -> UpscaleReport | Split:
+def do_file(job: Job, progress: Progress, *, may_split: bool) -> Report | Split:
     """The output and its record; or, of a long file, a survey for those who make its segments.
 
     A record says "running" before the output can appear, so that a run that dies between the two
@@ -52,18 +54,27 @@ def do_file(job: Job, progress: Progress, *, may_split: bool) -> UpscaleReport |
     found.write(job.record, job.source)
     try:
         job.target.parent.mkdir(parents=True, exist_ok=True)
-        size = measure(job)
-        if may_split and size.is_long and may_be_split(job):
-            split = _survey(job, found, progress)
-            if split is not None:
-                return split
-        report = _whole(job, size, found, progress)
+        report = _make(job, found, progress, may_split=may_split)
+        if isinstance(report, Split):
+            return report
     except BaseException:
         take_back(job, found, before)
         raise
     write_done(job, found, report)
     remove_work(job.target)  # of other settings
     return report
+
+
+def _make(job: Job, found: Record, progress: Progress, *, may_split: bool) -> Report | Split:
+    """Write the output, or find out in which segments others will."""
+    if job.is_field:
+        return do_fields(job, progress, is_ours=found.may_replace)
+    size = measure(job)
+    if may_split and size.is_long and may_be_split(job):
+        split = _survey(job, found, progress)
+        if split is not None:
+            return split
+    return _whole(job, size, found, progress)
 
 
 def _whole(job: Job, size: Measure, found: Record, progress: Progress) -> UpscaleReport:
@@ -153,7 +164,7 @@ def do_join(job: Job, seconds: float) -> UpscaleReport | Split:
         ValueError, VsrError, OSError: what went wrong.
     """
     before = read_record(job.record)
-    if before is not None and before.report and is_intact(job.target, before):
+    if before is not None and before.report and is_intact(job, before):
         remove_work(job.target)
         return ResumeReport(**before.report)
     segment_job, start = prepared(job)

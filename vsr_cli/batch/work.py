@@ -14,9 +14,10 @@ from pathlib import Path
 
 from vsr_cli.batch.jobs import Job
 from vsr_cli.batch.parts import Part, Split
-from vsr_cli.batch.places import TakenError
+from vsr_cli.batch.places import Report, TakenError
 from vsr_cli.batch.progress import Progress, StoppedError
 from vsr_cli.batch.record import settings_document
+from vsr_cli.batch.stamps import stamp
 from vsr_cli.batch.steps import do_file, do_join, do_segment
 from vsr_cli.errors import (
     InputError,
@@ -109,7 +110,7 @@ def _do(order: Order, progress: Progress) -> Outcome:
         frames, warnings = do_segment(job, part.number, progress)
         return Outcome(frames=frames, warnings=tuple(warnings))
     if part.kind == "join":
-        report = do_join(job, order.seconds)
+        report: Report | Split = do_join(job, order.seconds)
     else:
         report = do_file(job, progress, may_split=order.may_split)
     if isinstance(report, Split):
@@ -126,10 +127,9 @@ def _summary(outcome: Outcome) -> str:
 def _stamp(path: Path) -> tuple[int, int] | None:
     """By what a file is known that is written while it is read."""
     try:
-        status = path.stat()
+        return stamp(path)
     except OSError:
         return None
-    return status.st_size, status.st_mtime_ns
 
 
 @contextmanager
@@ -148,7 +148,7 @@ def _log_of(order: Order, worker: str) -> Iterator[logging.Logger]:
             "attempt %d%s on %s: %s -> %s", order.attempt, what, worker, job.source, job.target
         )
         if order.part.kind == "file":
-            log.info("settings %s", settings_document(job.settings))
+            log.info("settings %s", settings_document(job))
         yield log
     finally:
         package.removeHandler(handler)

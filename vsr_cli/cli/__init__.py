@@ -44,6 +44,7 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "bench": CommandEntry("vsr_cli.cli.bench", "Measure how fast a model runs here."),
         "compare": CommandEntry("vsr_cli.cli.compare", "Show clips beside each other."),
         "train": CommandEntry("vsr_cli.cli.train", "Train a model."),
+        "render": CommandEntry("vsr_cli.cli.render", "Show a field as a video or picture."),
         "simulate": CommandEntry("vsr_cli.cli.simulate", "Make ground truth of known physics."),
     }
 )

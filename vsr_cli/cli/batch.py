@@ -11,6 +11,7 @@ import click
 
 from vsr_cli.cli.batch_options import batch_options, batch_settings
 from vsr_cli.cli.batch_tables import show, show_plan
+from vsr_cli.cli.field_options import check_kinds, field_options, field_settings
 from vsr_cli.cli.options import FILE, json_option, overwrite_option, quiet_option
 from vsr_cli.cli.upscale_options import clip_options, clip_settings, with_settings
 from vsr_cli.specs import BatchSpec
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 @click.option("--plan", is_flag=True, help="Only show what it would cost, by a short probe.")
 @clip_options
+@field_options
 @overwrite_option
 @json_option
 @quiet_option
@@ -92,7 +94,10 @@ def _inputs(
     common = _file_settings(options)
     found = find_inputs(sources, out_dir, spec)
     inputs = [ListedInput(file=file, settings=common) for file in found]
-    for entry in read_list(listed) if listed is not None else ():
+    entries = read_list(listed) if listed is not None else []
+    paths = [*(file.path for file in found), *(entry.path for entry in entries)]
+    check_kinds(paths, common.fields, common.encoding, common.decoding)
+    for entry in entries:
         settings = common
         if entry.settings:
             where = f"{listed}, {entry.path}"
@@ -105,5 +110,6 @@ def _inputs(
 def _file_settings(options: Mapping[str, Any]) -> FileSettings:
     from vsr_cli.batch.jobs import FileSettings
 
-    upscale, encoding, decoding = clip_settings(options)
-    return FileSettings(upscale=upscale, encoding=encoding, decoding=decoding)
+    fields, rest = field_settings(dict(options))
+    upscale, encoding, decoding = clip_settings(rest)
+    return FileSettings(upscale=upscale, encoding=encoding, decoding=decoding, fields=fields)

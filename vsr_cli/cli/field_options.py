@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, get_args
 
 import click
 
 from vsr_cli.cli.options import Command, RangeType
-from vsr_cli.specs import Boundary, Conserve, DecodingSpec, EncodingSpec, FieldSpec, Window
+from vsr_cli.specs import (
+    Boundary,
+    Conserve,
+    DecodingSpec,
+    EncodingSpec,
+    FieldSpec,
+    Window,
+    is_field,
+)
 
 FIELD = tuple(field.name for field in fields(FieldSpec))
-SUFFIXES = (".nc", ".nc4", ".zarr")
 DEFAULTS = FieldSpec()
 OTHER_NAMES = {
     "variables": "variable",
@@ -75,11 +83,6 @@ def field_settings(options: dict[str, Any]) -> tuple[FieldSpec, dict[str, Any]]:
     return FieldSpec(**own), rest
 
 
-def is_field(path: Path) -> bool:
-    """True if a path names a file of fields, by its ending."""
-    return path.suffix.lower() in SUFFIXES
-
-
 def check_kind(
     source: Path, fields: FieldSpec, encoding: EncodingSpec, decoding: DecodingSpec
 ) -> None:
@@ -95,6 +98,22 @@ def check_kind(
     name = _changed(encoding, EncodingSpec()) or _changed(decoding, DecodingSpec())
     if name is not None:
         raise click.UsageError(f"--{name} is for videos, {source} holds fields; leave it out")
+
+
+def check_kinds(
+    sources: Sequence[PurePath], fields: FieldSpec, encoding: EncodingSpec, decoding: DecodingSpec
+) -> None:
+    """Refuse what is for none of several files.
+
+    Raises:
+        UsageError: says which option.
+    """
+    kinds = {is_field(source) for source in sources}
+    if True not in kinds and (name := _changed(fields, FieldSpec())) is not None:
+        raise click.UsageError(f"--{name} is for fields (.nc, .zarr), and there are none")
+    name = _changed(encoding, EncodingSpec()) or _changed(decoding, DecodingSpec())
+    if kinds == {True} and name is not None:
+        raise click.UsageError(f"--{name} is for videos, and there are only fields; leave it out")
 
 
 def _changed(settings: Any, default: Any) -> str | None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vsr_cli.cli.field_options import check_kind, field_options, field_settings, is_field
+from vsr_cli.cli.field_options import check_kind, field_options, field_settings
 from vsr_cli.cli.options import ClipPath, json_option, overwrite_option, quiet_option
 from vsr_cli.cli.upscale_options import clip_options, clip_settings
-from vsr_cli.specs import EncodingSpec, FieldSpec
+from vsr_cli.specs import EncodingSpec, FieldSpec, is_field
 
 if TYPE_CHECKING:
     from vsr_cli.pipeline.field_report import FieldReport

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, get_args
 
 import click
 
+from vsr_cli.cli.field_options import field_options
 from vsr_cli.cli.options import Command, FractionType, NameValueType, model_options
 from vsr_cli.specs import Chroma, DecodingSpec, Deinterlace, EncodingSpec, UpscaleSpec
 
@@ -26,7 +27,8 @@ CHROMA_OPTION = click.option(
     show_default=True,
     help="How the colour planes are enlarged; an interpolation is its own.",
 )
-ENCODING_OPTIONS = (
+PICTURE_ENCODING = ("codec", "crf", "preset", "codec_options", "pix_fmt", "keep_partial")
+PICTURE_OPTIONS = (
     click.option("--codec", help="x264, x265, svtav1, vp9, ffv1, prores, or FFmpeg's name."),
     click.option("--crf", type=float, help="Quality of the codec: lower is better and larger."),
     click.option("--preset", help="Speed of the codec, by its own name."),
@@ -40,17 +42,20 @@ ENCODING_OPTIONS = (
     ),
     click.option("--pix-fmt", help="Pixel format of the output.  [default: as the input]"),
     click.option(
-        "--audio-codec", help="Encode audio that OUT cannot hold with aac, opus, flac, ..."
-    ),
-    click.option(
-        "--strict-streams", is_flag=True, help="Fail if a stream is lost or loses something."
-    ),
-    click.option(
         "--keep-partial",
         is_flag=True,
         help="When the run ends early, keep what is complete as NAME.partial.EXT.",
     ),
 )
+STREAM_OPTIONS = (
+    click.option(
+        "--audio-codec", help="Encode audio that OUT cannot hold with aac, opus, flac, ..."
+    ),
+    click.option(
+        "--strict-streams", is_flag=True, help="Fail if a stream is lost or loses something."
+    ),
+)
+ENCODING_OPTIONS = PICTURE_OPTIONS + STREAM_OPTIONS
 DECODING_OPTIONS = (
     click.option("--start", "start_s", type=float, help="Second to begin at."),
     click.option("--end", "end_s", type=float, help="Second to stop at."),
@@ -104,6 +109,11 @@ def pop_file_settings(options: dict[str, Any]) -> tuple[EncodingSpec, DecodingSp
     return encoding, DecodingSpec(**{name: options.pop(name) for name in DECODING})
 
 
+def picture_encoding_options(command: Command) -> Command:
+    """How pictures are encoded that have no sound and nothing else beside them."""
+    return add_options(PICTURE_OPTIONS, command)
+
+
 def clip_options(command: Command) -> Command:
     """How a clip is upscaled, written and read, from --model to --tolerate."""
     model = (model_options(UpscaleSpec), *SIZE_OPTIONS, CHROMA_OPTION)
@@ -125,7 +135,7 @@ def add_options(options: Sequence[Callable[[Command], Command]], command: Comman
 def with_settings(
     options: Mapping[str, Any], changes: Mapping[str, Any], where: str
 ) -> dict[str, Any]:
-    """The values of ``clip_options`` with some changed, by the long names of their options.
+    """The values of ``clip_options`` and ``field_options``, some changed, by their long names.
 
     ``changes`` holds what TOML and JSON have: texts, numbers, booleans, and lists of these for an
     option that can be repeated. ``where`` begins the message of an error.
@@ -157,5 +167,5 @@ def with_settings(
 
 def _clip_params() -> list[click.Option]:
     """The declarations themselves."""
-    command = click.command()(clip_options(lambda: None))
+    command = click.command()(clip_options(field_options(lambda: None)))
     return [param for param in command.params if isinstance(param, click.Option)]

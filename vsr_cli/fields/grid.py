@@ -36,26 +36,43 @@ class FieldGrid:
         cls, raw: xarray.Dataset, name: str, dims: FieldDims, scale: int, boundary: Boundary
     ) -> Self:
         """Look at the coordinates of a variable."""
-        latitude, longitude = _axis(raw, dims.y, "latitude"), _axis(raw, dims.x, "longitude")
+        return cls.from_axes(
+            _axis(raw, dims.y, "latitude"),
+            _axis(raw, dims.x, "longitude"),
+            scale,
+            boundary,
+            is_vector=is_vector(str(raw[name].attrs.get("standard_name", ""))),
+        )
+
+    @classmethod
+    def from_axes(
+        cls,
+        latitude: NDArray[np.float64] | None,
+        longitude: NDArray[np.float64] | None,
+        scale: int,
+        boundary: Boundary,
+        *,
+        is_vector: bool,
+    ) -> Self:
+        """Look at the coordinates in degrees; None where rows or columns have none."""
         goes_round = longitude is not None and is_cyclic(longitude)
         across = boundary
         if across == "auto":
             across = "periodic" if goes_round else "reflect"
         top = bottom = "none"
         warnings = []
-        if latitude is not None and goes_round and across == "periodic":
+        if latitude is not None and longitude is not None and goes_round and across == "periodic":
             top, bottom = poles(latitude)
-            if raw.sizes[dims.x] % 2 and (top, bottom) != ("none", "none"):
+            if len(longitude) % 2 and (top, bottom) != ("none", "none"):
                 warnings.append(
                     "an odd number of longitudes: over a pole the field goes on by its mirror"
                 )
                 top = bottom = "none"
-        standard = str(raw[name].attrs.get("standard_name", ""))
         edges = Edges(
             across=across,
             top=top,  # type: ignore[arg-type]  # as ``poles`` has it
             bottom=bottom,  # type: ignore[arg-type]
-            is_vector=any(word in standard for word in VECTORS),
+            is_vector=is_vector,
         )
         areas = None
         if latitude is not None:
@@ -67,6 +84,11 @@ class FieldGrid:
         if self.areas is None:
             return torch.ones(num_rows, dtype=torch.float64)
         return self.areas
+
+
+def is_vector(standard_name: str) -> bool:
+    """True for a component of a vector, which points the other way beyond a pole."""
+    return any(word in standard_name for word in VECTORS)
 
 
 def _axis(

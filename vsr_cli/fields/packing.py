@@ -33,7 +33,7 @@ class Packing:
         """What a variable's attributes say. Whole numbers without a fill value have no missing."""
         fill = next((attributes[name] for name in FILL_NAMES if name in attributes), None)
         return cls(
-            dtype=dtype,
+            dtype=dtype.newbyteorder("="),
             scale=float(np.ravel(attributes.get("scale_factor", 1.0))[0]),
             offset=float(np.ravel(attributes.get("add_offset", 0.0))[0]),
             fill=None if fill is None else float(np.ravel(fill)[0]),

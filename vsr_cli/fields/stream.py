@@ -50,6 +50,7 @@ class FieldStream:
     rows_ascend: bool  # the coordinate along y rises from row to row
     read: Callable[[int, int], Values]  # steps from, to: (T, C, H, W)
     block: int  # steps that are read at once
+    standard_names: tuple[str, ...] = ()  # of the variables, in CF's words; none: not stated
 
     @property
     def name(self) -> str:
@@ -139,6 +140,7 @@ def _stream(
         rows_ascend=rows is None or bool(rows[-1] > rows[0]),
         read=read,
         block=_block_steps(first, dims, len(arrays) * height * width * 8),
+        standard_names=tuple(str(array.attrs.get("standard_name", "")) for array in arrays),
     )
 
 

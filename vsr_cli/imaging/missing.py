@@ -1,10 +1,8 @@
-"""Planes with missing values, NaN: made smaller, and filled for networks, which know no gaps.
+"""Planes with missing values, NaN, made smaller.
 
 References:
     Knutsson, Westin, "Normalized and differential convolution", IEEE Conference on Computer Vision
     and Pattern Recognition (1993), doi:10.1109/CVPR.1993.341081: weights of what is there.
-    Gortler, Grzeszczuk, Szeliski, Cohen, "The lumigraph", SIGGRAPH (1996),
-    doi:10.1145/237170.237200, section 3.4: gaps are filled from coarser and coarser pictures.
 """
 
 from __future__ import annotations
@@ -12,8 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 LEAST_SHARE = 0.5  # of a kernel's weight on what is there, for its mean to be one
@@ -31,22 +27,3 @@ def resample_present(plane: Tensor, resample: Callable[[Tensor], Tensor]) -> Ten
     share = resample((~missing).to(plane.dtype))
     mean = resample(plane.masked_fill(missing, 0.0)) / share
     return mean.masked_fill(share < LEAST_SHARE, math.nan)
-
-
-def fill_gaps(plane: Tensor, default: float) -> Tensor:
-    """A plane (H, W) whose NaN have the mean of the smallest square around them that is not empty.
-
-    Squares are those of 2, 4, 8 ... pixels that tile the plane. Without any value all is
-    ``default``.
-    """
-    missing = plane.isnan()
-    if not missing.any():
-        return plane
-    if missing.all():
-        return torch.full_like(plane, default)
-    height, width = plane.shape
-    padded = F.pad(plane, (0, width % 2, 0, height % 2), value=math.nan)
-    blocks = padded.unflatten(0, (-1, 2)).unflatten(2, (-1, 2))  # (H / 2, 2, W / 2, 2)
-    coarse = fill_gaps(blocks.nanmean((1, 3)), default)
-    fine = coarse.repeat_interleave(2, 0).repeat_interleave(2, 1)
-    return torch.where(missing, fine[:height, :width], plane)

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Any, Self
 
 import torch
-from torch import Tensor
 
 from vsr_cli import __version__
 from vsr_cli.frames import ClipInfo, Frame, PixelFamily, PixelFormat
@@ -25,6 +24,7 @@ from vsr_cli.models.load import LoadedChain, load_chain
 from vsr_cli.pipeline.consistency import Consistency
 from vsr_cli.pipeline.degrade import degradation_protocol, degradation_warnings
 from vsr_cli.pipeline.device import choose_device, choose_precision, precision_name
+from vsr_cli.pipeline.field_networks import FIELD_FORMAT
 from vsr_cli.pipeline.report import chain_name, chain_warnings
 from vsr_cli.pipeline.rgb import sees_rgb
 from vsr_cli.pipeline.scored import (
@@ -34,7 +34,7 @@ from vsr_cli.pipeline.scored import (
     scored_pictures,
     white_code,
 )
-from vsr_cli.pipeline.settings import StageSettings
+from vsr_cli.pipeline.settings import StageSettings, chain_kernel
 from vsr_cli.pipeline.stages import run_stage, to_codes
 from vsr_cli.specs import Channel, EvaluateSpec
 
@@ -47,7 +47,6 @@ OTHERS: Mapping[Channel, str] = {
     "rgb": "R, G and B / (2^bits - 1), together; of YUV by its matrix and range, rounded",
     "planes": "each plane / (2^bits - 1) by itself, chroma in its own size",
 }
-FIELD = PixelFormat("gray", "gray", 16)  # one plane; no code values are made
 # Of given files whose depth differs from that of the truth.
 DEPTHS = "codes times 2^(truth's bits - bits), but of RGB or full range divided by 2^bits - 1"
 
@@ -132,24 +131,19 @@ class Contender:
         low = (planes(frame, pixel_format, white, self.device) for frame in shots)
         return self._upscaled(low, replace(truth, pixel_format=result))
 
-    def enlarge_field(self, frames: Iterator[Frame]) -> Iterator[Tensor]:
-        """What becomes of one component of a field: frames (h, w) in [0, 1] to (H, W) float64.
-
-        It is not held in [0, 1], nor rounded.
-        """
-        settings = StageSettings(
+    def field_settings(self) -> StageSettings:
+        """What the stages share for fields: nothing is held in [0, 1], nor rounded."""
+        return StageSettings(
             device=self.device,
             precision=self.precision,
-            pixel_format=FIELD,
+            pixel_format=FIELD_FORMAT,
+            kernel=chain_kernel(self.spec.model or ""),
             batch_size=self.spec.batch_size,
             tile=self.spec.tile,
             consistency=self.spec.consistency,
             is_full=True,
             is_bounded=False,
         )
-        placed = (replace(f, planes=tuple(p.to(self.device) for p in f.planes)) for f in frames)
-        for frame in self._run(placed, settings):
-            yield frame.planes[0].cpu().to(torch.float64)
 
     def _run(self, frames: Iterator[Frame], settings: StageSettings) -> Iterator[Frame]:
         """Frames of float planes through all stages."""

@@ -9,6 +9,7 @@ from fractions import Fraction
 from vsr_cli.frames import ClipInfo, PixelFormat
 from vsr_cli.models.load import LoadedChain, load_chain
 from vsr_cli.pipeline.device import choose_device, choose_precision
+from vsr_cli.pipeline.loaded import LoadChain
 from vsr_cli.pipeline.settings import StageSettings, chain_kernel
 from vsr_cli.specs import FieldSpec, UpscaleSpec
 
@@ -18,8 +19,12 @@ INTERPOLATION_REACH = 3  # cells that bicubic interpolation sees, and one more
 WHOLE_REACH = 32  # for a network that sees all of a frame: where what follows is hardly felt
 
 
-def field_chain(spec: UpscaleSpec, fields: FieldSpec) -> LoadedChain:
+def field_chain(
+    spec: UpscaleSpec, fields: FieldSpec, *, load: LoadChain | None = None
+) -> LoadedChain:
     """The networks of a ``--model``; with ``window`` none those of single steps alone.
+
+    ``load`` gives them, ``load_chain`` by default.
 
     Raises:
         ValueError: not a whole scale, or nothing enlarges without the networks of several steps.
@@ -28,7 +33,7 @@ def field_chain(spec: UpscaleSpec, fields: FieldSpec) -> LoadedChain:
     if spec.width or spec.height or (spec.scale is not None and spec.scale % 1):
         raise ValueError("fields are enlarged by whole numbers: give --scale 2, 3 or 4")
     scale = int(spec.scale or DEFAULT_SCALE)
-    chain = load_chain(spec.model, scale, domain=spec.domain, weights=spec.weights)
+    chain = (load or load_chain)(spec.model, scale, domain=spec.domain, weights=spec.weights)
     if fields.window == "auto":
         return chain
     stages = tuple(stage for stage in chain.stages if stage.spec.window == 1)

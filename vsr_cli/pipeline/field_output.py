@@ -12,8 +12,7 @@ from vsr_cli.fields.skeleton import Skeleton
 from vsr_cli.fields.stores import FieldStore, open_store
 from vsr_cli.media.pending import PendingFile, PendingStore
 from vsr_cli.media.target import check_place
-
-TARGETS = (".nc", ".nc4", ".zarr")
+from vsr_cli.specs import FIELD_ENDINGS, is_field
 
 
 def check_target(source: Path, target: Path, *, overwrite: bool) -> None:
@@ -23,10 +22,10 @@ def check_target(source: Path, target: Path, *, overwrite: bool) -> None:
         ValueError: the ending is another one, or the output is the input.
         OutputError: the folder is missing or not writable, or the output exists.
     """
-    if target.suffix.lower() not in TARGETS:
+    if not is_field(target):
         raise ValueError(
-            f"fields are written as {', '.join(TARGETS)}, got {target}; for a video of a field, "
-            "make one first"
+            f"fields are written as {', '.join(FIELD_ENDINGS)}, got {target}; for a video "
+            "of a field see vsr render"
         )
     if os.path.realpath(source) == os.path.realpath(target):
         raise ValueError(f"output {target} is the input; give another name")

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from itertools import tee
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,10 @@ import torch
 from torch import Tensor
 
 from vsr_cli.errors import InputError
-from vsr_cli.frames import Frame
-from vsr_cli.imaging.degradation import degrade_field
-from vsr_cli.imaging.missing import fill_gaps
 from vsr_cli.metrics import METRICS, ClipScores, FieldUnits, PlaneAccumulator, to_unit
 from vsr_cli.pipeline.contender import Contender
 from vsr_cli.pipeline.evaluation import ScoredFrame, Watch
+from vsr_cli.pipeline.field_low import LowField
 from vsr_cli.pipeline.field_truth import (
     FieldClip,
     field_grid,
@@ -31,13 +28,15 @@ from vsr_cli.pipeline.field_truth import (
     tensors,
 )
 
-GAP = 0.5  # of a frame without any value: the middle of the range
 NEED_WHOLE = ("tof", "resolution", "lsd", "lpips")  # metrics for which gaps are filled
-MAPPING = "(value - low) / (high - low) for networks and metrics of pictures, not rounded, not cut"
+MAPPING = (
+    "(value - low) / (high - low) for metrics of pictures, not rounded, not cut; for networks as "
+    "vsr upscale does, by the values that they get"
+)
 MISSING = (
     "NaN of the truth: left out of means, as are windows and differences that touch them; filled "
     f"with the frame's mean of the truth for {', '.join(NEED_WHOLE)}; shrunk by what is there, at "
-    "least half of the kernel's weight; filled from the nearest squares for networks"
+    "least half of the kernel's weight; continued from what lies around for networks"
 )
 
 Results = tuple[Tensor, ...]  # of each contender, (C, H, W) float64 in the field's unit
@@ -128,7 +127,7 @@ class FieldRun:
         size, settings = self._scored_size(clip), accumulators[0].settings
         waiting: deque[Tensor] = deque()  # truth whose counterpart is on its way
         names = clip.truth.variables if len(clip.truth.variables) > 1 else ("",)
-        for number, results in enumerate(self._results(clip, value_range, waiting)):
+        for number, results in enumerate(self._results(clip, waiting)):
             cut = [values[:, : size[0], : size[1]] for values in (waiting.popleft(), *results)]
             truth, *shown = (dict(zip(names, values, strict=True)) for values in cut)
             try:
@@ -155,48 +154,33 @@ class FieldRun:
         low = low or [(truth.height // scale, truth.width // scale)]
         return min(truth.height, low[0][0] * scale), min(truth.width, low[0][1] * scale)
 
-    def _results(
-        self, clip: FieldClip, value_range: tuple[float, float], waiting: deque[Tensor]
-    ) -> Iterator[Results]:
+    def _results(self, clip: FieldClip, waiting: deque[Tensor]) -> Iterator[Results]:
         """Step by step what each contender makes of a field, or has for it."""
         if self.spec.model is None:
             yield from _given(clip, waiting)
             return
-        kernel = None if clip.given else field_kernel(self.spec)
-        shrink = None if kernel is None else partial(degrade_field, scale=self.scale, kernel=kernel)
-        rows = _low(clip, value_range, waiting, shrink)
+        low = LowField(clip, self.spec, self.scale)
         parts = len(clip.truth.variables)
-        copies = tee(rows, len(self.contenders) * parts)
+        copies = tee(_smaller(low, waiting), len(self.contenders) * parts)
         columns = [
-            contender.enlarge_field(_frames(copies[index * parts + part], part))
+            low.enlarge(_planes(copies[index * parts + part], part), part, contender)
             for index, contender in enumerate(self.contenders)
             for part in range(parts)
         ]
-        low, high = value_range
         for row in zip(*columns, strict=True):
-            values = torch.stack(row) * (high - low) + low
-            yield values.unflatten(0, (-1, parts)).unbind(0)
+            yield torch.stack(row).unflatten(0, (-1, parts)).unbind(0)
 
 
-def _low(
-    clip: FieldClip,
-    value_range: tuple[float, float],
-    waiting: deque[Tensor],
-    shrink: partial[Tensor] | None,
-) -> Iterator[Tensor]:
-    """What networks get, (C, h, w) float64 without gaps: given, or the truth made smaller."""
-    given = (tensors(one) for one in clip.given)
-    for truth, *low in zip(tensors(clip.truth), *given, strict=True):
+def _smaller(low: LowField, waiting: deque[Tensor]) -> Iterator[Tensor]:
+    """What models get, (C, h, w); the truth is kept until they are done."""
+    for truth, smaller in low.pairs():
         waiting.append(truth)
-        planes = [to_unit(plane, value_range) for plane in (low[0] if low else truth)]
-        if shrink is not None:
-            planes = [shrink(plane) for plane in planes]
-        yield torch.stack([fill_gaps(plane, GAP) for plane in planes])
+        yield smaller
 
 
-def _frames(rows: Iterator[Tensor], part: int) -> Iterator[Frame]:
-    for number, row in enumerate(rows):
-        yield Frame((row[part].float(),), pts=number)
+def _planes(rows: Iterator[Tensor], part: int) -> Iterator[Tensor]:
+    for row in rows:
+        yield row[part]
 
 
 def _given(clip: FieldClip, waiting: deque[Tensor]) -> Iterator[Results]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor
 from vsr_cli.imaging.conservation import block_means, conserve_means, spread
 from vsr_cli.imaging.globe import Edges, extend
 from vsr_cli.imaging.inpainting import fill_missing
+from vsr_cli.specs import FieldSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,35 +34,85 @@ class FieldSummary:
     deviation: float  # standard deviation; 0 where there are no values
 
 
-def summarise(steps: Iterable[NDArray[Any]]) -> FieldSummary:
-    """A range for the networks: quantiles with room, within the field's limits.
+@dataclass(slots=True)
+class ValueTally:
+    """What was seen of a field's values so far; tallies of its parts can be added up.
 
-    One value in a thousand that is far from all others does not squeeze them into a corner. Of a
-    field without any value it is 0 to 1, of a constant one as wide as 1.
+    What comes of it does not depend on the order, nor on which tally has seen what.
     """
-    low, high = math.inf, -math.inf
-    samples: list[NDArray[np.float64]] = []
-    per_step, total = SAMPLED, 0
-    for step in steps:
+
+    low: float = math.inf
+    high: float = -math.inf
+    samples: list[NDArray[np.float64]] = field(default_factory=list)
+    num_sampled: int = 0
+    halvings: int = 0  # of all samples, so that they stay few and each step weighs the same
+
+    def add(self, step: NDArray[Any]) -> None:
+        """One more step, (H, W)."""
         known = step[np.isfinite(step)]
         if known.size:
-            low, high = min(low, float(known.min())), max(high, float(known.max()))
-            samples.append(known[:: max(1, known.size // per_step)].astype(np.float64))
-            total += samples[-1].size
-        while total > MOST_SAMPLED:  # every other one of all, so that each step weighs the same
-            samples = [np.ascontiguousarray(sample[::2]) for sample in samples]
-            per_step, total = max(1, per_step // 2), sum(sample.size for sample in samples)
-            if total <= len(samples):
-                break
-    if not samples:
-        return FieldSummary((0.0, 1.0), 0.0)
-    if low == high:
-        return FieldSummary((low - 0.5, high + 0.5), 0.0)
-    sampled = np.concatenate(samples)
-    inner = np.quantile(sampled, [TAIL, 1 - TAIL])
-    room = ROOM * float(inner[1] - inner[0])
-    first, last = max(low, float(inner[0]) - room), min(high, float(inner[1]) + room)
-    return FieldSummary((first, last) if first < last else (low, high), float(sampled.std()))
+            self.low, self.high = (
+                min(self.low, float(known.min())),
+                max(self.high, float(known.max())),
+            )
+            stride = max(1, known.size // SAMPLED) << self.halvings
+            self._keep([known[::stride].astype(np.float64)])
+
+    def merge(self, other: ValueTally) -> None:
+        """All that another one has seen."""
+        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
+        samples = other.samples
+        while self.halvings < other.halvings:
+            self._halve()
+        if self.halvings > other.halvings:
+            samples = [sample[:: 1 << (self.halvings - other.halvings)] for sample in samples]
+        self._keep(samples)
+
+    def summary(self) -> FieldSummary:
+        """A range for the networks: quantiles with room, within the field's limits.
+
+        One value in a thousand that is far from all others does not squeeze them into a corner. Of
+        a field without any value it is 0 to 1, of a constant one as wide as 1.
+        """
+        if not self.samples:
+            return FieldSummary((0.0, 1.0), 0.0)
+        if self.low == self.high:
+            return FieldSummary((self.low - 0.5, self.high + 0.5), 0.0)
+        sampled = np.concatenate(self.samples)
+        inner = np.quantile(sampled, [TAIL, 1 - TAIL])
+        room = ROOM * float(inner[1] - inner[0])
+        first, last = max(self.low, float(inner[0]) - room), min(self.high, float(inner[1]) + room)
+        value_range = (first, last) if first < last else (self.low, self.high)
+        return FieldSummary(value_range, float(sampled.std()))
+
+    def _keep(self, samples: Sequence[NDArray[np.float64]]) -> None:
+        self.samples += samples
+        self.num_sampled += sum(sample.size for sample in samples)
+        while MOST_SAMPLED < self.num_sampled > len(self.samples):
+            self._halve()
+
+    def _halve(self) -> None:
+        self.samples = [np.ascontiguousarray(sample[::2]) for sample in self.samples]
+        self.num_sampled = sum(sample.size for sample in self.samples)
+        self.halvings += 1
+
+
+def summarise(steps: Iterable[NDArray[Any]]) -> FieldSummary:
+    """The summary of all steps, (H, W) each."""
+    tally = ValueTally()
+    for step in steps:
+        tally.add(step)
+    return tally.summary()
+
+
+def choose_summary(fields: FieldSpec, measure: Callable[[], FieldSummary]) -> FieldSummary:
+    """What is known of a field's values: a range that was given, else what a pass over it tells."""
+    if fields.value_range is not None and fields.conserve == "none":
+        return FieldSummary(fields.value_range, 0.0)
+    found = measure()
+    if fields.value_range is not None:
+        return FieldSummary(fields.value_range, found.deviation)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +141,7 @@ class FieldMapping:
     margin: int
     edges: Edges
     row_areas: Tensor | None = None  # (s*H,) where block means are to stay
+    keeps_gaps: bool = True  # else what networks make of a gap's surroundings stays
 
     def there(self, step: HeldStep) -> Tensor:
         """(H + 2 margin, W + 2 margin) float32, the range at 0 to 1, without gaps."""
@@ -116,6 +168,8 @@ class FieldMapping:
             values = conserve_means(
                 values, step.values, step.valid, weights, self.scale, self.edges
             )
+        if not self.keeps_gaps:
+            return values
         missing = torch.full_like(values, torch.nan)
         return torch.where(spread(step.valid, self.scale), values, missing)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import product
@@ -19,23 +18,27 @@ from vsr_cli.fields.output import FieldOutput, common_dims, plan_variable
 from vsr_cli.fields.raw import open_raw
 from vsr_cli.fields.skeleton import make_skeleton
 from vsr_cli.fields.stores import FieldStore
-from vsr_cli.frames import Frame
 from vsr_cli.models.load import LoadedChain
 from vsr_cli.pipeline.device import precision_name
-from vsr_cli.pipeline.field_networks import field_chain, field_info, field_settings, reach
+from vsr_cli.pipeline.field_networks import field_chain, field_settings
 from vsr_cli.pipeline.field_output import check_target, writing
 from vsr_cli.pipeline.field_report import FieldReport, VariableReport
+from vsr_cli.pipeline.field_steps import (
+    UNEVEN_STEPS,
+    choose_mapping,
+    enlarge_steps,
+    steps_seen,
+)
 from vsr_cli.pipeline.field_values import (
     FieldMapping,
     FieldSummary,
     HeldStep,
-    held_step,
+    choose_summary,
     summarise,
 )
+from vsr_cli.pipeline.loaded import LoadChain
 from vsr_cli.pipeline.report import Listener, Start, chain_name, chain_warnings
 from vsr_cli.pipeline.settings import StageSettings
-from vsr_cli.pipeline.size import OutputSize
-from vsr_cli.pipeline.stages import run_networks
 from vsr_cli.specs import FieldSpec, UpscaleSpec
 
 
@@ -47,10 +50,12 @@ def upscale_fields(
     *,
     overwrite: bool = False,
     listener: Listener | None = None,
+    load: LoadChain | None = None,
 ) -> FieldReport:
     """Upscale variables of one file; the target appears when it is complete, or not at all.
 
-    Time, levels, attributes and what does not lie on the grid stay as they are.
+    Time, levels, attributes and what does not lie on the grid stay as they are. ``load`` gives the
+    networks, ``load_chain`` by default.
 
     Raises:
         ValueError: settings that cannot be.
@@ -60,7 +65,7 @@ def upscale_fields(
     spec, fields, listener = spec or UpscaleSpec(), fields or FieldSpec(), listener or Listener()
     started = time.perf_counter()
     check_target(source, target, overwrite=overwrite)
-    chain, settings = field_chain(spec, fields), field_settings(spec)
+    chain, settings = field_chain(spec, fields, load=load), field_settings(spec)
     with ExitStack() as stack:
         run = _Run(source, chain, settings, fields, stack)
         command = f"upscale --model {chain_name(chain)} --scale {chain.scale}"
@@ -114,13 +119,8 @@ class _Run:
             )
             self.outputs.append(output)
             self.warnings += warnings
-        if max(stage.spec.window for stage in chain.stages) > 1 and is_uneven(
-            self.raw, self.dims.time
-        ):
-            self.warnings.append(
-                "steps of time are uneven, and networks of several steps take them for even; "
-                "--window none does without"
-            )
+        if steps_seen(chain) and is_uneven(self.raw, self.dims.time):
+            self.warnings.append(UNEVEN_STEPS)
 
     @property
     def num_frames(self) -> int:
@@ -167,45 +167,28 @@ class _Run:
         return [dict(zip(others, index, strict=True)) for index in indices]
 
     def _summary(self, streams: tuple[FieldStream, ...]) -> FieldSummary:
-        if self.fields.value_range is not None and self.fields.conserve == "none":
-            return FieldSummary(self.fields.value_range, 0.0)
-        found = summarise(step[0] for stream in streams for step in stream.frames())
-        if self.fields.value_range is not None:
-            return FieldSummary(self.fields.value_range, found.deviation)
-        return found
+        return choose_summary(
+            self.fields,
+            lambda: summarise(step[0] for stream in streams for step in stream.frames()),
+        )
 
     def _mapping(self, number: int, stream: FieldStream) -> FieldMapping:
-        chain, grid = self.chain, self.grids[number]
-        keeps_means = self.fields.conserve == "mean"
-        return FieldMapping(
+        return choose_mapping(
+            self.chain,
+            self.grids[number],
+            self.fields,
             value_range=self.summaries[number].value_range,
-            scale=chain.scale,
-            margin=reach(chain, self.settings.consistency),
-            edges=grid.edges,
-            row_areas=grid.row_areas(chain.scale * stream.height) if keeps_means else None,
+            num_rows=stream.height,
+            consistency=self.settings.consistency,
         )
 
     def _enlarged(
         self, stream: FieldStream, mapping: FieldMapping
     ) -> Iterator[tuple[Tensor, HeldStep]]:
         """Each step of a series, (s*H, s*W) float64 with NaN, and what it was made of."""
-        held: deque[HeldStep] = deque()
-
-        def frames() -> Iterator[Frame]:
-            shot, was_empty = 0, False
-            for step, values in enumerate(stream.frames()):
-                held.append(held_step(values[0]))
-                if held[-1].is_empty != was_empty:  # no window reaches over steps without values
-                    shot, was_empty = shot + 1, held[-1].is_empty
-                plane = mapping.there(held[-1]).to(self.settings.device)
-                yield Frame((plane,), pts=step, shot=shot)
-
-        height, width = (side + 2 * mapping.margin for side in (stream.height, stream.width))
-        size = OutputSize(mapping.scale, width * mapping.scale, height * mapping.scale)
-        info = field_info(height, width)
-        for frame in run_networks(frames(), self.chain, self.settings, info, size):
-            step = held.popleft()
-            yield mapping.back(frame.planes[0], step), step
+        steps = (values[0] for values in stream.frames())
+        size = stream.height, stream.width
+        return enlarge_steps(steps, size, self.chain, self.settings, mapping)
 
     def _report(
         self, number: int, streams: tuple[FieldStream, ...], error: float

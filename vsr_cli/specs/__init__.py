@@ -19,9 +19,10 @@ from vsr_cli.specs.degradation import (
 from vsr_cli.specs.degradation_text import parse_degradation
 from vsr_cli.specs.droplet import DropletSpec
 from vsr_cli.specs.evaluate import EvaluateSpec, OutlineMethod
-from vsr_cli.specs.fields import Boundary, Conserve, FieldSpec, Window
+from vsr_cli.specs.fields import FIELD_ENDINGS, Boundary, Conserve, FieldSpec, Window, is_field
 from vsr_cli.specs.media import DecodingSpec, Deinterlace, EncodingSpec
 from vsr_cli.specs.metrics import DEFAULT_METRICS, Channel, Grid, MetricName
+from vsr_cli.specs.render import RenderSpec
 from vsr_cli.specs.simulation import (
     FIELD_RANGES,
     FIELD_UNITS,
@@ -43,6 +44,7 @@ from vsr_cli.specs.upscale import Chroma, UpscaleSpec
 
 __all__ = [
     "DEFAULT_METRICS",
+    "FIELD_ENDINGS",
     "FIELD_RANGES",
     "FIELD_UNITS",
     "SPINUP_HOURS",
@@ -77,6 +79,7 @@ __all__ = [
     "Peer",
     "Recipe",
     "RecipeForm",
+    "RenderSpec",
     "Resize",
     "Round",
     "SchedulerSpec",
@@ -88,6 +91,7 @@ __all__ = [
     "UpscaleSpec",
     "VideoCoding",
     "Window",
+    "is_field",
     "parse_degradation",
     "parse_simulated",
 ]

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Literal, get_args
 
 Boundary = Literal["auto", "periodic", "reflect", "replicate"]
 Conserve = Literal["none", "mean"]
 Window = Literal["auto", "none"]
+FIELD_ENDINGS = (".nc", ".nc4", ".zarr")  # of files of fields, read and written
+
+
+def is_field(path: PurePath) -> bool:
+    """True if a path names a file of fields, by its ending."""
+    return path.suffix.lower() in FIELD_ENDINGS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,60 @@
+"""A file of fields in a batch: one part, however long it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vsr_cli.batch.jobs import Job
+from vsr_cli.batch.progress import Progress, Relay
+from vsr_cli.errors import OutputError, VsrError
+from vsr_cli.fields import open_fields
+from vsr_cli.pipeline.field_report import FieldReport
+from vsr_cli.pipeline.fields import upscale_fields
+from vsr_cli.pipeline.loaded import load_chain_once
+from vsr_cli.specs import FieldSpec
+
+
+def do_fields(job: Job, progress: Progress, *, is_ours: bool) -> FieldReport:
+    """Upscale the fields of one file; ``is_ours`` lets it replace an output.
+
+    Raises:
+        StoppedError: by ``progress``; the output is not there.
+        ValueError, VsrError: what went wrong.
+    """
+    settings = job.settings
+    return upscale_fields(
+        job.source,
+        job.target,
+        settings.upscale,
+        settings.fields,
+        overwrite=is_ours,
+        listener=Relay(progress),
+        load=load_chain_once,
+    )
+
+
+def measure_fields(path: Path, fields: FieldSpec) -> tuple[int, int, int]:
+    """The steps of all series of all variables that are upscaled, and the grid's rows and columns.
+
+    Raises:
+        InputError: the file cannot be read, or lacks a variable.
+    """
+    chosen: list[tuple[str, ...]] = [(name,) for name in fields.variables] or [()]
+    steps = height = width = 0
+    for names in chosen:
+        with open_fields(path, names) as streams:
+            steps += sum(stream.num_frames for stream in streams)
+            height, width = streams[0].height, streams[0].width
+    return steps, height, width
+
+
+def count_steps(job: Job) -> int:
+    """The steps in an output, which is opened.
+
+    Raises:
+        OutputError: it cannot be read, or lacks a variable.
+    """
+    try:
+        return measure_fields(job.target, job.settings.fields)[0]
+    except VsrError as error:
+        raise OutputError(str(error)) from error
