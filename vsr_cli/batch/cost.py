@@ -63,7 +63,7 @@ class BatchPlan:
             "segments": sum(group.segments for group in self.groups),
             "frames": total([group.frames for group in self.groups]),
             "device_hours": device_hours,
-            "hours": None if device_hours is None else round(device_hours / self.workers, 4),
+            "hours": None if device_hours is None else round(device_hours / self.workers, 6),
             "output_bytes": total([group.output_bytes for group in self.groups]),
         }
 
@@ -132,7 +132,7 @@ def _plan_group(members: Sequence[tuple[Job, Measure]], failed: dict[str, str]) 
         segments=sum(each.segments for _, each in members),
         probed=str(job.source),
         fps=None if fps is None else round(fps, 3),
-        hours=None if fps is None or frames is None else round(frames / fps / 3600, 4),
+        hours=None if fps is None or frames is None else round(frames / fps / 3600, 6),
         output_bytes=None if frame_bytes is None or frames is None else round(frames * frame_bytes),
     )
 
