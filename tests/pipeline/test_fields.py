@@ -332,3 +332,83 @@ def test_killed_run_leaves_no_output_and_the_next_one_clears_up(
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["frames"] == STEPS * 60
     assert not [*tmp_path.glob(".out*")]
+
+
+def test_packed_coordinates_are_taken_in_their_unit(tmp_path: Path) -> None:
+    plain = make(tmp_path / "plain.nc")
+    packed = tmp_path / "packed.nc"
+    with xarray.open_dataset(plain, decode_times=False) as dataset:
+        packing = {"dtype": "i2", "scale_factor": 0.25, "add_offset": 0.0, "_FillValue": -32768}
+        dataset.to_netcdf(packed, encoding={"lat": packing, "lon": packing})
+    fields = FieldSpec(variables=("tas",), conserve="mean")
+    for source, target in ((plain, "a.nc"), (packed, "b.nc")):
+        upscale_fields(source, tmp_path / target, BICUBIC, fields)
+    assert np.allclose(read(tmp_path / "a.nc"), read(tmp_path / "b.nc"), atol=1e-4)
+    with xarray.open_dataset(tmp_path / "b.nc") as found:
+        assert np.allclose(found["lat"], np.arange(-88.125, 90, 3.75))
+        assert np.allclose(found["lon"], np.arange(-1.875, 357, 3.75))
+
+
+def test_unsigned_numbers_stay_what_they_mean(tmp_path: Path) -> None:
+    source = make(tmp_path / "in.nc")
+    with netCDF4.Dataset(source, "a") as file:
+        values = np.clip(np.round((file["tas"][:] - 223) * 2.5), 0, 250).astype(np.uint8)
+        made = file.createVariable("byte", "i1", ("time", "lat", "lon"), fill_value=-1)
+        made.set_auto_maskandscale(False)
+        made.setncatts({"_Unsigned": "true", "scale_factor": 0.4, "add_offset": 223.0})
+        values[2, 3, 4] = 255
+        made[:] = values.view(np.int8)
+    report = upscale_fields(source, tmp_path / "out.nc", BICUBIC, FieldSpec(variables=("byte",)))
+    assert report.variables[0].clipped == 0
+    with xarray.open_dataset(tmp_path / "out.nc", decode_times=False) as found:
+        fine = np.stack([smooth(s, found["lat"].values, found["lon"].values) for s in range(STEPS)])
+        error = found["byte"].to_numpy() - fine
+        assert np.count_nonzero(np.isnan(error)) == 4
+        assert np.nanmax(np.abs(error)) < 1
+
+
+@pytest.mark.parametrize("dims", [("rlat", "rlon", "time"), ("time", "rlat", "rlon", "lev")])
+def test_neither_time_nor_a_level_is_enlarged(tmp_path: Path, dims: tuple[str, ...]) -> None:
+    sizes = {"time": 4, "rlat": 12, "rlon": 14, "lev": 5}
+    coords = {
+        "time": ("time", np.arange(4.0), {"units": "days since 2000-01-01"}),
+        "rlat": ("rlat", np.arange(12.0), {"axis": "Y", "units": "degrees"}),
+        "rlon": ("rlon", np.arange(14.0), {"axis": "X", "units": "degrees"}),
+        "lev": ("lev", np.arange(5.0), {"positive": "down"}),
+    }
+    values = np.random.default_rng(1).normal(size=[sizes[dim] for dim in dims])
+    used = {name: coords[name] for name in dims}
+    xarray.Dataset({"tas": (dims, values)}, coords=used).to_netcdf(tmp_path / "in.nc")
+    upscale_fields(tmp_path / "in.nc", tmp_path / "out.nc", BICUBIC, FieldSpec())
+    with xarray.open_dataset(tmp_path / "out.nc", decode_times=False) as found:
+        expected = {**{dim: sizes[dim] for dim in dims}, "rlat": 24, "rlon": 28}
+        assert dict(found["tas"].sizes) == expected
+
+
+def test_variable_without_a_grid_is_none(tmp_path: Path) -> None:
+    dims = ("time", "lat")
+    time_axis = ("time", np.arange(4.0), {"units": "days since 2000-01-01"})
+    dataset = xarray.Dataset({"v": (dims, np.zeros((4, 9)))}, coords={"time": time_axis})
+    dataset.to_netcdf(tmp_path / "in.nc")
+    with pytest.raises(InputError, match="no variable on a grid"):
+        upscale_fields(tmp_path / "in.nc", tmp_path / "out.nc", BICUBIC, FieldSpec())
+
+
+def test_store_that_cannot_take_its_place_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = make(tmp_path / "in.nc"), tmp_path / "out.zarr"
+    upscale_fields(source, target, BICUBIC, FieldSpec(variables=("tas",)))
+    before, replace = read(target), os.replace
+
+    def refuse(path: Any, place: Any) -> None:
+        if Path(place) == target and ".before" not in str(path):
+            raise OSError(28, "No space left on device")
+        replace(path, place)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OutputError, match="No space"):
+        upscale_fields(source, target, CLIMATE, FieldSpec(variables=("tas",)), overwrite=True)
+    assert np.array_equal(read(target), before)
+    monkeypatch.undo()
+    assert not [*tmp_path.glob(".out*")]

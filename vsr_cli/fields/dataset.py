@@ -97,15 +97,53 @@ def choose(dataset: xarray.Dataset, names: Sequence[str], path: Path) -> list[xa
 
 
 def find_dims(dataset: xarray.Dataset, array: xarray.DataArray) -> FieldDims:
-    """Which dimension is which: by CF's attributes, by name, else the last two are the grid."""
+    """Which dimension is which: by CF's attributes, by name, else the grid is what comes last.
+
+    Neither time nor a level is ever taken for a side of the grid.
+
+    Raises:
+        ValueError: fewer than two dimensions are left for the grid.
+    """
     dims = [str(dim) for dim in array.dims]
-    time = next((dim for dim in dims if is_coordinate(dataset, dim, "time")), None)
-    y = next((dim for dim in dims if is_coordinate(dataset, dim, "latitude")), None)
-    x = next((dim for dim in dims if is_coordinate(dataset, dim, "longitude")), None)
+    times = [dim for dim in dims if is_coordinate(dataset, dim, "time")]
+    time = next((dim for dim in times if _says(dataset, dim, "standard_name", "time")), None)
+    time = time or next(iter(times), None)
+    y = _side(dataset, dims, "latitude", "Y", ("projection_y_coordinate", "grid_latitude"))
+    x = _side(dataset, dims, "longitude", "X", ("projection_x_coordinate", "grid_longitude"))
+    free = [d for d in dims if d not in (*times, y, x) and not _is_level(dataset, d)]
+    if x is None and free:
+        x = free.pop()
+    if y is None and free:
+        y = free.pop()
     if y is None or x is None:
-        y, x = dims[-2:]
-    time = None if time in (y, x) else time
+        raise ValueError(f"{array.name} has no two dimensions of a grid: {', '.join(dims)}")
     return FieldDims(time, y, x, tuple(dim for dim in dims if dim not in (time, y, x)))
+
+
+def _side(
+    dataset: xarray.Dataset,
+    dims: Sequence[str],
+    kind: Literal["latitude", "longitude"],
+    axis: str,
+    names: Sequence[str],
+) -> str | None:
+    """The dimension of one side of the grid, if something says so."""
+    for dim in dims:
+        if is_coordinate(dataset, dim, kind) or _says(dataset, dim, "axis", axis):
+            return dim
+        if any(_says(dataset, dim, "standard_name", name) for name in names):
+            return dim
+    return None
+
+
+def _is_level(dataset: xarray.Dataset, dim: str) -> bool:
+    """True if a dimension goes up or down."""
+    attributes = dataset[dim].attrs if dim in dataset.variables else {}
+    return attributes.get("axis") == "Z" or attributes.get("positive") in ("up", "down")
+
+
+def _says(dataset: xarray.Dataset, dim: str, attribute: str, value: str) -> bool:
+    return dim in dataset.variables and dataset[dim].attrs.get(attribute) == value
 
 
 def is_coordinate(
@@ -122,5 +160,8 @@ def is_coordinate(
 
 
 def _is_grid(dataset: xarray.Dataset, array: xarray.DataArray) -> bool:
-    dims = find_dims(dataset, array)
+    try:
+        dims = find_dims(dataset, array)
+    except ValueError:
+        return False
     return min(array.sizes[dims.y], array.sizes[dims.x]) > GRID

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vsr_cli.fields.dataset import FieldDims, is_coordinate
+from vsr_cli.fields.raw import coordinate_values
 from vsr_cli.fields.refinement import cell_edges, is_cyclic, poles, refine_bounds, row_areas
 from vsr_cli.imaging.globe import Edges
 
@@ -96,7 +97,7 @@ def _axis(
 ) -> NDArray[np.float64] | None:
     if dim not in raw.variables or not is_coordinate(raw, dim, kind):
         return None
-    values = raw[dim].to_numpy().astype(np.float64)
+    values = coordinate_values(raw, dim)
     return values if len(values) > 2 and np.isfinite(values).all() else None
 
 

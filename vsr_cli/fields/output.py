@@ -71,7 +71,8 @@ def plan_variable(
     sizes = array.sizes
     shape = (*(sizes[dim] for dim in outer), scale * sizes[dims.y], scale * sizes[dims.x])
     attributes["vsr_value_range"] = np.array(value_range)
-    fill = packing.fill if "_FillValue" in attributes else None
+    fill = attributes.get("_FillValue")
+    fill = None if fill is None else float(np.ravel(fill)[0])
     stored = StoredVariable(
         name=name,
         dims=(*outer, dims.y, dims.x),

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from vsr_cli.errors import MissingExtraError
 from vsr_cli.fields.dataset import unreadable
+from vsr_cli.fields.packing import FILL_NAMES
 
 if TYPE_CHECKING:
     import xarray
+    from numpy.typing import NDArray
+
+PACKING = {"scale_factor": 1.0, "add_offset": 0.0}
+OF_STORAGE = {*PACKING, *FILL_NAMES, "_Unsigned", "valid_range", "valid_min", "valid_max"} | {
+    "actual_range"
+}
 
 
 @contextmanager
@@ -34,3 +43,21 @@ def open_raw(path: Path) -> Iterator[xarray.Dataset]:
         raise unreadable(path, error) from error
     with dataset:
         yield dataset
+
+
+def coordinate_values(raw: xarray.Dataset, name: str) -> NDArray[np.float64]:
+    """A coordinate in its unit: unpacked, NaN where it is missing."""
+    variable = raw.variables[name]
+    stored, attributes = variable.to_numpy(), variable.attrs
+    fills = [attributes[key] for key in FILL_NAMES if key in attributes]
+    missing = np.isin(stored, [np.ravel(fill)[0] for fill in fills])
+    unsigned = attributes.get("_Unsigned") == "true" and stored.dtype.kind == "i"
+    values = stored.view(f"u{stored.dtype.itemsize}") if unsigned else stored
+    scale, offset = (float(np.ravel(attributes.get(k, d))[0]) for k, d in PACKING.items())
+    unpacked: NDArray[np.float64] = values.astype(np.float64) * scale + offset
+    return np.where(missing, np.nan, unpacked)
+
+
+def unpacked_attributes(attributes: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Those of a coordinate that is written as plain values."""
+    return {key: value for key, value in attributes.items() if key not in OF_STORAGE}

@@ -119,6 +119,6 @@ def refine_map(
         )
     x, y, z = vector / np.linalg.norm(vector, axis=0)
     turned = np.degrees(np.arctan2(y, x))
-    is_positive = longitude.min() >= 0
+    is_positive = np.nanmin(longitude) >= 0
     turned = np.where(is_positive & (turned < 0), turned + TURN, turned)
     return np.degrees(np.arcsin(np.clip(z, -1, 1))), turned

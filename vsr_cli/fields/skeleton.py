@@ -16,6 +16,7 @@ import numpy as np
 from vsr_cli import __version__
 from vsr_cli.errors import OutputError
 from vsr_cli.fields.dataset import FieldDims, is_coordinate
+from vsr_cli.fields.raw import coordinate_values, unpacked_attributes
 from vsr_cli.fields.refinement import (
     TURN,
     is_cyclic,
@@ -99,21 +100,26 @@ def _refined(
     variable = raw.variables[name]
     own = [str(dim) for dim in variable.dims]
     if name in maps:
-        return xarray.Variable(variable.dims, maps[name].astype(variable.dtype), variable.attrs)
+        is_plain = variable.dtype.kind == "f" and "scale_factor" not in variable.attrs
+        values = maps[name].astype(variable.dtype if is_plain else np.float64)
+        return xarray.Variable(variable.dims, values, unpacked_attributes(variable.attrs))
     if variable.dtype.kind not in "fiu":
         return None
     if own == [name]:
         values = _refined_axis(raw, name, scale)
     elif name == _bounds_name(raw, own[0]) and variable.ndim == 2 and variable.shape[1] == 2:
-        values = refine_bounds(variable.to_numpy().astype(np.float64), scale)
+        values = refine_bounds(coordinate_values(raw, name), scale)
     else:
         return None
-    dtype = variable.dtype if variable.dtype.kind == "f" else np.dtype(np.float64)
-    return xarray.Variable(variable.dims, values.astype(dtype), variable.attrs)
+    is_plain = variable.dtype.kind == "f" and "scale_factor" not in variable.attrs
+    dtype = variable.dtype if is_plain else np.dtype(np.float64)
+    return xarray.Variable(variable.dims, values.astype(dtype), unpacked_attributes(variable.attrs))
 
 
 def _refined_axis(raw: xarray.Dataset, dim: str, scale: int) -> NDArray[np.float64]:
-    values = raw.variables[dim].to_numpy().astype(np.float64)
+    values = coordinate_values(raw, dim)
+    if np.isnan(values).any():
+        raise OutputError(f"the coordinate {dim} has missing values and cannot be refined")
     try:
         if is_coordinate(raw, dim, "latitude"):
             return refine_latitude(values, scale)
@@ -142,7 +148,10 @@ def _refined_maps(raw: xarray.Dataset, dims: FieldDims, scale: int) -> dict[str,
     if len(found) < len(MAP_KINDS):
         return {}
     order = dims.y, dims.x
-    maps = [raw[found[kind]].transpose(*order).to_numpy().astype(np.float64) for kind in MAP_KINDS]
+    maps = []
+    for kind in MAP_KINDS:
+        values = coordinate_values(raw, found[kind])
+        maps.append(values if raw[found[kind]].dims == order else values.T)
     finer = refine_map(maps[0], maps[1], scale)
     refined: dict[str, Values] = dict(zip(MAP_KINDS, finer, strict=True))
     return {

@@ -7,6 +7,7 @@ leftover of a process that was killed from the work of one that is alive.
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from vsr_cli.errors import OutputError
 
 NAME_MAX = 255  # bytes of a file's name on nearly all file systems
 _LONGEST_PID = "9" * 10
+_ASIDE = ".before"  # of what a store takes the place of
 
 
 class PendingFile:
@@ -58,7 +60,20 @@ class PendingFile:
 
 
 class PendingStore(PendingFile):
-    """A hidden folder that is one output, such as a Zarr store; what was there before goes last."""
+    """A hidden folder that is one output, such as a Zarr store.
+
+    What was there before is moved aside first and removed last; whatever goes wrong between, this
+    run or the next one puts it back.
+    """
+
+    def __init__(self, target: Path, *, overwrite: bool) -> None:
+        target = follow_link(target)
+        for aside in sorted(target.parent.glob(glob.escape(_prefix(target)) + "*" + _ASIDE)):
+            if not target.exists():
+                os.replace(aside, target)
+            else:
+                shutil.rmtree(aside, ignore_errors=True)
+        super().__init__(target, overwrite=overwrite)
 
     def commit(self) -> None:
         """Give the folder the target's name.
@@ -66,12 +81,19 @@ class PendingStore(PendingFile):
         Raises:
             OutputError: the target has come into being meanwhile, or the file system refuses.
         """
-        before = self.path.with_suffix(".old" + self.target.suffix)
+        before = self.path.with_name(self.path.name + _ASIDE)
         if self._overwrite and self.target.exists():
             _move(self.target, before, overwrite=False)
-        _move(self.path, self.target, overwrite=False)
-        shutil.rmtree(before, ignore_errors=True)
-        before.unlink(missing_ok=True)
+        try:
+            _move(self.path, self.target, overwrite=False)
+        except OutputError:
+            if before.exists() and not self.target.exists():
+                os.replace(before, self.target)
+            raise
+        if before.is_dir():
+            shutil.rmtree(before, ignore_errors=True)
+        else:
+            before.unlink(missing_ok=True)
 
     def discard(self) -> None:
         """Remove the folder; the target is untouched."""
