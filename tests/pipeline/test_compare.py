@@ -289,7 +289,7 @@ def test_models_are_named_once(clip: Path, names: tuple[str, ...]) -> None:
     [
         ({"metrics": ()}, "each metric is named once"),
         ({"metrics": ("psnr", "psnr")}, "each metric is named once"),
-        ({"metrics": ("lpips",)}, "metric must be one of psnr, ssim.* got 'lpips'"),
+        ({"metrics": ("sharpness",)}, "metric must be one of psnr, ssim.* got 'sharpness'"),
         ({"data_range": 0.0}, "data range must be a number above 0"),
         ({"channel": "cmyk"}, "channel must be one of luma, rgb, planes, got 'cmyk'"),
         ({"grid": "torus"}, "grid must be one of plane, sphere, got 'torus'"),
