@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +200,10 @@ def test_what_a_user_should_know_is_a_warning() -> None:
     uneven = dataset["a"].isel(time=[0, 1, 2, 4, 6])
     with pytest.warns(UserWarning, match="uneven"):
         uneven.vsr.upscale(model="2d3d-fast", domain="climate")
-    uneven.vsr.upscale(model="fsrcnn", domain="climate")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        alone = uneven.vsr.upscale(model="fsrcnn", domain="climate")
+    assert alone.sizes["time"] == 5
 
 
 def test_mistakes_are_named() -> None:

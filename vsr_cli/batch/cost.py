@@ -101,7 +101,8 @@ def cost_of(
         groups.setdefault(key, []).append((job, found))
     planned = []
     for number, members in enumerate(groups.values(), start=1):
-        listener.on_note(f"timing {number} of {len(groups)}: {members[0][0].source}")
+        if not members[0][0].is_field:
+            listener.on_note(f"timing {number} of {len(groups)}: {members[0][0].source}")
         planned.append(_plan_group(members, failed))
     return BatchPlan(
         out_dir=str(out_dir),

@@ -50,6 +50,13 @@ def open_dataset(path: Path) -> Iterator[xarray.Dataset]:
         InputError: the file cannot be read, now or while it is open.
         MissingExtraError: xarray, or what it reads the file with, is not installed.
     """
+    with opened(path, decode_times=False) as dataset:
+        yield dataset
+
+
+@contextmanager
+def opened(path: Path, **decoding: Any) -> Iterator[xarray.Dataset]:
+    """As ``open_dataset``, decoded as xarray's options say."""
     try:
         import xarray
     except ImportError as error:
@@ -60,7 +67,7 @@ def open_dataset(path: Path) -> Iterator[xarray.Dataset]:
     if not path.exists():
         raise InputError(f"{path} does not exist; check the name")
     try:
-        dataset = xarray.open_dataset(path, decode_times=False, cache=False, **store)
+        dataset = xarray.open_dataset(path, cache=False, **decoding, **store)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise unreadable(path, error) from error
     with dataset:

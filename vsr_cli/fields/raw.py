@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vsr_cli.errors import MissingExtraError
-from vsr_cli.fields.dataset import unreadable
+from vsr_cli.fields.dataset import opened
 from vsr_cli.fields.packing import FILL_NAMES
 
 if TYPE_CHECKING:
@@ -31,17 +30,7 @@ def open_raw(path: Path) -> Iterator[xarray.Dataset]:
         InputError: the file cannot be read.
         MissingExtraError: xarray, or what it reads the file with, is not installed.
     """
-    try:
-        import xarray
-    except ImportError as error:
-        raise MissingExtraError("xarray", "fields") from error
-    is_zarr = path.suffix.lower() == ".zarr"
-    store: dict[str, Any] = {"engine": "zarr", "consolidated": False} if is_zarr else {}
-    try:
-        dataset = xarray.open_dataset(path, decode_cf=False, cache=False, **store)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise unreadable(path, error) from error
-    with dataset:
+    with opened(path, decode_cf=False) as dataset:
         yield dataset
 
 
