@@ -66,6 +66,7 @@ class ReleasedWeights:
     domain: str
     sha256: str
     scores: Mapping[str, Any] = field(default_factory=dict)  # by clip: psnr, ssim, mse
+    bf16_loss: float | None = None  # dB of PSNR that bf16 costs on a CPU, where it is faster there
 
 
 def weights_folder() -> Path:
@@ -89,6 +90,7 @@ def released_weights(folder: Path | None = None) -> tuple[ReleasedWeights, ...]:
             domain=entry["domain"],
             sha256=entry["sha256"],
             scores=entry.get("scores", {}),
+            bf16_loss=entry.get("bf16_loss"),
         )
         for entry in entries
     )

@@ -80,8 +80,8 @@ class Contender:
         if spec.model is None:
             return cls(spec, None, torch.device("cpu"), torch.float32, similarity)
         device = choose_device(spec.device)
-        precision = choose_precision(spec.precision, device)
         chain = load_chain(spec.model, spec.scale, domain=spec.domain, weights=spec.weights)
+        precision = choose_precision(spec.precision, device, bf16_loss=chain.bf16_loss)
         told = (*chain.warnings, *degradation_warnings(chain, spec))
         return cls(spec, replace(chain, warnings=told), device, precision, similarity)
 

@@ -140,10 +140,11 @@ class _Comparison:
     @classmethod
     def of(cls, spec: UpscaleSpec, info: ClipInfo) -> Self:
         size = choose_size(spec, info)
+        chain = load_chain(spec.model, size.scale, domain=spec.domain, weights=spec.weights)
         return cls(
-            chain=load_chain(spec.model, size.scale, domain=spec.domain, weights=spec.weights),
+            chain=chain,
             bicubic=load_chain("bicubic", size.scale),
-            settings=StageSettings.of(spec, info),
+            settings=StageSettings.of(spec, info, chain),
             info=info,
             size=size,
             scene_threshold=spec.scene_threshold,
