@@ -7,6 +7,7 @@ depends on both once for all metrics of a result. All of it stays on the device 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from copy import copy
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import torch
@@ -61,14 +62,14 @@ class TruthFrames:
         self.parts = FrameParts()
 
     def mapped(self, change: Callable[[torch.Tensor], torch.Tensor], name: Hashable) -> TruthFrames:
-        """The same frames in another unit, once for each name."""
-        return self.parts.once(name, lambda: TruthFrames(change(self.images)))
+        """The same frames in another unit or place, once for each name."""
 
-    def on_host(self) -> TruthFrames:
-        """The same frames in memory of the CPU."""
-        if self.images.device.type == "cpu":
-            return self
-        return self.mapped(torch.Tensor.cpu, "host")
+        def change_all() -> TruthFrames:
+            other = copy(self)  # what was checked stays so
+            other.images, other.parts = change(self.images), FrameParts()
+            return other
+
+        return self.parts.once(name, change_all)
 
     def missing(self, border: int) -> torch.Tensor:
         """The share of pixels without a truth inside a border: (B,)."""
@@ -143,13 +144,16 @@ class FramePairs:
         return area_means(values, has_gaps=self.has_gaps, border=border, grid=grid)
 
     def mapped(self, change: Callable[[torch.Tensor], torch.Tensor], name: Hashable) -> FramePairs:
-        """The same frames in another unit, once for each name."""
-        truth = self.truth.mapped(change, name)
-        return self.parts.once(name, lambda: FramePairs(change(self.sr), truth))
+        """The same frames in another unit or place, once for each name."""
+
+        def change_all() -> FramePairs:
+            other = copy(self)
+            other.sr, other.truth = change(self.sr), self.truth.mapped(change, name)
+            other.parts = FrameParts()
+            return other
+
+        return self.parts.once(name, change_all)
 
     def on_host(self) -> FramePairs:
         """The same frames in memory of the CPU, for what computes only there."""
-        if self.device.type == "cpu":
-            return self
-        truth = self.truth.on_host()
-        return self.parts.once("host", lambda: FramePairs(self.sr.cpu(), truth))
+        return self if self.device.type == "cpu" else self.mapped(torch.Tensor.cpu, "host")
