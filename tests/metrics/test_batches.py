@@ -20,6 +20,7 @@ from vsr_cli.metrics import (
     LatLonGrid,
     LearnedSimilarity,
     MetricSettings,
+    SpectrumAccumulator,
     TruthFrames,
     flow,
     key,
@@ -91,10 +92,10 @@ def _clip(name: MetricName, planes: int, *, has_gaps: bool) -> tuple[Tensor, lis
         (hr + noise * torch.randn(hr.shape, generator=draw)).clamp(0, 1) for noise in (0.02, 0.06)
     ]
     if has_gaps:
-        hr[:, :, :4, :6] = math.nan  # a coast
-        for frame in range(1, 3):  # a gap that comes and goes, across the border of batches
+        hr[:4, :, :4, :6] = math.nan  # a coast, which the last frame lacks
+        hr[1] = math.nan  # a frame of which nothing is there
+        for frame in range(2, 4):  # a gap that moves
             hr[frame, :, 20 + frame, 30:33] = math.nan
-        hr[3] = math.nan  # and a frame of which nothing is there
     return hr, results
 
 
@@ -171,6 +172,18 @@ def test_batches_of_any_size_score_as_frames_one_by_one(
             assert scores == [_near(one) for one in singly]
             assert score == _near(alone)
             assert alone is not None or has_gaps
+
+
+def test_spectra_are_means_over_frames_that_hold_a_truth() -> None:
+    hr, (sr, _) = _clip("lsd", 1, has_gaps=True)
+    together, singly = SpectrumAccumulator(), SpectrumAccumulator()
+    together.add_batch(FramePairs(sr, TruthFrames(hr)))
+    for number in (0, 2, 3, 4):
+        singly.add(sr[number, 0], hr[number, 0])
+    assert together.num_frames == singly.num_frames == 4
+    for name in ("sr", "hr", "error"):
+        expected = getattr(singly.spectra(), name)
+        assert getattr(together.spectra(), name) == pytest.approx(expected, rel=SAME)
 
 
 @pytest.mark.parametrize("name", METRICS)

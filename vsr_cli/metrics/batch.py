@@ -39,7 +39,8 @@ class FrameParts:
     def once(self, name: Hashable, compute: Callable[[], Part]) -> Part:
         """The part of that name; ``compute`` gives the same whoever asks, and the first one does.
 
-        The name holds all settings on which the part depends.
+        The name holds all settings on which the part depends. What depends on frames before these
+        is the same too: results beside one truth take the same frames in the same order.
         """
         if name not in self._parts:
             self._parts[name] = compute()

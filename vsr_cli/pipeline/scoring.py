@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from vsr_cli.pipeline.scored import Pictures
     from vsr_cli.specs import MetricName
 
-# Pixels of the truth that are scored together. A GPU needs many to be busy; all metrics together
-# hold some fifty pictures of float64 at once, so that is 1.7 GB. On a CPU a batch saves overhead on
-# small pictures alone, and large ones leave the cache: SSIM of 640x320 takes 14.5 ms a frame by
-# itself, 15.9 in batches of two and 22.0 in eight (one core of an EPYC with AVX-512).
+# Pixels of the truth that are scored together. A GPU needs many to be busy; metrics hold a few
+# dozen pictures of float64 at once, so that is about 1 GB. On a CPU a batch saves overhead on small
+# pictures alone, and large ones leave the cache: SSIM of 640x320 takes 14.5 ms a frame by itself,
+# 15.9 in batches of two and 22.0 in eight (one core with AVX-512, measured in one run).
 GPU_PIXELS, CPU_PIXELS = 1 << 22, 1 << 17
 LPIPS_SHARE = 16  # of which part is left where a network's features are held too
 MOST_FRAMES = 32
