@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from vsr_cli.cli.reference import all_commands
+
 ROOT = Path(__file__).parents[1]
 COPIED = ("vsr_cli", "weights", "tests", "pyproject.toml")
 INTERPRETER = ".venv/bin/python"
@@ -148,3 +150,23 @@ def test_every_path_of_the_document_exists() -> None:
     assert named
     missing = {name for name in named if not (ROOT / name).exists()}
     assert missing <= {"weights/MODEL_xSCALE_DOMAIN.safetensors"}
+
+
+def test_commands_of_the_document_have_their_options() -> None:
+    """Of vsr by its commands, of examples by what stands in them."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    commands, seen = all_commands(), []
+    blocks = "".join(code for _, kind, code in BLOCK.findall(text) if kind == "bash")
+    for line in blocks.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        options = {word for word in words if word.startswith("--")}
+        if words[:1] == ["vsr"] or words[1:3] == ["-m", "vsr_cli"]:
+            command = commands[words[1] if words[0] == "vsr" else words[3]]
+            assert options <= {name for param in command.params for name in param.opts}, line
+        elif words[:1] == ["python"]:
+            source = (ROOT / words[1]).read_text(encoding="utf-8")
+            assert all(f'"{option}"' in source for option in options), line
+        else:
+            continue
+        seen.append(line)
+    assert len(seen) > 5

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import json
+import re
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from itertools import islice
@@ -17,12 +21,15 @@ import torch
 from vsr_cli.media import open_reader, open_writer, read_still
 from vsr_cli.metrics import MeanScores
 from vsr_cli.models import get_spec
-from vsr_cli.models.weights import WeightRecord, save_weights
+from vsr_cli.models.weights import WeightRecord, find_released, read_weights, save_weights
+from vsr_cli.pipeline.droplets import simulate_droplets_to_file
+from vsr_cli.pipeline.evaluate import evaluate_clips
 from vsr_cli.pipeline.simulate import GRAY
-from vsr_cli.specs import EvaluateSpec
+from vsr_cli.specs import DropletSpec, EvaluateSpec
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 MEGABYTE = 1_000_000
+Clip = Callable[..., Path]
 
 
 @pytest.fixture
@@ -150,3 +157,155 @@ def test_published_figures_take_weights_of_ones_own(
         ("bicubic", 33.66),
         ("fsrcnn", 37.0),
     ]
+
+
+def _run(example: ModuleType, *words: object) -> None:
+    example.main([str(word) for word in words])
+
+
+@pytest.mark.slow
+def test_climate_directory_ends_in_scores_and_a_page(load: Any, tmp_path: Path) -> None:
+    """The scores are those that NumPy finds in the files that it leaves."""
+    for package in ("dinosaur", "netCDF4", "matplotlib"):
+        pytest.importorskip(package, reason="needs the extras simulate, fields and report")
+    xarray = pytest.importorskip("xarray", reason="needs the extra fields")
+    climate = load("04_climate_directory")
+    _run(climate, "--folder", tmp_path, "--seeds", 5, 6, "--size", "64x32", "--frames", 3)
+    with (tmp_path / "scores.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * 2 * 3  # models, runs, frames
+    for row in rows:
+        # The cells of a Gaussian grid end half-way between the latitudes of its rows.
+        model = Path(row["model"])
+        with (
+            xarray.open_dataset(tmp_path / "truth" / row["clip"]) as truth,
+            xarray.open_dataset(model / row["clip"]) as result,
+        ):
+            hr, sr = (
+                d["vorticity"][int(row["frame"])].values.astype(float) for d in (truth, result)
+            )
+            latitude = truth["lat"].values
+        edges = np.concatenate([[90], (latitude[1:] + latitude[:-1]) / 2, [-90]])
+        area = -np.diff(np.sin(np.radians(edges)))[:, None]
+        expected = np.sqrt(np.average((sr - hr) ** 2, weights=np.broadcast_to(area, hr.shape)))
+        assert float(row["rmse"]) == pytest.approx(expected, rel=1e-6)
+    assert "2d3d-fast" in (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+
+
+def test_fine_tuning_learns_from_the_first_frames_and_scores_the_rest(
+    load: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finetune = load("05_finetune")
+    clip = tmp_path / "clip.mkv"
+    simulate_droplets_to_file(DropletSpec(width=96, height=96, frames=10, seed=4), clip)
+    _run(finetune, clip, "--folder", tmp_path / "out", "--steps", 3)
+    frames = {name: _luma(tmp_path / "out" / f"{name}.mkv") for name in ("learn", "test")}
+    assert [len(part) for part in frames.values()] == [8, 2]
+    assert np.array_equal(np.concatenate([*frames.values()]), _luma(clip))
+    tensors, record = read_weights(tmp_path / "out" / "fsrcnn.safetensors")
+    assert (record.domain, record.training["steps"]) == ("mine", 3)
+    started, _ = read_weights(find_released("fsrcnn", 2, "natural").path)
+    moved = [float((tensors[name] - started[name]).abs().max()) for name in tensors]
+    assert 0 < max(moved) < 0.05  # it went on from there
+    said = capsys.readouterr().out
+    assert said.count(" dB") == 2
+
+
+@pytest.mark.slow
+def test_fine_tuning_helps(load: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On a drop, which weights of pictures have not met."""
+    _run(load("05_finetune"), "--folder", tmp_path, "--steps", 150)
+    before, after = map(float, re.findall(r"([\d.]+) dB", capsys.readouterr().out))
+    assert after > before + 0.1
+
+
+@pytest.mark.slow
+def test_notebook_of_a_field_ends_nearer_to_the_truth_than_bicubic(
+    load: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("dinosaur", "netCDF4", "dask", "matplotlib"):
+        pytest.importorskip(package, reason="needs the extras simulate, fields, cluster and report")
+    monkeypatch.chdir(tmp_path)
+    notebook = load("06_xarray_notebook")
+    assert notebook.errors["2d3d-fast"] < 0.9 * notebook.errors["bicubic"]
+    lazy = notebook.xarray.load_dataset("vorticity_x2.nc")["vorticity"]
+    np.testing.assert_allclose(lazy.values, notebook.fine.values, atol=1e-9)
+    _, info = read_still(tmp_path / "vorticity.png")
+    assert info.width > 1000
+
+
+def test_droplet_contours_are_measured_against_picture_and_formula(
+    load: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The figures against the picture are those of vsr eval; against the formula, truth.json's."""
+    pytest.importorskip("skimage", reason="needs the extra report")
+    droplets = load("07_droplet_contours")
+    options = ("--drops", 2, "--side", 96, "--models", "bicubic", "fsrcnn")
+    _run(droplets, "--folder", tmp_path, *options)
+    lines = capsys.readouterr().out.splitlines()
+    spec = EvaluateSpec(model="fsrcnn", outline="level", border=0)
+    scored = evaluate_clips([tmp_path / "drops"], spec)
+    outline = scored.mean.outline
+    assert outline is not None
+    expected = f"{scored.mean.psnr:.3f} {outline.area_error:.2f} {outline.diameter_error:.4f}"
+    assert " ".join(lines[3].split()[1:4]) == expected
+    known = json.loads((tmp_path / "drops" / "truth.json").read_text())["droplets"]
+    errors = [
+        abs(clip.outline.area - drop["area"])
+        for clip, drop in zip(scored.clips, known, strict=True)
+        if clip.outline is not None
+    ]
+    assert lines[4].split()[0] == f"{sum(errors) / 2:.2f}"
+    _, info = read_still(tmp_path / "contours.png")
+    assert (info.width, info.height) == (1200, 600)
+
+
+def test_natural_video_keeps_its_sound_and_is_shown_beside_bicubic(
+    load: Any, make_clip: Clip, audio_packets: Any, tmp_path: Path
+) -> None:
+    clip = make_clip("street.mp4", audio_start=0.0)
+    _run(load("08_natural_video"), clip, "--folder", tmp_path / "out")
+    assert audio_packets(tmp_path / "out" / "street_x2.mp4") == audio_packets(clip)
+    for name in ("x2", "look"):
+        with open_reader(tmp_path / "out" / f"street_{name}.mp4") as reader:
+            assert (reader.info.width, reader.info.height) == (128, 96)
+            assert sum(1 for _ in reader) == 5
+
+
+def test_natural_video_takes_the_first_seconds_of_real_footage(
+    load: Any, shared_data: Path, tmp_path: Path
+) -> None:
+    clip = shared_data / "video" / "carphone_pristine.mp4"
+    _run(load("08_natural_video"), clip, "--folder", tmp_path, "--seconds", 0.2)
+    larger = tmp_path / "carphone_pristine_x2.mp4"
+    with open_reader(larger) as reader, open_reader(clip) as source:
+        assert reader.info.width == 2 * source.info.width
+        assert sum(1 for _ in reader) == 6
+
+
+@pytest.mark.slow
+def test_another_runtime_computes_what_vsr_does(
+    load: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package, reason="needs the extra onnx, and onnxruntime")
+    runtime = load("09_onnx_runtime")
+    low, _ = _tiny_clips(load("make_demo_clip"), tmp_path)
+    _run(runtime, low, "--folder", tmp_path / "out")
+    assert "53,760 pixels" in capsys.readouterr().out
+    # Without the margin another border comes out: the comparison does see such things.
+    session = runtime.onnxruntime.InferenceSession(tmp_path / "out" / "fsrcnn.onnx")
+    luma = _luma(low)[0]
+    radius = get_spec("fsrcnn").radius
+    assert radius is not None
+    with_margin, without = (runtime.upscale(session, luma, margin, 2) for margin in (radius, 0))
+    difference = np.abs(with_margin.astype(int) - without)
+    assert difference.max() > runtime.TOLERANCE
+    inside = slice(2 * radius, -2 * radius)
+    assert difference[inside, inside].max() <= runtime.TOLERANCE
+
+
+def _luma(path: Path) -> Any:
+    """All frames of a clip, (T, H, W)."""
+    with open_reader(path) as reader:
+        return np.stack([frame.planes[0].numpy() for frame in reader])
