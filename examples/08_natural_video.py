@@ -1,7 +1,7 @@
 """Footage twice as large by 2d3d-fast, and a video in which you see what it gained on bicubic.
 
-Makes CLIP_x2.mp4, with sound, times and colours of CLIP, and CLIP_look.mp4: bicubic left of the
-line, 2d3d-fast right of it. Needs nothing but vsr-cli; its weights come along.
+Makes CLIP_x2.mp4, with sound, times and colours of CLIP, CLIP_bicubic.mp4, and CLIP_look.mp4:
+bicubic left of a line, 2d3d-fast right of it. Needs nothing but vsr-cli; its weights come along.
 """
 
 from __future__ import annotations
