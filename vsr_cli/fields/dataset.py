@@ -7,6 +7,7 @@ References:
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,7 +68,10 @@ def opened(path: Path, **decoding: Any) -> Iterator[xarray.Dataset]:
     if not path.exists():
         raise InputError(f"{path} does not exist; check the name")
     try:
-        dataset = xarray.open_dataset(path, cache=False, **decoding, **store)
+        with warnings.catch_warnings():  # two fill values, half precision: both are taken care of
+            warnings.simplefilter("ignore", xarray.SerializationWarning)
+            warnings.simplefilter("ignore", FutureWarning)
+            dataset = xarray.open_dataset(path, cache=False, **decoding, **store)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise unreadable(path, error) from error
     with dataset:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -41,11 +42,15 @@ class Skeleton:
 
     Attributes:
         dataset: what is copied or refined, as it is stored.
-        left_out: variables on the grid that are not upscaled.
+        left_out: variables on the grid that are not upscaled, and others that cannot be copied.
+        copies: variables of a NetCDF file that are copied without xarray.
+        source: where these are.
     """
 
     dataset: xarray.Dataset
     left_out: list[str] = field(default_factory=list)
+    copies: tuple[str, ...] = ()
+    source: Path | None = None
 
 
 def make_skeleton(
@@ -100,8 +105,7 @@ def _refined(
     variable = raw.variables[name]
     own = [str(dim) for dim in variable.dims]
     if name in maps:
-        is_plain = variable.dtype.kind == "f" and "scale_factor" not in variable.attrs
-        values = maps[name].astype(variable.dtype if is_plain else np.float64)
+        values = maps[name].astype(_plain_type(variable))
         return xarray.Variable(variable.dims, values, unpacked_attributes(variable.attrs))
     if variable.dtype.kind not in "fiu":
         return None
@@ -111,9 +115,15 @@ def _refined(
         values = refine_bounds(coordinate_values(raw, name), scale)
     else:
         return None
+    finer = values.astype(_plain_type(variable))
+    return xarray.Variable(variable.dims, finer, unpacked_attributes(variable.attrs))
+
+
+def _plain_type(variable: xarray.Variable) -> np.dtype[Any]:
+    """Of a refined coordinate: its own where that is fine enough."""
     is_plain = variable.dtype.kind == "f" and "scale_factor" not in variable.attrs
-    dtype = variable.dtype if is_plain else np.dtype(np.float64)
-    return xarray.Variable(variable.dims, values.astype(dtype), unpacked_attributes(variable.attrs))
+    is_fine = is_plain and variable.dtype.itemsize >= np.dtype(np.float32).itemsize
+    return variable.dtype if is_fine else np.dtype(np.float64)
 
 
 def _refined_axis(raw: xarray.Dataset, dim: str, scale: int) -> NDArray[np.float64]:

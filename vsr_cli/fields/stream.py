@@ -17,6 +17,7 @@ import numpy as np
 from vsr_cli.errors import InputError
 from vsr_cli.fields.dataset import FieldDims, choose, find_dims, is_coordinate, open_dataset
 from vsr_cli.fields.dataset import unreadable as _unreadable
+from vsr_cli.fields.validity import hide_invalid, limits_of
 
 if TYPE_CHECKING:
     import xarray
@@ -110,16 +111,18 @@ def _stream(
 ) -> FieldStream:
     first = arrays[0]
     chosen = [array.isel(place) for array in arrays]
+    limits = [limits_of(array) for array in arrays]
     order = [dim for dim in (dims.time, dims.y, dims.x) if dim is not None]
     num_frames = 1 if dims.time is None else first.sizes[dims.time]
     height, width = first.sizes[dims.y], first.sizes[dims.x]
 
     def read(start: int, stop: int) -> Values:
         steps = {} if dims.time is None else {dims.time: slice(start, stop)}
-        parts = [
-            array.isel(steps).transpose(*order).to_numpy().reshape(-1, 1, height, width)
-            for array in chosen
-        ]
+        parts = []
+        for array, valid in zip(chosen, limits, strict=True):
+            values = array.isel(steps).transpose(*order).to_numpy()
+            values = hide_invalid(as_floats(values), valid)
+            parts.append(values.reshape(-1, 1, height, width))
         return as_floats(parts[0] if len(parts) == 1 else np.concatenate(parts, 1))
 
     rows = _axis(dataset, dims.y)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vsr_cli.fields import FieldStream, open_fields
+from vsr_cli.fields.copying import split_copies
 from vsr_cli.fields.dataset import find_dims
 from vsr_cli.fields.grid import FieldGrid, is_uneven
 from vsr_cli.fields.output import FieldOutput, common_dims, plan_variable
@@ -70,10 +71,11 @@ def upscale_fields(
         run = _Run(source, chain, settings, fields, stack)
         command = f"upscale --model {chain_name(chain)} --scale {chain.scale}"
         skeleton = make_skeleton(run.raw, run.names, run.dims, chain.scale, history=command)
+        skeleton = split_copies(skeleton, source, target)
         store = stack.enter_context(writing(target, skeleton, run.outputs, overwrite=overwrite))
         warnings = [*chain_warnings(chain, settings.tile), *run.warnings]
         if skeleton.left_out:
-            warnings.append(f"on the grid, but not in the output: {', '.join(skeleton.left_out)}")
+            warnings.append(f"not in the output: {', '.join(skeleton.left_out)}")
         listener.on_start(start := run.start(target, tuple(warnings)))
         variables = run.write(store, listener)
     return FieldReport.of(

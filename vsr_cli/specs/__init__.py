@@ -19,7 +19,15 @@ from vsr_cli.specs.degradation import (
 from vsr_cli.specs.degradation_text import parse_degradation
 from vsr_cli.specs.droplet import DropletSpec
 from vsr_cli.specs.evaluate import EvaluateSpec, OutlineMethod
-from vsr_cli.specs.fields import FIELD_ENDINGS, Boundary, Conserve, FieldSpec, Window, is_field
+from vsr_cli.specs.fields import (
+    FIELD_ENDINGS,
+    Boundary,
+    Conserve,
+    FieldSpec,
+    Window,
+    is_field,
+    is_zarr,
+)
 from vsr_cli.specs.media import DecodingSpec, Deinterlace, EncodingSpec
 from vsr_cli.specs.metrics import DEFAULT_METRICS, Channel, Grid, MetricName
 from vsr_cli.specs.render import RenderSpec
@@ -92,6 +100,7 @@ __all__ = [
     "VideoCoding",
     "Window",
     "is_field",
+    "is_zarr",
     "parse_degradation",
     "parse_simulated",
 ]

@@ -18,6 +18,11 @@ def is_field(path: PurePath) -> bool:
     return path.suffix.lower() in FIELD_ENDINGS
 
 
+def is_zarr(path: PurePath) -> bool:
+    """True if a path names a Zarr store."""
+    return path.suffix.lower() == ".zarr"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldSpec:
     """What is upscaled of a file of fields, and how its values and its edges are taken."""
