@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vsr_cli.errors import OutputError
+from vsr_cli.errors import InputError, OutputError
 from vsr_cli.pipeline.fields import upscale_fields
 from vsr_cli.specs import FieldSpec, UpscaleSpec
 
@@ -243,3 +243,180 @@ def test_messages_name_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert str(failed.value).startswith(f"cannot write {target}: ")
         assert ".part" not in str(failed.value)
         assert [path.name for path in tmp_path.iterdir()] == ["in.nc"]
+
+
+def test_longitudes_that_jump_inside_a_row_go_around_the_globe(tmp_path: Path) -> None:
+    jumping = (LON + 15 + 180) % 360 - 180
+    for name, lon in (("jump", jumping), ("even", LON + 15)):
+        source = tmp_path / f"{name}.nc"
+        make(source, waves(lon=LON + 15).astype(np.float32), lon=tuple(lon)).close()
+        report = upscale_fields(source, tmp_path / f"{name}_x2.nc", BICUBIC, TAS)
+        assert report.boundary == "periodic"
+    assert np.array_equal(read(tmp_path / "jump_x2.nc"), read(tmp_path / "even_x2.nc"))
+    found, even = read(tmp_path / "jump_x2.nc", "lon"), read(tmp_path / "even_x2.nc", "lon")
+    assert np.allclose((found - even) % 360 % 360, 0)
+    assert found.min() >= -180
+    assert found.max() < 180
+
+
+def test_first_meridian_that_comes_twice_does_so_in_the_result(tmp_path: Path) -> None:
+    """The result is that of a file without the last column, whose parts come again at the end."""
+    closed = np.linspace(0, 360, 13)
+    values = waves(lon=closed)
+    values[:, 5:7, [0, 1, 12]] = np.nan
+    fields = FieldSpec(variables=("tas",), conserve="mean", value_range=(200.0, 300.0))
+    spec = UpscaleSpec(model="fsrcnn", domain="climate", device="cpu")
+    make(tmp_path / "a.nc", values, lon=tuple(closed)).close()
+    make(tmp_path / "b.nc", values[..., :-1], lon=tuple(LON)).close()
+    reports = [
+        upscale_fields(tmp_path / f"{name}.nc", tmp_path / f"{name}2.nc", spec, fields)
+        for name in "ab"
+    ]
+    assert [report.boundary for report in reports] == ["periodic"] * 2
+    twice, once = read(tmp_path / "a2.nc"), read(tmp_path / "b2.nc")
+    assert np.allclose(twice[..., :-2], once, atol=1e-4, equal_nan=True)
+    assert np.allclose(twice[..., -2:], once[..., :2], atol=1e-4, equal_nan=True)
+    assert np.allclose(np.diff(read(tmp_path / "a2.nc", "lon")), 15)
+
+
+def test_auxiliary_axes_are_coordinates_too(tmp_path: Path) -> None:
+    """Latitudes lat(y) and longitudes lon(x) of dimensions that have no coordinate of their own."""
+    plain, other = tmp_path / "plain.nc", tmp_path / "other.nc"
+    make(plain, waves().astype(np.float32)).close()
+    with xarray.open_dataset(plain, decode_times=False) as dataset:
+        bare = dataset.rename_dims(lat="y", lon="x").reset_index(["lat", "lon"])
+        bare.drop_vars(["lat_", "lon_"], errors="ignore").transpose("x", "y", "time").to_netcdf(
+            other
+        )
+    for source in (plain, other):
+        target = source.with_name(f"{source.stem}_x2.nc")
+        fields = FieldSpec(variables=("tas",), conserve="mean")
+        report = upscale_fields(source, target, BICUBIC, fields)
+        assert report.boundary == "periodic"
+        assert report.left_out == ()
+    assert np.allclose(read(tmp_path / "other_x2.nc"), read(tmp_path / "plain_x2.nc"), atol=1e-4)
+    with netCDF4.Dataset(tmp_path / "other_x2.nc") as file:
+        assert file["lat"].dimensions == ("y",)
+        assert np.allclose(file["lat"][:], np.arange(-86.25, 90, 7.5))
+        assert np.allclose(file["lon"][:], np.arange(-7.5, 345, 15))
+
+
+def _curvilinear(path: Path, *, moves: bool = False) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    """A file as WRF writes it: coordinates of every cell at every step, no CF attribute."""
+    rows, columns = np.arange(20.0), np.arange(24.0)
+    latitude = 40 + 1.5 * rows[:, None] + 0.2 * columns
+    longitude = 170 + 1.5 * columns - 0.3 * rows[:, None]  # over the date line
+    longitude = (longitude + 180) % 360 - 180
+    file = netCDF4.Dataset(path, "w")
+    sizes = {"Time": None, "south_north": 20, "west_east": 24, "west_east_stag": 25}
+    for name, length in sizes.items():
+        file.createDimension(name, length)
+    dims = ("Time", "south_north", "west_east")
+    for name, values, units in (
+        ("XLAT", latitude, "degree_north"),
+        ("XLONG", longitude, "degree_east"),
+        ("T2", 280 - latitude / 2, "K"),
+    ):
+        made = file.createVariable(name, "f4", dims)
+        made.units = units
+        made[:] = np.stack([values + (0.1 * step if moves else 0) for step in range(STEPS)])
+    file.createVariable("XLAT_U", "f4", (*dims[:2], "west_east_stag")).units = "degree_north"
+    file.close()
+    return latitude, longitude
+
+
+@pytest.mark.parametrize("moves", [False, True])
+def test_coordinates_of_every_cell_and_step_are_refined(tmp_path: Path, moves: bool) -> None:
+    latitude, _ = _curvilinear(tmp_path / "wrf.nc", moves=moves)
+    report = upscale_fields(tmp_path / "wrf.nc", tmp_path / "out.nc", BICUBIC)  # no --variable
+    assert report.left_out == ("XLAT_U",)
+    with netCDF4.Dataset(tmp_path / "out.nc") as file:
+        assert file["XLAT"].dimensions == ("Time", "south_north", "west_east")
+        assert file["XLAT"].shape == (STEPS, 40, 48)
+        assert file.dimensions["Time"].isunlimited()
+        north, east = np.asarray(file["XLAT"][:]), np.asarray(file["XLONG"][:])
+        field = np.asarray(file["T2"][:])
+    blocks = north.reshape(STEPS, 20, 2, 24, 2).mean((2, 4))
+    rise = 0.1 * np.arange(STEPS)[:, None, None] if moves else 0
+    assert np.abs(blocks - latitude - rise).max() < 0.02
+    jumps = np.abs(np.diff(east, axis=-1)) > 180
+    assert (jumps.sum(-1) == 1).all()
+    assert np.abs(field - (280 - north / 2) - rise / 2 - rise).max() < 0.5
+
+
+def test_means_on_a_curvilinear_grid_are_by_the_areas_of_its_cells(tmp_path: Path) -> None:
+    """Meridians that come together: the parts nearer to the pole are smaller."""
+    rows, columns = np.linspace(60, 84, 13), np.linspace(0, 44, 12)
+    north, east = np.meshgrid(rows, columns, indexing="ij")
+    values = 250 + 10 * np.sin(np.radians(8 * north)) + np.zeros((STEPS, 1, 1))
+    dataset = xarray.Dataset(
+        {"tas": (("time", "j", "i"), values, {"units": "K", "coordinates": "lat lon"})}
+    )
+    dataset["lat"] = ("j", "i"), north, {"units": "degrees_north"}
+    dataset["lon"] = ("j", "i"), east, {"units": "degrees_east"}
+    dataset.to_netcdf(tmp_path / "in.nc")
+    fields = FieldSpec(variables=("tas",), conserve="mean")
+    report = upscale_fields(tmp_path / "in.nc", tmp_path / "out.nc", BICUBIC, fields)
+    assert not report.warnings
+    fine = read(tmp_path / "out.nc").reshape(STEPS, 13, 2, 12, 2)
+    edges = np.radians(np.linspace(59, 85, 27))  # of the parts, by the formula of the sphere
+    areas = np.diff(np.sin(edges)).reshape(13, 2, 1, 1)
+    means = (fine * areas).sum((2, 4)) / (2 * areas.sum((1, 2, 3)))[:, None]
+    plain = fine.mean((2, 4))
+    assert np.abs(means - values).max() < 2e-3
+    assert np.abs(plain - values).max() > 2e-2
+    bare = dataset.drop_vars(["lat", "lon"])
+    del bare["tas"].attrs["coordinates"]
+    bare.to_netcdf(tmp_path / "bare.nc")
+    report = upscale_fields(tmp_path / "bare.nc", tmp_path / "b.nc", BICUBIC, fields)
+    assert any("count alike" in warning for warning in report.warnings)
+
+
+def test_no_attribute_names_what_is_not_there(tmp_path: Path) -> None:
+    stated = {
+        "coordinates": "height area",
+        "cell_measures": "area: area volume: volcello",
+        "ancillary_variables": "quality flag",
+        "grid_mapping": "crs",
+        "comment": "area",
+    }
+    file = make(tmp_path / "in.nc", waves().astype(np.float32), stated)
+    grid = ("lat", "lon")
+    for name, dims in (("area", grid), ("quality", grid), ("flag", ()), ("height", ())):
+        file.createVariable(name, "f4", dims)[...] = 1.0
+    file.createVariable("crs", "S1", ()).grid_mapping_name = "latitude_longitude"
+    file.createDimension("vertices", 4)
+    file.createVariable("corners", "f4", ("lat", "vertices"))[:] = 0.0
+    file["lat"].bounds = "corners"
+    file.external_variables = "volcello basin"
+    file.close()
+    for ending in ("nc", "zarr"):
+        target = tmp_path / f"out.{ending}"
+        report = upscale_fields(tmp_path / "in.nc", target, BICUBIC, TAS)
+        assert sorted(report.left_out) == ["area", "corners", "quality"]
+        engine = {"engine": "zarr", "consolidated": False} if ending == "zarr" else {}
+        with xarray.open_dataset(target, decode_cf=False, **engine) as found:
+            assert found["tas"].attrs["coordinates"] == "height"
+            assert found["tas"].attrs["ancillary_variables"] == "flag"
+            assert found["tas"].attrs["grid_mapping"] == "crs"
+            assert found["tas"].attrs["comment"] == "area"
+            assert "cell_measures" not in found["tas"].attrs
+            assert "bounds" not in found["lat"].attrs
+            assert found.attrs["external_variables"] == "basin"
+
+
+def test_edges_of_cells_are_no_choice(tmp_path: Path) -> None:
+    file = make(tmp_path / "in.nc", waves().astype(np.float32))
+    file.createDimension("vertices", 4)
+    for kind, dim in (("latitude", "lat"), ("longitude", "lon")):
+        made = file.createVariable(kind, "f8", ("lat", "lon"))
+        made.setncatts({"units": file[dim].units, "bounds": f"vertices_{kind}"})
+        made[:] = np.meshgrid(LAT, LON, indexing="ij")[kind == "longitude"]
+        made = file.createVariable(f"vertices_{kind}", "f8", ("lat", "lon", "vertices"))
+        made[:] = 0.0
+    file.close()
+    report = upscale_fields(tmp_path / "in.nc", tmp_path / "out.nc", BICUBIC)
+    assert report.variables[0].name == "tas"
+    wrong = FieldSpec(variables=("vertices_latitude",))
+    with pytest.raises(InputError, match="no variable 'vertices_latitude' on a grid: there are t"):
+        upscale_fields(tmp_path / "in.nc", tmp_path / "out2.nc", BICUBIC, wrong)

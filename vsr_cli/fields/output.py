@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vsr_cli.errors import InputError
-from vsr_cli.fields.dataset import FieldDims, find_dims
+from vsr_cli.fields.dims import FieldDims, find_dims
 from vsr_cli.fields.packing import FILL_NAMES, Packing
 from vsr_cli.fields.stores import StoredVariable
 from vsr_cli.fields.validity import EVERYTHING, final_ranges, valid_limits, without_ranges

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from vsr_cli.fields.output import FieldOutput
@@ -43,7 +44,10 @@ def writing(
     """
     pending = (PendingStore if is_zarr(target) else PendingFile)(target, overwrite=overwrite)
     try:
-        stored = [output.stored for output in outputs]
+        stored = [
+            replace(each, attributes=skeleton.true_attributes(each.attributes))
+            for each in (output.stored for output in outputs)
+        ]
         with open_store(pending.path, skeleton, stored, target) as store:
             yield store
             for output in outputs:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vsr_cli.fields import FieldStream, open_fields
 from vsr_cli.fields.copying import split_copies
-from vsr_cli.fields.dataset import find_dims
+from vsr_cli.fields.dims import find_dims
 from vsr_cli.fields.grid import FieldGrid, is_uneven
 from vsr_cli.fields.output import FieldOutput, common_dims, plan_variable
 from vsr_cli.fields.raw import open_raw
@@ -113,6 +113,8 @@ class _Run:
         ]
         self.summaries = [self._summary(streams) for streams in self.streams]
         self.warnings: list[str] = list(self.grids[0].warnings)
+        if fields.conserve == "mean":
+            self.warnings += self.grids[0].area_warnings
         self.told: list[str] = []
         self.outputs: list[FieldOutput] = []
         for name, summary in zip(self.names, self.summaries, strict=True):
@@ -180,7 +182,6 @@ class _Run:
             self.grids[number],
             self.fields,
             value_range=self.summaries[number].value_range,
-            num_rows=stream.height,
             consistency=self.settings.consistency,
         )
 
