@@ -420,3 +420,16 @@ def test_edges_of_cells_are_no_choice(tmp_path: Path) -> None:
     wrong = FieldSpec(variables=("vertices_latitude",))
     with pytest.raises(InputError, match="no variable 'vertices_latitude' on a grid: there are t"):
         upscale_fields(tmp_path / "in.nc", tmp_path / "out2.nc", BICUBIC, wrong)
+
+
+def test_groups_are_named_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "in.nc"
+    dataset = xarray.Dataset({"tas": (("y", "x"), np.zeros((6, 7), np.float32))})
+    dataset.to_netcdf(path, group="model")
+    for fields in (FieldSpec(), FieldSpec(variables=("model/tas",))):
+        with pytest.raises(InputError, match=r"groups \(model\) are not read.*group='model'"):
+            upscale_fields(path, tmp_path / "out.nc", BICUBIC, fields)
+    make(tmp_path / "both.nc", waves().astype(np.float32)).close()
+    dataset.to_netcdf(tmp_path / "both.nc", mode="a", group="model")
+    report = upscale_fields(tmp_path / "both.nc", tmp_path / "out.nc", BICUBIC, TAS)
+    assert "groups are not copied: model" in report.warnings

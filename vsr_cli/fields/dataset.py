@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vsr_cli.errors import InputError, MissingExtraError
 from vsr_cli.fields.dims import GRID, MAP_KINDS, bounds_owners, find_dims, is_coordinate
-from vsr_cli.specs import is_zarr
+from vsr_cli.specs import Address, is_zarr
 
 if TYPE_CHECKING:
     import xarray
@@ -45,7 +45,8 @@ def opened(path: Path, **decoding: Any) -> Iterator[xarray.Dataset]:
         with warnings.catch_warnings():  # two fill values, half precision: both are taken care of
             warnings.simplefilter("ignore", xarray.SerializationWarning)
             warnings.simplefilter("ignore", FutureWarning)
-            dataset = xarray.open_dataset(path, cache=False, **decoding, **store)
+            name = str(path) if isinstance(path, Address) else path
+            dataset = xarray.open_dataset(name, cache=False, **decoding, **store)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise unreadable(path, error) from error
     with dataset:
@@ -56,6 +57,27 @@ def unreadable(path: Path, error: Exception) -> InputError:
     """The error line of a file that a library cannot read."""
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     return InputError(f"{path} cannot be read as a field: {reason}")
+
+
+def groups_of(path: Path) -> list[str]:
+    """The names of the groups in a file or store, none where it cannot tell.
+
+    Raises:
+        MissingExtraError: the library that knows is not installed.
+    """
+    try:
+        if is_zarr(path):
+            import zarr
+
+            return sorted(zarr.open_group(str(path), mode="r").group_keys())
+        import netCDF4
+
+        with netCDF4.Dataset(str(path)) as file:
+            return [str(name) for name in file.groups]
+    except ImportError as error:
+        raise MissingExtraError("netCDF4", "fields") from error
+    except (OSError, ValueError, RuntimeError):
+        return []
 
 
 def choose(dataset: xarray.Dataset, names: Sequence[str], path: Path) -> list[xarray.DataArray]:
@@ -71,6 +93,13 @@ def choose(dataset: xarray.Dataset, names: Sequence[str], path: Path) -> list[xa
         if array.ndim >= GRID and array.dtype.kind in "fiu" and _is_grid(dataset, array)
         if name not in bounds and not any(is_coordinate(dataset, str(name), k) for k in MAP_KINDS)
     ]
+    inside = [name for name in names if "/" in name]
+    if (inside or not grids) and (groups := groups_of(path)):
+        where = inside[0].strip("/").rpartition("/")[0] if inside else groups[0]
+        raise InputError(
+            f"{path}: variables in groups ({', '.join(groups)}) are not read; take one group out "
+            f"first: xarray.open_dataset(..., group={where!r}).to_netcdf(...)"
+        )
     if not grids:
         raise InputError(f"{path} holds no variable on a grid")
     if not names and len(grids) > 1:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vsr_cli.fields import FieldStream, open_fields
 from vsr_cli.fields.copying import split_copies
+from vsr_cli.fields.dataset import groups_of
 from vsr_cli.fields.dims import find_dims
 from vsr_cli.fields.grid import FieldGrid, is_uneven
 from vsr_cli.fields.output import FieldOutput, common_dims, plan_variable
@@ -76,6 +77,8 @@ def upscale_fields(
         warnings = [*chain_warnings(chain, settings.tile), *run.warnings]
         if skeleton.left_out:
             warnings.append(f"not in the output: {', '.join(skeleton.left_out)}")
+        if groups := groups_of(source):
+            warnings.append(f"groups are not copied: {', '.join(groups)}")
         listener.on_start(start := run.start(target, tuple(warnings)))
         variables = run.write(store, listener)
     return FieldReport.of(

@@ -3,6 +3,7 @@
 Standard library only: ``vsr --help`` reads these files and loads no torch.
 """
 
+from vsr_cli.specs.address import Address, as_path
 from vsr_cli.specs.batch import BatchSpec, SchedulerSpec, Shard
 from vsr_cli.specs.bench import BenchSpec, Peer
 from vsr_cli.specs.compare import Align, Box, CompareSpec, Layout, Resize
@@ -56,6 +57,7 @@ __all__ = [
     "FIELD_RANGES",
     "FIELD_UNITS",
     "SPINUP_HOURS",
+    "Address",
     "Align",
     "BatchSpec",
     "BenchSpec",
@@ -99,6 +101,7 @@ __all__ = [
     "UpscaleSpec",
     "VideoCoding",
     "Window",
+    "as_path",
     "is_field",
     "is_zarr",
     "parse_degradation",
