@@ -8,12 +8,13 @@ there.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vsr_cli.fields.dataset import groups_of
 from vsr_cli.fields.skeleton import Skeleton
 from vsr_cli.specs import is_zarr
 
@@ -25,17 +26,48 @@ NUMBERS = "fiu"
 STRINGS = np.dtypes.StringDType()
 
 
-def split_copies(skeleton: Skeleton, source: Path, target: Path) -> Skeleton:
-    """Put aside what xarray would change or cannot carry: to be copied, or to be left out.
+@dataclass(frozen=True, slots=True)
+class FileContents:
+    """What xarray does not tell of a file."""
 
-    Raises:
-        InputError: the source cannot be read.
+    text: tuple[str, ...] = ()  # variables of characters or strings
+    own: tuple[str, ...] = ()  # variables whose type the file defines
+    groups: tuple[str, ...] = ()
+
+
+def look_into(source: Path) -> FileContents:
+    """What xarray would change, cannot carry or does not see; to be asked before it has the file.
+
+    A file that is open, opened again and closed can crash the NetCDF library the third time, if
+    strings are a coordinate in it (netCDF4 1.7.5, netCDF 4.10.0).
     """
+    if is_zarr(source) or not source.exists():
+        return FileContents(groups=groups_of(source))
+    text, own = [], []
+    try:
+        import netCDF4
+
+        with netCDF4.Dataset(str(source)) as file:
+            for name, variable in file.variables.items():
+                datatype: Any = variable.datatype
+                if variable.dtype is str or getattr(datatype, "kind", NUMBERS) not in NUMBERS:
+                    text.append(name)
+                elif not hasattr(datatype, "kind"):
+                    own.append(name)
+            return FileContents(tuple(text), tuple(own), tuple(map(str, file.groups)))
+    except (ImportError, OSError, RuntimeError):  # of another format, or none: xarray tells
+        return FileContents()
+
+
+def split_copies(
+    skeleton: Skeleton, contents: FileContents, source: Path, target: Path
+) -> Skeleton:
+    """Put aside what xarray would change or cannot carry: to be copied, or to be left out."""
     if is_zarr(source):
         return skeleton if is_zarr(target) else replace(skeleton, dataset=_widened(skeleton))
-    text, own = _special(source)
     kept = skeleton.dataset.variables
-    text, own = [name for name in text if name in kept], [name for name in own if name in kept]
+    text = [name for name in contents.text if name in kept]
+    own = [name for name in contents.own if name in kept]
     if is_zarr(target):
         words = {name: _as_words(kept[name]) for name in text}
         dataset = skeleton.dataset.drop_vars([*own, *words]).assign(words)
@@ -64,26 +96,6 @@ def _widened(skeleton: Skeleton) -> xarray.Dataset:
     dataset = skeleton.dataset
     halves = [name for name, each in dataset.variables.items() if each.dtype == np.float16]
     return dataset.assign({name: dataset.variables[name].astype(np.float32) for name in halves})
-
-
-def _special(source: Path) -> tuple[list[str], list[str]]:
-    """The names of variables that hold text, and of those whose type the file defines."""
-    import netCDF4
-
-    text, own = [], []
-    try:
-        with netCDF4.Dataset(str(source)) as file:
-            for name, variable in file.variables.items():
-                datatype: Any = variable.datatype
-                if variable.dtype is str:
-                    text.append(name)
-                elif not hasattr(datatype, "kind"):
-                    own.append(name)
-                elif datatype.kind not in NUMBERS:
-                    text.append(name)
-    except OSError:  # of another format, which xarray reads by other means
-        return [], []
-    return text, own
 
 
 def copy_variables(source: Path, file: netCDF4.Dataset, names: Iterable[str]) -> None:

@@ -59,7 +59,7 @@ def unreadable(path: Path, error: Exception) -> InputError:
     return InputError(f"{path} cannot be read as a field: {reason}")
 
 
-def groups_of(path: Path) -> list[str]:
+def groups_of(path: Path) -> tuple[str, ...]:
     """The names of the groups in a file or store, none where it cannot tell.
 
     Raises:
@@ -69,15 +69,15 @@ def groups_of(path: Path) -> list[str]:
         if is_zarr(path):
             import zarr
 
-            return sorted(zarr.open_group(str(path), mode="r").group_keys())
+            return tuple(sorted(zarr.open_group(str(path), mode="r").group_keys()))
         import netCDF4
 
         with netCDF4.Dataset(str(path)) as file:
-            return [str(name) for name in file.groups]
+            return tuple(map(str, file.groups))
     except ImportError as error:
         raise MissingExtraError("netCDF4", "fields") from error
     except (OSError, ValueError, RuntimeError):
-        return []
+        return ()
 
 
 def choose(dataset: xarray.Dataset, names: Sequence[str], path: Path) -> list[xarray.DataArray]:
@@ -101,7 +101,11 @@ def choose(dataset: xarray.Dataset, names: Sequence[str], path: Path) -> list[xa
             f"first: xarray.open_dataset(..., group={where!r}).to_netcdf(...)"
         )
     if not grids:
-        raise InputError(f"{path} holds no variable on a grid")
+        shapes = [f"{name} ({_shape(array)})" for name, array in dataset.data_vars.items()]
+        raise InputError(
+            f"{path} holds no variable of numbers on a grid of 3x3 or more: "
+            f"there are {', '.join(shapes) or 'none'}"
+        )
     if not names and len(grids) > 1:
         known = ", ".join(grids)
         raise InputError(f"{path} holds several variables: choose one with --variable: {known}")
@@ -110,6 +114,11 @@ def choose(dataset: xarray.Dataset, names: Sequence[str], path: Path) -> list[xa
             known = ", ".join(grids)
             raise InputError(f"{path} has no variable {name!r} on a grid: there are {known}")
     return [dataset[name] for name in names or grids]
+
+
+def _shape(array: xarray.DataArray) -> str:
+    sizes = ", ".join(f"{dim} {length}" for dim, length in array.sizes.items())
+    return f"{sizes or 'one value'}; {array.dtype}"
 
 
 def _is_grid(dataset: xarray.Dataset, array: xarray.DataArray) -> bool:

@@ -72,6 +72,8 @@ def plan_variable(
             del attributes[key]
     if valid_limits(packing, attributes) != EVERYTHING:
         packing.need_fill()  # for what lies outside
+    if "flag_meanings" in attributes:
+        warnings.append(f"{name} holds categories (flag_meanings), and they become numbers between")
     if packing.dtype == np.float16:  # which NetCDF does not have
         packing.dtype = np.dtype(np.float32)
         warnings.append(f"{name} is float16; it is written in float32")

@@ -32,6 +32,7 @@ FIELD_SUFFIXES = (".nc", ".nc4", ".zarr", ".npz")
 ARCHIVE_NAME = "frames"  # of the values in an archive of ``vsr simulate``
 BLOCK_BYTES = 1 << 24  # that are read at once
 MOST_BLOCKS = 8  # that a chunk of the file may have, to be read as a whole
+MOST_READS = 8  # of a larger chunk, each of which unpacks all of it, if that takes MOST_BLOCKS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +94,10 @@ def open_fields(path: Path, variables: Sequence[str] = ()) -> Iterator[tuple[Fie
         return
     with open_dataset(path) as dataset:
         arrays = choose(dataset, variables, path)
+        for array in arrays:
+            if not array.size:
+                sizes = ", ".join(f"{dim} {length}" for dim, length in array.sizes.items())
+                raise InputError(f"{path}: {array.name} is empty ({sizes})")
         shapes = {tuple(array.sizes.items()) for array in arrays}
         units = {str(array.attrs.get("units", "")) for array in arrays}
         if len(shapes) > 1 or len(units) > 1:
@@ -155,7 +160,7 @@ def _block_steps(array: xarray.DataArray, dims: FieldDims, frame_bytes: int) -> 
         return steps
     chunk = int(chunks[array.dims.index(dims.time)])
     if chunk * frame_bytes > MOST_BLOCKS * BLOCK_BYTES:
-        return steps
+        return min(max(steps, -(-chunk // MOST_READS)), MOST_BLOCKS * steps)
     return chunk * max(1, steps // chunk)
 
 

@@ -25,6 +25,7 @@ UNEVEN_STEPS = (
     "steps of time are uneven, and networks of several steps take them for even; "
     "--window none does without"
 )
+ONE_STEP = "there is one step of time alone: networks of several steps see it five times"
 
 
 def steps_seen(chain: LoadedChain) -> int:
