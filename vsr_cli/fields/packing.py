@@ -150,11 +150,11 @@ class Packing:
         return inside if self.is_packed else inside.astype(self.dtype).astype(np.float64)
 
     def _beside(self, number: float, exact: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The number next to one that means "missing", on the side of the exact value."""
+        """The number nearest to the exact value that does not mean "missing" as this one does."""
         above, below = next(self._next(number, 1), None), next(self._next(number, -1), None)
         if above is None or below is None:
             return np.full_like(exact, below if above is None else above)
-        return np.where(exact >= number, above, below)
+        return np.where(above - exact <= exact - below, above, below)
 
     def _next(self, number: float, direction: int) -> Iterator[float]:
         low, high = self._limits

@@ -101,8 +101,10 @@ def _stored_limits(packing: Packing, attributes: Mapping[Any, Any]) -> Limits:
     pair = np.ravel(attributes.get("valid_range", EVERYTHING))
     if len(pair) == 2 and pair.dtype.kind in "fiu":
         low, high = _as_stored(packing, pair[0]), _as_stored(packing, pair[1])
-    low = _as_stored(packing, attributes.get("valid_min", low))
-    high = _as_stored(packing, attributes.get("valid_max", high))
+    if "valid_min" in attributes:
+        low = _as_stored(packing, attributes["valid_min"])
+    if "valid_max" in attributes:
+        high = _as_stored(packing, attributes["valid_max"])
     return (low, high) if low <= high else EVERYTHING
 
 
