@@ -128,7 +128,10 @@ class NetcdfStore:
             raise _unwritable(self._target, error) from error
 
     def annotate(self, name: str, attributes: Mapping[str, Any]) -> None:
-        self._file[name].setncatts(dict(attributes))
+        try:
+            self._file[name].setncatts(dict(attributes))
+        except (OSError, RuntimeError) as error:
+            raise _unwritable(self._target, error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -174,7 +177,10 @@ class ZarrStore:
             raise _unwritable(self._target, error) from error
 
     def annotate(self, name: str, attributes: Mapping[str, Any]) -> None:
-        self._group[name].update_attributes(_json(attributes))
+        try:
+            self._group[name].update_attributes(_json(attributes))
+        except OSError as error:
+            raise _unwritable(self._target, error) from error
 
     def __enter__(self) -> Self:
         return self
