@@ -168,6 +168,12 @@ def test_store_is_one_input_and_nothing_in_it_is(runs: Path) -> None:
     assert {str(file.path.relative_to(runs)) for file in found} == {*expected}
 
 
+def test_address_is_no_file(tmp_path: Path) -> None:
+    done = run("https://host/run.nc", tmp_path / "out", *HERE)
+    assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
+    assert "https://host/run.nc: a batch takes files" in done.stderr
+
+
 def test_options_for_the_other_kind_are_refused(runs: Path, tmp_path: Path) -> None:
     done = run(runs / "a.nc", tmp_path / "out", *HERE, "--crf", "20")
     assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vsr_cli.fields.maps import map_areas, refine_map
+from vsr_cli.fields.maps import map_areas, refine_corners, refine_map
 from vsr_cli.fields.refinement import (
     cell_edges,
     poles,
@@ -143,27 +143,52 @@ def test_areas_of_parts_are_those_of_cells() -> None:
     assert np.allclose(fine.reshape(36, 4).sum(1), row_areas(edges))
 
 
+def rotated(y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    """A grid of rows and columns in degrees, tilted by 40 degrees."""
+    north, east = np.radians(y)[:, None], np.radians(x)[None]
+    a, b, c = (
+        np.cos(north) * np.cos(east),
+        np.cos(north) * np.sin(east),
+        np.sin(north) + 0 * east,
+    )
+    tilt = np.radians(40)
+    a, c = a * np.cos(tilt) - c * np.sin(tilt), a * np.sin(tilt) + c * np.cos(tilt)
+    return np.degrees(np.arcsin(c)), np.degrees(np.arctan2(b, a))
+
+
 @pytest.mark.parametrize("shift", [0.0, 180.0])
 def test_curvilinear_grid_is_refined_over_the_date_line(shift: float) -> None:
     """A rotated grid: the parts of its cells by the formula, whatever the longitudes do there."""
     rows, columns = np.linspace(-20, 20, 21), np.linspace(-30, 30, 31) + shift
-
-    def rotated(y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
-        north, east = np.radians(y)[:, None], np.radians(x)[None]
-        a, b, c = (
-            np.cos(north) * np.cos(east),
-            np.cos(north) * np.sin(east),
-            np.sin(north) + 0 * east,
-        )
-        tilt = np.radians(40)
-        a, c = a * np.cos(tilt) - c * np.sin(tilt), a * np.sin(tilt) + c * np.cos(tilt)
-        return np.degrees(np.arcsin(c)), np.degrees(np.arctan2(b, a))
 
     found = refine_map(*rotated(rows, columns), 2)
     expected = rotated(refine_axis(rows, 2), refine_axis(columns, 2))
     assert np.abs(found[0] - expected[0]).max() < 0.02
     turned = (found[1] - expected[1] + 180) % 360 - 180
     assert np.abs(turned).max() < 0.05
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (2, 3, 0, 1), (3, 2, 1, 0)])
+@pytest.mark.parametrize("turn", [1, -1])
+def test_corners_of_curvilinear_cells_are_refined_in_their_order(
+    order: tuple[int, ...], turn: int
+) -> None:
+    rows, columns = np.linspace(-20, 20, 21), turn * np.linspace(150, 210, 31)
+
+    def corners(rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, ...]:  # type: ignore[type-arg]
+        down, along = np.diff(rows).mean() / 2, np.diff(columns).mean() / 2
+        places = ((-down, -along), (-down, along), (down, along), (down, -along))
+        each = [rotated(rows + places[k][0], columns + places[k][1]) for k in order]
+        return tuple(np.stack(parts, -1) for parts in zip(*each, strict=True))
+
+    centres = refine_map(*rotated(rows, columns), 2)
+    found = refine_corners(corners(rows, columns), centres, 2)  # type: ignore[arg-type]
+    expected = corners(refine_axis(rows, 2), refine_axis(columns, 2))
+    assert np.abs(found[0] - expected[0]).max() < 0.02
+    assert np.abs((found[1] - expected[1] + 180) % 360 - 180).max() < 0.03
+    assert np.abs(found[1] - centres[1][..., None]).max() < 5  # over the date line as well
+    with pytest.raises(ValueError, match="in one order"):
+        refine_corners((np.zeros((3, 4, 4)), np.zeros((3, 4, 4))), centres, 2)
 
 
 def test_axis_of_one_coordinate_is_refused() -> None:

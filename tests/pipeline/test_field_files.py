@@ -405,18 +405,28 @@ def test_no_attribute_names_what_is_not_there(tmp_path: Path) -> None:
             assert found.attrs["external_variables"] == "basin"
 
 
-def test_edges_of_cells_are_no_choice(tmp_path: Path) -> None:
+def test_edges_of_cells_are_no_choice_and_refined(tmp_path: Path) -> None:
     file = make(tmp_path / "in.nc", waves().astype(np.float32))
     file.createDimension("vertices", 4)
+    shifts = {"latitude": (-7.5, -7.5, 7.5, 7.5), "longitude": (-15, 15, 15, -15)}
     for kind, dim in (("latitude", "lat"), ("longitude", "lon")):
         made = file.createVariable(kind, "f8", ("lat", "lon"))
         made.setncatts({"units": file[dim].units, "bounds": f"vertices_{kind}"})
-        made[:] = np.meshgrid(LAT, LON, indexing="ij")[kind == "longitude"]
+        centres = np.meshgrid(LAT, LON, indexing="ij")[kind == "longitude"]
+        made[:] = centres
         made = file.createVariable(f"vertices_{kind}", "f8", ("lat", "lon", "vertices"))
-        made[:] = 0.0
+        made[:] = centres[..., None] + np.array(shifts[kind])
     file.close()
     report = upscale_fields(tmp_path / "in.nc", tmp_path / "out.nc", BICUBIC)
     assert report.variables[0].name == "tas"
+    assert report.left_out == ()
+    with netCDF4.Dataset(tmp_path / "out.nc") as found:
+        assert found["latitude"].bounds == "vertices_latitude"
+        assert found["vertices_latitude"].shape == (24, 24, 4)
+        middles = np.asarray(found["vertices_latitude"][:]).mean(-1)
+        assert (
+            np.abs(middles - np.asarray(found["latitude"][:]))[2:-2].max() < 2
+        )  # sides are great circles
     wrong = FieldSpec(variables=("vertices_latitude",))
     with pytest.raises(InputError, match="no variable 'vertices_latitude' on a grid: there are t"):
         upscale_fields(tmp_path / "in.nc", tmp_path / "out2.nc", BICUBIC, wrong)

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
 from vsr_cli.errors import InputError
-from vsr_cli.specs import FIELD_ENDINGS, BatchSpec
+from vsr_cli.specs import FIELD_ENDINGS, Address, BatchSpec
 
 # What is taken from folders without --pattern; a named file is taken whatever it is called.
 VIDEO_ENDINGS = frozenset(
@@ -49,6 +49,8 @@ def find_inputs(sources: Iterable[Path], out_dir: Path, spec: BatchSpec) -> list
     found: list[FoundFile] = []
     for source in sources:
         before = len(found)
+        if isinstance(source, Address):
+            raise ValueError(f"{source}: a batch takes files; vsr upscale reads addresses")
         if source.is_dir() and not _is_store(source):
             found += _in_folder(source, source, out_dir, spec)
         elif source.exists() or not glob.has_magic(str(source)):

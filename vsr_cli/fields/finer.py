@@ -8,7 +8,7 @@ import numpy as np
 
 from vsr_cli.errors import OutputError
 from vsr_cli.fields.dims import FieldDims, axis_of, bounds_owners, is_coordinate, map_pairs
-from vsr_cli.fields.maps import refine_map
+from vsr_cli.fields.maps import refine_corners, refine_map
 from vsr_cli.fields.raw import coordinate_values, unpacked, unpacked_attributes
 from vsr_cli.fields.refinement import (
     refine_axis,
@@ -47,6 +47,7 @@ def finer_coordinates(
             found[edges] = _bounds(raw, edges, owner, found[owner], scale)
     for pair in map_pairs(raw, dims):
         found.update(zip(pair, _maps(raw, pair, dims, scale), strict=True))
+        found.update(_corners(raw, pair, dims, (found[pair[0]], found[pair[1]]), scale))
     return {name: _variable(raw.variables[name], values) for name, values in found.items()}
 
 
@@ -109,6 +110,29 @@ def _maps(
         full = np.broadcast_to(whole, (len(finer), *first.shape)).reshape(shape)
         results.append(np.transpose(full, [order.index(str(dim)) for dim in own]))
     return results[0], results[1]
+
+
+def _corners(
+    raw: xarray.Dataset,
+    names: tuple[str, str],
+    dims: FieldDims,
+    centres: tuple[Values, Values],
+    scale: int,
+) -> dict[str, Values]:
+    """The four corners of every part, by the names of their variables; none where it has none."""
+    edges = [str(raw.variables[name].attrs.get("bounds")) for name in names]
+    if any(name not in raw.variables for name in edges):
+        return {}
+    corners = [raw.variables[name] for name in edges]
+    if any(each.dims[:2] != (dims.y, dims.x) or each.shape[2:] != (4,) for each in corners):
+        return {}
+    if raw.variables[names[0]].dims != (dims.y, dims.x):
+        return {}
+    try:
+        finer = refine_corners((unpacked(corners[0]), unpacked(corners[1])), centres, scale)
+    except ValueError:  # of another order in each cell: they are left out, and named
+        return {}
+    return dict(zip(edges, finer, strict=True))
 
 
 def _refined(step: tuple[Values, ...], names: tuple[str, str], scale: int) -> tuple[Values, Values]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Map = NDArray[np.float64]
+    Corners = tuple[Map, Map]
 
 
 def refine_map(latitude: Map, longitude: Map, scale: int) -> tuple[Map, Map]:
@@ -56,6 +57,54 @@ def map_areas(latitude: Map, longitude: Map, scale: int) -> Map:
     blocks = areas.reshape(height, scale, width, scale)
     known = (np.isfinite(blocks) & (blocks > 0)).all(axis=(1, 3), keepdims=True)
     return np.where(known, blocks, 1.0).reshape(areas.shape)
+
+
+def refine_corners(corners: Corners, centres: tuple[Map, Map], scale: int) -> Corners:
+    """Corners (s*H, s*W, 4) of the parts of cells with corners (H, W, 4), in degrees.
+
+    Sides are divided evenly, as directions from the globe's centre; the order of the corners stays
+    the one they came in. Longitudes lie within half a turn of the ``centres`` (s*H, s*W).
+
+    Raises:
+        ValueError: the corners do not lie around their cells in one order.
+    """
+    vector = _directions(*corners)  # (3, H, W, 4)
+    order = _around(vector)
+    if sorted(order) != [0, 1, 2, 3]:
+        raise ValueError("corners do not lie around their cells in one order")
+    vector = vector[..., order]
+    steps = np.arange(scale + 1) / scale
+    down, along = steps[:, None], steps[None, :]
+    weights = np.stack(
+        [(1 - down) * (1 - along), (1 - down) * along, down * along, down * (1 - along)], -1
+    )  # (s + 1, s + 1, 4)
+    points = np.einsum("chwk,ijk->chwij", vector, weights)
+    parts = np.stack(
+        [points[..., :-1, :-1], points[..., :-1, 1:], points[..., 1:, 1:], points[..., 1:, :-1]], -1
+    )  # (3, H, W, s, s, 4)
+    height, width = vector.shape[1:3]
+    parts = parts.transpose(0, 1, 3, 2, 4, 5).reshape(3, scale * height, scale * width, 4)
+    x, y, z = parts / np.linalg.norm(parts, axis=0)
+    north = np.degrees(np.arcsin(np.clip(z, -1, 1)))
+    east = np.degrees(np.arctan2(y, x))
+    east = east - TURN * np.round((east - centres[1][..., None]) / TURN)
+    back = np.argsort(order)
+    return north[..., back], east[..., back]
+
+
+def _around(vector: Map) -> list[int]:
+    """Which of the corners (3, H, W, 4) are away from the next row and column, then on along them.
+
+    First the one away from both, then that towards the next column, towards both, towards the row.
+    """
+    centres = vector.mean(-1)
+    right = centres[:, :-1, 1:] - centres[:, :-1, :-1]
+    below = centres[:, 1:, :-1] - centres[:, :-1, :-1]
+    relative = vector[:, :-1, :-1] - centres[:, :-1, :-1, None]
+    across = np.nanmean((relative * right[..., None]).sum(0), axis=(0, 1))
+    down = np.nanmean((relative * below[..., None]).sum(0), axis=(0, 1))
+    wanted = ((-1, -1), (1, -1), (1, 1), (-1, 1))
+    return [int(np.argmax(a * np.sign(across) + d * np.sign(down))) for a, d in wanted]
 
 
 def _directions(latitude: Map, longitude: Map) -> Map:
