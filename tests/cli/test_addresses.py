@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -19,41 +22,70 @@ xarray = pytest.importorskip("xarray", reason="needs the extra [fields]")
 netCDF4 = pytest.importorskip("netCDF4", reason="needs the extra [fields]")  # noqa: N816
 
 
+VALUES = np.random.default_rng(0).normal(280, 5, (2, 12, 14)).astype(np.float32)
+VARIABLES = {  # big-endian, as the protocol sends them
+    "tas": (("time", "y", "x"), VALUES.astype(">f4"), "Float32"),
+    "y": (("y",), np.arange(12.0).astype(">f8"), "Float64"),
+    "x": (("x",), np.arange(14.0).astype(">f8"), "Float64"),
+}
+ATTRIBUTES = b'Attributes {\n  tas {\n    String units "K";\n  }\n}\n'
+
+
+class Answer(BaseHTTPRequestHandler):
+    """OPeNDAP, version 2.0: structure, attributes, and values of a part of each array.
+
+    References:
+        Gallagher et al., "The Data Access Protocol -- DAP 2.0", ESE-RFC-004 (2004).
+    """
+
+    def do_GET(self) -> None:
+        path, _, asked = self.path.partition("?")
+        chosen = _chosen(unquote(asked))
+        lines = []
+        for name, dims, part, kind in chosen:
+            sizes = [f"[{dim} = {length}]" for dim, length in zip(dims, part.shape, strict=True)]
+            lines.append(f"{kind} {name}{''.join(sizes)};\n")
+        body = f"Dataset {{\n{''.join(lines)}}} run;\n".encode()
+        if path.endswith(".das"):
+            body = ATTRIBUTES
+        elif path.endswith(".dods"):
+            sent = [struct.pack(">II", *[each[2].size] * 2) + each[2].tobytes() for each in chosen]
+            body += b"\nData:\n" + b"".join(sent)
+        is_known = path.startswith("/dodsC//run.nc.") and path.endswith((".das", ".dds", ".dods"))
+        self.send_response(200 if is_known else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Keep still."""
+
+
+def _chosen(asked: str) -> list[tuple[str, tuple[str, ...], Any, str]]:
+    """The parts of arrays in a query such as "tas[0:1:1][0:1:11][3],y"."""
+    found = []
+    for part in asked.split(",") if asked else VARIABLES:
+        dims, values, kind = VARIABLES[part.partition("[")[0]]
+        ends = [tuple(map(int, text.split(":"))) for text in re.findall(r"\[([\d:]+)\]", part)]
+        slices = [slice(end[0], end[-1] + 1, end[1] if len(end) == 3 else 1) for end in ends]
+        found.append((part.partition("[")[0], dims, values[tuple(slices)], kind))
+    return found
+
+
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
-    """Of a file on a server of this machine, which the NetCDF library reads by ranges of bytes."""
-    values = np.random.default_rng(0).normal(280, 5, (2, 12, 14)).astype(np.float32)
-    dataset = xarray.Dataset({"tas": (("time", "y", "x"), values, {"units": "K"})})
-    dataset.to_netcdf(tmp_path / "run.nc")
-    data = (tmp_path / "run.nc").read_bytes()
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self._head(200, data)
-
-        def do_GET(self) -> None:
-            asked = re.match(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
-            part = data[int(asked[1]) : int(asked[2]) + 1] if asked else data
-            self._head(206 if asked else 200, part)
-            self.wfile.write(part)
-
-        def _head(self, status: int, part: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Accept-Ranges", "bytes")
-            self.send_header("Content-Length", str(len(part)))
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Keep still."""
-
+    """Of a file on a server of this machine; the same lies in ``tmp_path``."""
+    axes = {"y": np.arange(12.0), "x": np.arange(14.0)}
+    field = (("time", "y", "x"), VALUES, {"units": "K"})
+    xarray.Dataset({"tas": field}, coords=axes).to_netcdf(tmp_path / "run.nc")
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
     thread = Thread(target=server.serve_forever)
     thread.start()
-    url = f"http://127.0.0.1:{server.server_port}/run.nc#mode=bytes"
+    url = f"http://127.0.0.1:{server.server_port}/dodsC//run.nc"
     try:
         netCDF4.Dataset(url).close()
     except OSError as error:
-        pytest.skip(f"this NetCDF library reads no file over HTTP: {error}")
+        pytest.skip(f"this NetCDF library was built without OPeNDAP: {error}")
     else:
         yield url
     finally:
