@@ -139,13 +139,13 @@ def test_valid_ranges_of_packed_fields_are_packed_numbers(tmp_path: Path) -> Non
 def test_no_value_becomes_a_fill_value(
     tmp_path: Path, fill: int | None, attributes: dict[str, Any]
 ) -> None:
-    """The slope passes by the number that means "missing" in every row."""
-    slope = np.linspace(-2001.0, 2003.0, len(LON)) + np.zeros((STEPS, len(LAT), 1))
+    """Parts of cells lie right on the number that means "missing", in every row."""
+    slope = 991 + 2 * np.arange(len(LON)) + np.zeros((STEPS, len(LAT), 1))
     missing = fill is not None or attributes.get("missing_value") == 1000
     if missing:
         slope[:, 4, 6] = attributes.get("missing_value", fill)
-    if fill is None and not attributes:
-        slope -= 31766  # to the number that the library takes for "never written"
+    if fill is None and not attributes:  # what the library takes for "never written" is -32767
+        slope = -32768 + 4 * np.arange(len(LON)) + np.zeros((STEPS, len(LAT), 1))
     stated = {"scale_factor": 0.25, **attributes}
     make(tmp_path / "in.nc", slope.astype(np.int16), stated, fill=fill).close()
     fields = FieldSpec(variables=("tas",), boundary="replicate")
