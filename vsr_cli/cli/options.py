@@ -12,7 +12,15 @@ from typing import Any, TypeVar
 
 import click
 
-from vsr_cli.specs import DegradationSpec, EvaluateSpec, UpscaleSpec, parse_degradation
+from vsr_cli.specs import (
+    Address,
+    DegradationSpec,
+    EvaluateSpec,
+    UpscaleSpec,
+    as_path,
+    is_field,
+    parse_degradation,
+)
 from vsr_cli.specs.degradation import BICUBIC
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -30,6 +38,9 @@ class FilePath(click.Path):
         """As a path; an empty one would be the folder that one is in."""
         if not str(value):
             self.fail("a path must not be empty", param, ctx)
+        address = as_path(str(value))
+        if isinstance(address, Address) and is_field(address):  # videos are read from files
+            return address
         return Path(os.fsdecode(super().convert(value, param, ctx)))
 
 

@@ -66,7 +66,7 @@ def upscale(
     """
     fields, options = field_settings(options)
     spec, encoding, decoding = clip_settings(options)
-    check_kind(source, fields, encoding, decoding)
+    check_kind(source, target, fields, encoding, decoding)
     run = _choose_run(preview, resume=resume, segment_frames=segment_frames, encoding=encoding)
     if is_field(source):
         run = _choose_fields(fields, is_resumed=resume, is_preview=preview is not None)
