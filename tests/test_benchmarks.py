@@ -15,7 +15,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 def test_every_aim_without_another_program_has_its_row(tmp_path: Path) -> None:
     words = ["--size", "32x16", "--frames", "3", "--repeats", "1", "--precision", "fp32"]
     done = subprocess.run(
-        [sys.executable, EXAMPLES / "04_benchmarks.py", *words],
+        [sys.executable, EXAMPLES / "10_benchmarks.py", *words],
         capture_output=True,
         text=True,
         check=True,

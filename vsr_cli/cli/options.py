@@ -173,7 +173,9 @@ def model_options(spec: type[UpscaleSpec | EvaluateSpec]) -> Callable[[Command],
             type=int if defaults["scale"] else FractionType("SCALE", "3/2"),
         ),
         option(
-            "domain", "Which released weights: natural, climate, ...  [default: natural, if any]"
+            "domain",
+            "Which released weights: natural, climate, ...  [default: natural, if any; of fields "
+            "climate]",
         ),
         option(
             "weights",

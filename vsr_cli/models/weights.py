@@ -105,10 +105,12 @@ def find_fault(entry: ReleasedWeights) -> str:
     return ""
 
 
-def choose_domain(names: tuple[str, ...], scale: int, domain: str | None) -> str:
+def choose_domain(
+    names: tuple[str, ...], scale: int, domain: str | None, *, preferred: str = "natural"
+) -> str:
     """The domain whose released weights cover every network of ``names`` at ``scale``.
 
-    Without a wish ``natural`` if it is there, else the only one that is.
+    Without a wish the ``preferred`` one if it is there, else the only one that is.
 
     Raises:
         WeightsError: there are none, not of the wanted domain, or several to choose from.
@@ -119,7 +121,7 @@ def choose_domain(names: tuple[str, ...], scale: int, domain: str | None) -> str
         for name in names
     ]
     common = set.intersection(*per_name) if per_name else set()
-    wanted = domain or ("natural" if "natural" in common else "")
+    wanted = domain or (preferred if preferred in common else "")
     if wanted in common:
         return wanted
     if not wanted and len(common) == 1:
