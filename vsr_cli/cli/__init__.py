@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "upscale": CommandEntry("vsr_cli.cli.upscale", "Upscale one clip."),
         "batch": CommandEntry("vsr_cli.cli.batch", "Upscale many clips, on one machine or more."),
         "info": CommandEntry("vsr_cli.cli.info", "Show what is in a file."),
+        "doctor": CommandEntry("vsr_cli.cli.doctor", "Try what works on this machine."),
         "models": CommandEntry("vsr_cli.cli.models", "List the networks, or check their weights."),
         "export": CommandEntry("vsr_cli.cli.export", "Write a network for other programs."),
         "eval": CommandEntry("vsr_cli.cli.evaluate", "Score models against ground truth."),
