@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vsr_cli.cli.examples import examples
 from vsr_cli.cli.options import json_option
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 MARKS = {(True, True): "ok", (True, False): "ok", (False, True): "FAILS", (False, False): "none"}
 
 
-@click.command()
+@click.command(epilog=examples("doctor"))
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, as_json: bool) -> None:
@@ -41,12 +42,9 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
 def _show(checkup: Checkup) -> None:
     from rich.text import Text
 
-    from vsr_cli.cli.console import stdout_console
+    from vsr_cli.cli.console import show
 
-    console = stdout_console()
-    console.print(_table(checkup))
-    for line in _advice(checkup.faults):
-        console.print(Text(line))
+    show(_table(checkup), *map(Text, _advice(checkup.faults)))
     works = "works" if checkup.can_upscale else "does not work"
     click.echo(f"vsr upscale {works} here")
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from vsr_cli.cli.examples import complete_model
 from vsr_cli.specs import DegradationSpec, EvaluateSpec, UpscaleSpec, parse_degradation
 from vsr_cli.specs.degradation import BICUBIC
 
@@ -153,9 +154,15 @@ def model_options(spec: type[UpscaleSpec | EvaluateSpec]) -> Callable[[Command],
         return click.option(f"--{name}", default=default, show_default=True, help=text, **settings)
 
     options = (
-        click.option("--model", "models", multiple=True, help=f"{MODEL} Repeatable.")
+        click.option(
+            "--model",
+            "models",
+            multiple=True,
+            shell_complete=complete_model,
+            help=f"{MODEL} Repeatable.",
+        )
         if spec is EvaluateSpec
-        else option("model", MODEL),
+        else option("model", MODEL, shell_complete=complete_model),
         option(
             "scale",
             "Enlargement by the networks." if defaults["scale"] else SCALE,
