@@ -63,7 +63,17 @@ def _simulate(here: Environment) -> None:
 
 
 def _tensorboard(here: Environment) -> None:
-    options = ["--data", "in.mp4", "--steps", "1", "--tensorboard", "log", "--quiet"]
+    options = [
+        "--data",
+        "in.mp4",
+        "--steps",
+        "1",
+        "--patch",
+        "16",
+        "--tensorboard",
+        "log",
+        "--quiet",
+    ]
     here.run("vsr", "train", "fsrcnn", "f.safetensors", *options)
     assert [*(here.work / "log").rglob("events.out.*")]
 

@@ -25,6 +25,7 @@ from vsr_cli.fields.refinement import (
     refine_latitude,
     refine_map,
 )
+from vsr_cli.specs import MAX_PIXELS
 
 if TYPE_CHECKING:
     import xarray
@@ -62,9 +63,11 @@ def make_skeleton(
 
     Raises:
         OutputError: a coordinate cannot be refined.
+        ValueError: the grid would have more cells than a picture may have pixels.
     """
     import xarray
 
+    _check_size(scale * raw.sizes[dims.y], scale * raw.sizes[dims.x])
     grid = {dims.y, dims.x}
     kept: dict[str, xarray.Variable] = {}
     left_out = []
@@ -89,6 +92,14 @@ def make_skeleton(
     dataset = xarray.Dataset(kept, coords=coords, attrs=attributes)
     dataset.encoding["unlimited_dims"] = raw.encoding.get("unlimited_dims", set())
     return Skeleton(dataset, left_out)
+
+
+def _check_size(height: int, width: int) -> None:
+    if height * width > MAX_PIXELS:
+        raise ValueError(
+            f"the grid would be {width}x{height}, {width * height:,} cells, of at most "
+            f"{MAX_PIXELS:,}; try a smaller scale, or cut the field into parts"
+        )
 
 
 def _refined(

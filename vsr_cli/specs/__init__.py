@@ -20,7 +20,7 @@ from vsr_cli.specs.degradation_text import parse_degradation
 from vsr_cli.specs.droplet import DropletSpec
 from vsr_cli.specs.evaluate import EvaluateSpec, OutlineMethod
 from vsr_cli.specs.fields import FIELD_ENDINGS, Boundary, Conserve, FieldSpec, Window, is_field
-from vsr_cli.specs.media import DecodingSpec, Deinterlace, EncodingSpec
+from vsr_cli.specs.media import MAX_PIXELS, DecodingSpec, Deinterlace, EncodingSpec
 from vsr_cli.specs.metrics import DEFAULT_METRICS, Channel, Grid, MetricName
 from vsr_cli.specs.render import RenderSpec
 from vsr_cli.specs.simulation import (
@@ -47,6 +47,7 @@ __all__ = [
     "FIELD_ENDINGS",
     "FIELD_RANGES",
     "FIELD_UNITS",
+    "MAX_PIXELS",
     "SPINUP_HOURS",
     "Align",
     "BatchSpec",
