@@ -186,6 +186,19 @@ def test_machine_without_a_gpu_says_why(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert "CUDA_VISIBLE_DEVICES is set to '-1'" in gpu.causes
 
 
+def test_gpu_that_cannot_be_used_names_its_causes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: int) -> None:
+        raise RuntimeError("CUDA error: no kernel image\nis available")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", refuse)
+    _, gpu = find_devices()
+    assert (gpu.name, gpu.is_ok, gpu.is_needed) == ("cuda:0", False, False)
+    assert gpu.detail == "CUDA error: no kernel image is available"
+    assert len(gpu.causes) == 3
+
+
 @pytest.mark.cuda
 @pytest.mark.usefixtures("require_cuda")
 def test_gpu_is_described() -> None:
