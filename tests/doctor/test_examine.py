@@ -148,6 +148,18 @@ def test_extra_of_which_a_package_is_missing(monkeypatch: pytest.MonkeyPatch) ->
     assert "no-such-package missing" in gone.detail
 
 
+@pytest.mark.usefixtures("_broken_package")
+def test_extra_that_cannot_be_loaded_has_other_causes(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = SimpleNamespace(get_all=lambda _: ["bent"])
+    monkeypatch.setattr(extras, "requires", lambda _: ["crooked; extra == 'bent'"])
+    monkeypatch.setattr(extras, "metadata", lambda _: names)
+    monkeypatch.setattr(extras, "installed_version", lambda _: "1.0")
+    (bent,) = extras.find_extras()
+    assert "libcrooked.so.1: not there" in bent.detail
+    assert bent.causes == extras.BROKEN_CAUSES
+    assert bent.remedy.startswith("pip check; ")
+
+
 def test_sources_that_are_not_installed_have_no_extras(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extras, "PACKAGE", "vsr-cli-that-is-not-here")
     (finding,) = extras.find_extras()

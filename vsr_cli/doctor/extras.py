@@ -23,10 +23,15 @@ PURPOSES: Mapping[str, str] = MappingProxyType(
         "tensorboard": "the log of vsr train for TensorBoard",
     }
 )
-CAUSES = (
+MISSING = "missing"
+MISSING_CAUSES = (
     "nobody asked for it: pip installs extras only by name",
     "pip ran in another environment than vsr",
-    "a package is there but broken, or for another Python",
+)
+BROKEN_CAUSES = (
+    "torch and torchvision come from two indexes: one for the CPU alone, one with CUDA",
+    "two packages want different versions of a third; pip check names them",
+    "a package was built for another Python or another processor",
 )
 # "xarray>=2024.10; extra == 'fields'"
 REQUIREMENT = re.compile(r"""(?P<package>[\w.-]+).*;\s*extra\s*==\s*['"](?P<extra>[\w-]+)['"]""")
@@ -59,18 +64,21 @@ def find_extras() -> Iterator[Finding]:
 def _extra(name: str, packages: tuple[str, ...], modules: Mapping[str, str]) -> Finding:
     versions = {package: installed_version(package) for package in packages}
     faults = {
-        package: import_fault(modules.get(_canonical(package), package)) if version else "missing"
+        package: import_fault(modules.get(_canonical(package), package)) if version else MISSING
         for package, version in versions.items()
     }
     is_ok = not any(faults.values())
+    is_missing = MISSING in faults.values()
+    install = f'pip install "{PACKAGE}[{name}]"'
+    broken = f"pip check; {install} --force-reinstall, with --index-url where torch is from"
     each = (f"{package} {faults[package] or version}" for package, version in versions.items())
     return Finding(
         area="extra",
         name=f"[{name}]",
         is_ok=is_ok,
         detail=f"{', '.join(each)} (for {PURPOSES.get(name, 'more')})",
-        causes=() if is_ok else CAUSES,
-        remedy="" if is_ok else f'pip install "{PACKAGE}[{name}]"',
+        causes=() if is_ok else MISSING_CAUSES if is_missing else BROKEN_CAUSES,
+        remedy="" if is_ok else install if is_missing else broken,
         facts={"versions": versions},
     )
 
