@@ -36,9 +36,14 @@ def _paragraphs(table: Table, console: Console) -> Group:
     parts: list[RenderableType] = []
     for heading, *values in cells:
         pairs = zip(titles[1:], values, strict=True)
-        said = Text(", ").join(Text.assemble((f"{t} ", "dim"), v) for t, v in pairs if v.plain)
-        parts += [heading, Padding(said, (0, 0, 0, 2))]
+        said = Text(", ").join(_titled(title, value) for title, value in pairs if value.plain)
+        parts += [heading] if heading.plain else []
+        parts.append(Padding(said, (0, 0, 0, 2)))
     return Group(*parts)
+
+
+def _titled(title: Text, value: Text) -> Text:
+    return Text.assemble((f"{title.plain} ", "dim"), value) if title.plain else value
 
 
 def _cells(table: Table, index: int, console: Console) -> list[Text]:

@@ -55,7 +55,10 @@ def _table(checkup: Checkup) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    rows = Table("what", "name", "", "found", box=box.SIMPLE, pad_edge=False)
+    rows = Table(box=box.SIMPLE, pad_edge=False)
+    for title in ("what", "name", ""):
+        rows.add_column(title, no_wrap=True)
+    rows.add_column("found", overflow="fold")
     for area, findings in groupby(checkup.findings, key=lambda finding: finding.area):
         for number, finding in enumerate(findings):
             mark = MARKS[finding.is_ok, finding.is_needed]
