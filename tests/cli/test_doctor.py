@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner, Result
@@ -67,6 +69,17 @@ def test_machine_on_which_all_works() -> None:
     assert result.exit_code == 0
     assert "try:" not in result.stdout
     assert result.stdout.endswith("vsr upscale works here\n")
+
+
+def test_machine_without_torch_is_told_how_to_get_it() -> None:
+    code = "import sys; sys.modules['torch'] = None\nfrom vsr_cli.cli import main; main(['doctor'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "FAILS   ModuleNotFoundError" in done.stdout
+    assert "try: pip install torch --index-url" in done.stdout
+    assert done.stdout.endswith("vsr upscale does not work here\n")
 
 
 @pytest.mark.slow  # it loads every extra

@@ -53,11 +53,22 @@ def wide_y4m(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def wide_gif(tmp_path: Path) -> Path:
+    """A GIF whose screen is 16000x16000, with a picture of one pixel."""
+    path = tmp_path / "wide.gif"
+    screen = struct.pack("<HHBBB", 16_000, 16_000, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
+    picture = b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\2\2\x44\1\0"
+    path.write_bytes(b"GIF89a" + screen + picture + b";")
+    return path
+
+
 @pytest.mark.parametrize(
     ("name", "size"),
     [
         ("bomb", "20000x15000, 300,000,000 pixels"),
         ("wide_y4m", "16000x16000, 256,000,000 pixels"),
+        ("wide_gif", "16000x16000, 256,000,000 pixels"),
     ],
 )
 def test_input_of_an_absurd_size_is_one_line(

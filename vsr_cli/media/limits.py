@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vsr_cli.errors import InputError
+from vsr_cli.media.pipes import is_pipe
 
 
 def check_input_pixels(path: Path, *, width: int, height: int, limit: int) -> None:
@@ -14,8 +15,9 @@ def check_input_pixels(path: Path, *, width: int, height: int, limit: int) -> No
         InputError: it has more than ``limit`` pixels.
     """
     if width * height > limit:
+        name = "standard input" if is_pipe(path) else path
         raise InputError(
-            f"{path} states a picture of {width}x{height}, {width * height:,} pixels, of at most "
+            f"{name} states a picture of {width}x{height}, {width * height:,} pixels, of at most "
             f"{limit:,}: the file is damaged, or give --max-pixels where a command has it"
         )
 
