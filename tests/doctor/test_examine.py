@@ -74,7 +74,9 @@ def test_damaged_weights_of_another_model_leave_the_main_job(copied: Path) -> No
     findings = {f.name: f for f in storage.find_weights()}
     assert not findings["2d3d-fast_x2_climate.safetensors"].is_ok
     assert not findings["2d3d-fast_x2_climate.safetensors"].is_needed
+    assert not findings["fsrcnn_x3_natural.safetensors"].is_needed
     assert findings["srnet3d_x2_climate.safetensors"].is_ok
+    assert findings["srnet3d_x2_climate.safetensors"].is_needed
 
 
 def test_folder_without_weights_is_a_fault(copied: Path) -> None:

@@ -43,7 +43,7 @@ def load_model(
 
     The names are the options of ``vsr upscale``.
 
-    >>> model = vsr_cli.load_model("2d3d-fast", scale=2, precision="fp32")
+    >>> model = vsr_cli.load_model("2d3d-fast", scale=2, domain="climate")
     >>> model.name, model.scale, model.domain, model.reach
     ('2d3d-fast', 2, 'climate', 2)
 

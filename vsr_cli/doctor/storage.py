@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vsr_cli.doctor.finding import Finding
-from vsr_cli.errors import MissingProgramError
+from vsr_cli.errors import MissingProgramError, WeightsError
 from vsr_cli.metrics.vmaf import find_ffmpeg
 from vsr_cli.models import parse_chain, weights
+from vsr_cli.pipeline.size import DEFAULT_SCALE
 from vsr_cli.specs import UpscaleSpec
 
 GIB = 1 << 30
@@ -25,8 +26,8 @@ WEIGHT_REMEDY = "pip install --force-reinstall --no-deps vsr-cli (sources: git c
 
 def find_weights() -> Iterator[Finding]:
     """Every released file, held against the SHA-256 of the manifest."""
-    needed = parse_chain(UpscaleSpec().model)
     entries = weights.released_weights()
+    needed = _needed(entries)
     for entry in entries:
         fault = weights.find_fault(entry)
         yield Finding(
@@ -34,7 +35,7 @@ def find_weights() -> Iterator[Finding]:
             name=entry.path.name,
             is_ok=not fault,
             detail=fault or f"{entry.model} x{entry.scale} {entry.domain}, SHA-256 as released",
-            is_needed=entry.model in needed,
+            is_needed=entry in needed,
             causes=WEIGHT_CAUSES if fault else (),
             remedy=WEIGHT_REMEDY if fault else "",
             facts={"sha256": entry.sha256, "path": str(entry.path)},
@@ -49,6 +50,19 @@ def find_weights() -> Iterator[Finding]:
             causes=WEIGHT_CAUSES,
             remedy=WEIGHT_REMEDY,
         )
+
+
+def _needed(
+    entries: tuple[weights.ReleasedWeights, ...],
+) -> tuple[weights.ReleasedWeights, ...]:
+    """Those that vsr upscale takes if nothing else is asked for."""
+    names = parse_chain(UpscaleSpec().model)
+    try:
+        domain = weights.choose_domain(names, DEFAULT_SCALE, None)
+    except WeightsError:  # what is there covers no domain, or several
+        return tuple(entry for entry in entries if entry.model in names)
+    chosen = {(name, DEFAULT_SCALE, domain) for name in names}
+    return tuple(e for e in entries if (e.model, e.scale, e.domain) in chosen)
 
 
 def find_disk() -> Iterator[Finding]:
