@@ -140,7 +140,7 @@ def _read(path: Path) -> list[Frame]:
 
 def test_floats_and_codes_agree_to_rounding() -> None:
     codes = np.random.default_rng(1).integers(0, 256, (3, 20, 24), dtype=np.uint8)
-    networks = load_model("fsrcnn")
+    networks = load_model("fsrcnn", precision="fp32")
     floats = networks.upscale_array(codes / 255)
     assert floats.dtype == np.float32
     assert floats.min() >= 0

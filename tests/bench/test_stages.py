@@ -30,7 +30,7 @@ ENDS = ["decode", "scene cuts", "host to device"], ["device to host", "encode"]
 
 
 def _measure(setting: Setting) -> list[StageTime]:
-    chain, settings = setting.load(), setting.stages()
+    settings = setting.stages(chain := setting.load())
     return list(StageBench(setting, chain, settings, lambda _: None).measure())
 
 
@@ -117,7 +117,8 @@ def test_work_of_a_network_is_that_of_its_layers(
     make_setting: MakeSetting, random_weights: tuple[Path, Path]
 ) -> None:
     """FSRCNN by hand: 48x32 pixels, each layer once, and chroma in and out as floats."""
-    settings = make_setting(model="bicubic").stages()
+    setting = make_setting(model="bicubic")
+    settings = setting.stages(setting.load())
     (model, _) = load_chain("2d3d", 2, weights=random_weights).stages
     given, made = (_frame(48 * s, 32 * s) for s in (1, 2))
     macs = 25 * 56 + 56 * 12 + 4 * 9 * 12 * 12 + 12 * 56 + 81 * 56

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vsr_cli.metrics import METRICS, ClipAccumulator, MetricSettings, key
-from vsr_cli.metrics.measures import FrameParts
+from vsr_cli.metrics.batch import FrameParts
 from vsr_cli.metrics.ssim import ssim_map
 from vsr_cli.specs import DEFAULT_METRICS, MetricName
 
@@ -150,18 +150,16 @@ def test_metrics_of_one_clip_share_parts_and_score_as_alone() -> None:
         assert back.result().value(key(name)) == expected
 
 
-def test_parts_are_those_of_the_last_pair() -> None:
+def test_a_part_is_computed_by_the_first_that_asks() -> None:
     parts, seen = FrameParts(), []
 
-    def compute(sr: object, hr: object) -> int:
-        seen.append((sr, hr))
+    def compute() -> int:
+        seen.append(None)
         return len(seen)
 
-    a, b = torch.zeros(2), torch.zeros(2)  # equal, but not the same
-    assert [parts.once("x", a, b, compute), parts.once("x", a, b, compute)] == [1, 1]
-    assert parts.once("y", a, b, compute) == 2
-    assert parts.once("x", b, a, compute) == 3
-    assert parts.once("x", a, b, compute) == 4
+    names = [("x", 0), ("x", 0), ("x", 1), ("y", 0), ("x", 0)]
+    assert [parts.once(name, compute) for name in names] == [1, 1, 2, 3, 1]
+    assert FrameParts().once(("x", 0), compute) == 4  # of other frames
 
 
 def test_ssim_can_be_learnt_from_after_an_evaluation() -> None:

@@ -10,9 +10,11 @@ import torch
 from vsr_cli.errors import DeviceError
 from vsr_cli.pipeline import device
 from vsr_cli.pipeline.device import (
+    BF16_FLAGS,
+    FAST_BF16_FLAGS,
     choose_device,
     choose_precision,
-    has_bf16,
+    has_flag,
     precision_name,
     precision_warnings,
 )
@@ -56,25 +58,50 @@ def test_precision_follows_the_device() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "can", "is_fast"),
     [
-        ("flags\t\t: fpu avx512f avx512_bf16 amx_tile\n", True),
-        ("flags\t\t: fpu amx_bf16\n", True),
-        ("Features\t: fp asimd bf16\n", True),
-        ("model name\t: bf16 itself\nflags\t\t: fpu avx512f avx512vl\n", False),
-        ("model name\t: unknown\n", True),
+        ("flags\t\t: fpu avx512f avx512_bf16 amx_tile\n", True, True),
+        ("flags\t\t: fpu amx_bf16\n", True, True),
+        ("Features\t: fp asimd bf16\n", True, False),
+        ("model name\t: bf16 itself\nflags\t\t: fpu avx512f avx512vl\n", False, False),
+        ("model name\t: unknown\n", True, False),
+        (None, True, False),
     ],
 )
 def test_bf16_is_known_by_the_flags_of_the_processor(
-    tmp_path: Path, text: str, expected: bool
+    tmp_path: Path, text: str | None, *, can: bool, is_fast: bool
+) -> None:
+    """One that says nothing is believed to have it, but it is not made the default there."""
+    info = tmp_path / "cpuinfo"
+    if text is not None:
+        info.write_text(text)
+    assert has_flag(info, BF16_FLAGS, default=True) == can
+    assert has_flag(info, FAST_BF16_FLAGS, default=False) == is_fast
+
+
+@pytest.mark.parametrize(
+    ("flags", "loss", "expected"),
+    [
+        ("avx2 avx512_bf16", 0.009, torch.bfloat16),
+        ("avx2 amx_bf16", 0.009, torch.bfloat16),
+        ("avx2 avx512_bf16", 0.02, torch.float32),
+        ("avx2 avx512_bf16", None, torch.float32),
+        ("avx2 avx512f", 0.009, torch.float32),
+    ],
+)
+def test_auto_takes_bf16_where_it_is_fast_and_near(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    flags: str,
+    loss: float | None,
+    expected: torch.dtype,
 ) -> None:
     info = tmp_path / "cpuinfo"
-    info.write_text(text)
-    assert has_bf16(info) == expected
-
-
-def test_processor_that_says_nothing_is_believed(tmp_path: Path) -> None:
-    assert has_bf16(tmp_path / "absent")
+    monkeypatch.setattr(device, "CPU_INFO", info)
+    info.write_text(f"flags : {flags}\n")
+    assert choose_precision("auto", CPU, bf16_loss=loss) == expected
+    assert choose_precision("fp32", CPU, bf16_loss=loss) == torch.float32
+    assert choose_precision("auto", GPU, bf16_loss=loss) == torch.float16
 
 
 def test_bf16_that_is_imitated_has_a_warning(

@@ -11,6 +11,8 @@ import pytest
 from vsr_cli.media import open_reader, open_writer
 from vsr_cli.metrics import MeanScores
 from vsr_cli.models.load import load_chain
+from vsr_cli.models.weights import released_weights
+from vsr_cli.pipeline.device import MOST_BF16_LOSS
 from vsr_cli.pipeline.evaluate import evaluate_clips
 from vsr_cli.specs import EncodingSpec, EvaluateSpec
 
@@ -59,3 +61,26 @@ def test_the_natural_frame_model_meets_its_papers_figure(shared_data: Path) -> N
     mean = evaluate_clips(sorted((place / "hr").iterdir()), spec).mean
     assert mean.psnr > 37.0
     assert mean.ssim > 0.955
+
+
+def test_bf16_costs_the_natural_frame_model_what_the_manifest_says(shared_data: Path) -> None:
+    """On Set5 at x2, see ``bf16_loss``; --precision auto relies on it."""
+    entry = next(e for e in released_weights() if e.path.name == "fsrcnn_x2_natural.safetensors")
+    assert entry.bf16_loss is not None
+    assert entry.bf16_loss < MOST_BF16_LOSS
+    hr = sorted((shared_data / "test" / "Set5" / "x2" / "hr").iterdir())
+    fp32, bf16 = (
+        evaluate_clips(hr, EvaluateSpec(model="fsrcnn", device="cpu", precision=name)).mean.psnr
+        for name in ("fp32", "bf16")
+    )
+    assert fp32 - bf16 == pytest.approx(entry.bf16_loss, abs=0.001)
+
+
+def test_bf16_is_known_of_a_chain_only_if_it_is_of_all_its_networks() -> None:
+    assert load_chain("2d3d", 2, domain="climate").bf16_loss == pytest.approx(0.013)
+    assert load_chain("fsrcnn", 2, domain="climate").bf16_loss == pytest.approx(0.008)
+    assert load_chain("2d3d-fast", 2, domain="climate").bf16_loss is None
+    assert load_chain("bicubic", 2).bf16_loss is None
+    fsrcnn = next(e for e in released_weights() if e.path.name == "fsrcnn_x2_climate.safetensors")
+    own = load_chain("2d3d", 2, domain="climate", weights=(fsrcnn.path,))
+    assert own.bf16_loss is None

@@ -94,7 +94,9 @@ def smooth_frame(info: ClipInfo) -> Frame:
 
 
 def run(loaded: LoadedModel, frame: Frame, info: ClipInfo, *, tile: int = 0) -> list[np.ndarray]:
-    settings = StageSettings.of(UpscaleSpec(device="cpu", precision="fp32", tile=tile), info)
+    spec = UpscaleSpec(device="cpu", precision="fp32", tile=tile)
+    chain = LoadedChain(stages=(loaded,), scale=loaded.scale, domain=None)
+    settings = StageSettings.of(spec, info, chain)
     planes = to_planes([frame], settings)
     finished = next(to_codes(run_stage(planes, loaded, settings), info.pixel_format))
     return [plane.numpy().astype(float) for plane in finished.planes]

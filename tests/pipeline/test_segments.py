@@ -84,8 +84,8 @@ def test_length_falls_with_the_work_and_stays_in_its_limits() -> None:
         for width in (64, 320, 1280, 3840):
             info = ClipInfo(width, width // 2, require_planar("yuv420p"), Fraction(1, 25))
             spec = UpscaleSpec(model=model, device="cpu")
-            settings = StageSettings.of(spec, info)
             chain = load_chain(model, 2, domain="climate" if model == "2d3d" else None)
+            settings = StageSettings.of(spec, info, chain)
             lengths.append(segment_length(chain, settings, info, choose_size(spec, info)))
     assert lengths[:4] == sorted(lengths[:4], reverse=True)
     assert lengths[4:] == sorted(lengths[4:], reverse=True)

@@ -83,7 +83,6 @@ class UpscalingModel:
             raise ValueError("a model has a scale; width and height are those of one file")
         self.spec = spec
         any_clip = _clip_info(16, 16, "gray")
-        StageSettings.of(spec, any_clip)  # the device is there
         self._chain: LoadedChain = load_chain_once(
             spec.model,
             choose_size(spec, any_clip).scale,
@@ -91,6 +90,7 @@ class UpscalingModel:
             weights=spec.weights,
         )
         self.warnings = chain_warnings(self._chain, spec.tile)
+        StageSettings.of(spec, any_clip, self._chain)  # the device is there
 
     @property
     def name(self) -> str:
@@ -139,7 +139,10 @@ class UpscalingModel:
         Raises:
             ValueError: a frame is not of that clip.
         """
-        settings, size = StageSettings.of(self.spec, info), choose_size(self.spec, info)
+        size, settings = (
+            choose_size(self.spec, info),
+            StageSettings.of(self.spec, info, self._chain),
+        )
         clip = mark_shots(_checked(frames, info), info.pixel_format, self.spec.scene_threshold)
         return run_stages(clip, copy_chain(self._chain), settings, info, size)
 
@@ -166,7 +169,10 @@ class UpscalingModel:
         names = ("gray", "gbrp") if bits == 8 else ("gray16le", "gbrp16le")
         info = _clip_info(clip.shape[2], clip.shape[1], names[has_color])
         form = info.pixel_format
-        settings, size = StageSettings.of(self.spec, info), choose_size(self.spec, info)
+        size, settings = (
+            choose_size(self.spec, info),
+            StageSettings.of(self.spec, info, self._chain),
+        )
         shots = mark_shots(_array_frames(clip, form), form, self.spec.scene_threshold)
         chain = copy_chain(self._chain)
         frames = run_networks(to_planes(shots, settings), chain, settings, info, size)

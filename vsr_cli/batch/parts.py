@@ -82,7 +82,7 @@ def measure(job: Job) -> Measure:
         length = LEAST_FRAMES
     elif length is None:
         chain = load_chain_once(spec.model, size.scale, domain=spec.domain, weights=spec.weights)
-        length = segment_length(chain, StageSettings.of(spec, info), info, size)
+        length = segment_length(chain, StageSettings.of(spec, info, chain), info, size)
     try:
         check_resumable(job.source, job.target, job.settings.encoding)
     except UnjoinableError:

@@ -60,7 +60,7 @@ class BenchReport:
         races: tuple[Race, ...],
     ) -> Self:
         """What was measured, beside what it was measured on."""
-        settings, clip, size = setting.stages(), setting.clip, setting.size
+        settings, clip, size = setting.stages(chain), setting.clip, setting.size
         source = setting.bench.source
         return cls(
             model=chain_name(chain),

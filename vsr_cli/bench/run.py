@@ -54,7 +54,7 @@ def run_bench(
             num_threads=num_threads,
             folder=Path(folder),
         )
-        chain, settings = setting.load(), setting.stages()
+        settings = setting.stages(chain := setting.load())
         races = tuple(run_races(setting, chain, on_step))
         on_step("ceilings")
         ceilings = measure_ceilings(settings.device, settings.precision)

@@ -29,10 +29,10 @@ class Setting:
         spec = self.upscale
         return load_chain(spec.model, self.size.scale, domain=spec.domain, weights=spec.weights)
 
-    def stages(self) -> StageSettings:
-        """What the stages share, for the clip as it is."""
-        return StageSettings.of(self.upscale, self.clip.info)
+    def stages(self, chain: LoadedChain) -> StageSettings:
+        """What the stages of ``chain`` share, for the clip as it is."""
+        return StageSettings.of(self.upscale, self.clip.info, chain)
 
-    def luma_stages(self) -> StageSettings:
+    def luma_stages(self, chain: LoadedChain) -> StageSettings:
         """The same for ``clip.read_luma``."""
-        return StageSettings.of(self.upscale, self.clip.luma_info)
+        return StageSettings.of(self.upscale, self.clip.luma_info, chain)

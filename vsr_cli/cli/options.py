@@ -178,7 +178,9 @@ def model_options(spec: type[UpscaleSpec | EvaluateSpec]) -> Callable[[Command],
             type=FILE,
         ),
         option("device", "auto, cpu, cuda or cuda:N."),
-        option("precision", "auto, fp32, bf16 or fp16."),
+        option(
+            "precision", "fp32, bf16 or fp16; auto: fp16 on GPUs, bf16 on CPUs that gain by it."
+        ),
         option("batch-size", "Frames at once.  [default: by frame size]", type=int),
         option("tile", "Pixels of a tile; 0: whole frames.  [default: by network]", type=int),
         option("scene-threshold", "Per cent of dissimilarity that is a cut; 0: off."),

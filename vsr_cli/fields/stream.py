@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+from zlib import error as InflateError
 
 import numpy as np
 
@@ -28,6 +30,11 @@ if TYPE_CHECKING:
 FIELD_SUFFIXES = (".nc", ".nc4", ".zarr", ".npz")
 ARCHIVE_NAME = "frames"  # of the values in an archive of ``vsr simulate``
 BLOCK_BYTES = 1 << 24  # that are read at once
+# What a damaged archive gives: cut short, packed in an unknown way, encrypted, absurdly large.
+ARCHIVE_FAULTS = (
+    *(OSError, ValueError, EOFError, BadZipFile, InflateError),
+    *(NotImplementedError, RuntimeError, MemoryError),
+)
 MOST_BLOCKS = 8  # that a chunk of the file may have, to be read as a whole
 
 
@@ -185,8 +192,9 @@ def _archive_stream(path: Path, variables: Sequence[str]) -> FieldStream:
                     raise InputError(f"{path} has no array {name!r}: there are {known}")
             arrays = [archive[name] for name in names]
             latitude, longitude, units = (archive.get(key) for key in ("lat", "lon", "units"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as a NumPy archive: {error}") from error
+    except ARCHIVE_FAULTS as error:
+        why = str(error) or "it ends too early"
+        raise InputError(f"{path} cannot be read as a NumPy archive: {why}") from error
     shape = arrays[0].shape
     for name, values in zip(names, arrays, strict=True):
         if values.ndim not in (2, 3) or values.dtype.kind not in "fiu" or values.shape != shape:

@@ -18,15 +18,16 @@ from typing import TYPE_CHECKING
 import torch
 
 from vsr_cli.metrics.grids import row_weights
-from vsr_cli.metrics.pair import fill_missing, image_pair
+from vsr_cli.metrics.metric import ClipMetric
+from vsr_cli.metrics.pair import fill_missing
 
 if TYPE_CHECKING:
+    from vsr_cli.metrics.batch import FramePairs
     from vsr_cli.metrics.grids import GridLike
-    from vsr_cli.metrics.pair import Image
 
 
-class AnomalyCorrelation:
-    """The anomaly correlation of a clip, in [-1, 1], from frames in order; keeps three pictures."""
+class AnomalyCorrelation(ClipMetric):
+    """The anomaly correlation of a clip, in [-1, 1], from frames in order; keeps four pictures."""
 
     def __init__(self, *, border: int = 0, grid: GridLike = "plane") -> None:
         self.border, self.grid = border, grid
@@ -35,22 +36,19 @@ class AnomalyCorrelation:
         self._sums = (torch.empty(0), torch.empty(0))  # of result and truth at each pixel
         self._products = torch.zeros(3, dtype=torch.float64)  # sr * hr, sr * sr, hr * hr
 
-    def add(self, sr: Image, hr: Image) -> None:
-        """Take one frame. sr, hr: (H, W) or (3, H, W) float in [0, 1].
-
-        Raises:
-            ValueError: the images do not fit each other (see ``image_pair``).
-        """
-        first, second = image_pair(sr, hr, border=self.border)
-        is_there = ~second.isnan()
+    def add_batch(self, frames: FramePairs) -> None:
+        """Take the next frames."""
+        sr, hr = frames.inside(self.border)
         if not self._frames.numel():
-            self._start = fill_missing(second, second)[0].nan_to_num(0.0)
-            self._frames = torch.zeros_like(second)
-            self._sums = (torch.zeros_like(second), torch.zeros_like(second))
-        x, y = ((image - self._start).nan_to_num(0.0) for image in (first, second))
-        self._sums = (self._sums[0] + x, self._sums[1] + y)
-        self._products += torch.stack([self._total(x * y), self._total(x * x), self._total(y * y)])
-        self._frames = self._frames + is_there
+            self._start = fill_missing(hr[:1], hr[:1])[0].nan_to_num(0.0)
+            self._frames = torch.zeros_like(self._start)
+            self._sums = (self._frames, self._frames)
+            self._products = self._products.to(frames.device)
+        x = (sr - self._start).nan_to_num(0.0)
+        y, yy = frames.truth.parts.once(("anomaly", self.border, self.grid), lambda: self._of(hr))
+        self._sums = (self._sums[0] + x.sum(0), self._sums[1] + y.sum(0))
+        self._products = self._products + torch.stack([self._total(x * y), self._total(x * x), yy])
+        self._frames = self._frames + (~hr.isnan()).sum(0)
 
     def result(self) -> float | None:
         """The correlation so far; None where result or truth never departs from the mean."""
@@ -58,19 +56,26 @@ class AnomalyCorrelation:
             return None
         sum_x, sum_y = self._sums
         mean = sum_y / self._frames.clamp(min=1)  # the climatology, less the first truth
-        with_x, with_mean = self._total(mean * sum_x), self._total(mean * sum_y)
-        both, only_x, only_y = map(float, self._products)
-        covariance = both - float(with_x)
-        spread_x = only_x - 2 * float(with_x) + float(with_mean)
-        spread_y = only_y - float(with_mean)
+        with_x, with_mean = float(self._total(mean * sum_x)), float(self._total(mean * sum_y))
+        both, only_x, only_y = self._products.tolist()
+        covariance = both - with_x
+        spread_x = only_x - 2 * with_x + with_mean
+        spread_y = only_y - with_mean
         if spread_x <= _noise(only_x) or spread_y <= _noise(only_y):
             return None
-        return covariance / math.sqrt(spread_x * spread_y)
+        return float(covariance / math.sqrt(spread_x * spread_y))
+
+    def _of(self, hr: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the truth departs from its start by, and the sum of its squares."""
+        y = (hr - self._start).nan_to_num(0.0)
+        return y, self._total(y * y)
 
     def _total(self, values: torch.Tensor) -> torch.Tensor:
         """Sum over the pixels, each by its area."""
-        weights = row_weights(values.shape[-2], border=self.border, grid=self.grid)
-        return (values.sum(-1) @ weights.to(values.device)).sum().cpu()
+        weights = row_weights(
+            values.shape[-2], border=self.border, grid=self.grid, device=values.device
+        )
+        return (values.sum(-1) @ weights).sum()
 
 
 def _noise(square: float) -> float:

@@ -12,9 +12,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vsr_cli.metrics.pair import area_mean, image_pair, relative
+from vsr_cli.metrics.batch import FramePairs
+from vsr_cli.metrics.pair import relative
 
 if TYPE_CHECKING:
+    import torch
+
     from vsr_cli.metrics.grids import GridLike
     from vsr_cli.metrics.pair import Image
 
@@ -23,10 +26,9 @@ def bias(sr: Image, hr: Image, *, border: int = 0, grid: GridLike = "plane") -> 
     """Mean of the result less mean of the truth. sr, hr: (H, W) or (3, H, W) float in [0, 1].
 
     Raises:
-        ValueError: the images do not fit each other (see ``image_pair``).
+        ValueError: the images do not fit each other (see ``FramePairs``).
     """
-    first, second = image_pair(sr, hr, border=border)
-    return area_mean(first - second, border=border, grid=grid)
+    return float(bias_per_frame(FramePairs.of(sr, hr), border=border, grid=grid))
 
 
 def mean_error(sr: Image, hr: Image, *, border: int = 0, grid: GridLike = "plane") -> float:
@@ -38,6 +40,21 @@ def mean_error(sr: Image, hr: Image, *, border: int = 0, grid: GridLike = "plane
     Raises:
         ValueError: as ``bias``.
     """
-    _, truth = image_pair(sr, hr, border=border)
-    error = bias(sr, hr, border=border, grid=grid)
-    return relative(abs(error), abs(area_mean(truth, border=border, grid=grid)))
+    return float(mean_error_per_frame(FramePairs.of(sr, hr), border=border, grid=grid))
+
+
+def bias_per_frame(frames: FramePairs, *, border: int, grid: GridLike) -> torch.Tensor:
+    """The bias of each frame: (B,)."""
+    sr, hr = frames.inside(border)
+    return frames.parts.once(
+        ("bias", border, grid), lambda: frames.mean(sr - hr, border=border, grid=grid)
+    )
+
+
+def mean_error_per_frame(frames: FramePairs, *, border: int, grid: GridLike) -> torch.Tensor:
+    """The size of each frame's bias as a share of its truth's mean: (B,)."""
+    _, hr = frames.inside(border)
+    mean = frames.truth.parts.once(
+        ("mean", border, grid), lambda: frames.mean(hr, border=border, grid=grid)
+    )
+    return relative(bias_per_frame(frames, border=border, grid=grid).abs(), mean.abs())

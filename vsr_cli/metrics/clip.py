@@ -1,23 +1,19 @@
-"""Scores of a clip: per frame, their mean over the frames, and the mean over clips.
-
-A clip's PSNR is the mean of its frames' PSNR, as in the tables of the literature, and not the PSNR
-of its mean error; so are all metrics of single frames. A frame that equals the ground truth has an
-infinite PSNR, and so has its clip. Metrics of the whole clip have a figure for that alone.
-"""
+"""The frames of one clip to its scores, by several metrics."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, replace
+from collections.abc import Sequence
+from functools import partial
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
-from vsr_cli.metrics.contour import OutlineScores, compare_outlines
-from vsr_cli.metrics.measures import FrameParts, MetricSettings
-from vsr_cli.metrics.pair import crop_border
+from vsr_cli.metrics.batch import FramePairs
+from vsr_cli.metrics.contour import OutlineScores, compare_outlines, find_outline
+from vsr_cli.metrics.measures import MetricSettings
+from vsr_cli.metrics.metric import known_score
+from vsr_cli.metrics.scores import ClipScores, FrameScores, mean_outline
 from vsr_cli.metrics.table import METRICS, key
 from vsr_cli.metrics.vmaf import Vmaf
 from vsr_cli.specs import DEFAULT_METRICS
@@ -25,69 +21,6 @@ from vsr_cli.specs import DEFAULT_METRICS
 if TYPE_CHECKING:
     from vsr_cli.metrics.pair import Image
     from vsr_cli.specs import MetricName, OutlineMethod
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """Figures by the name of their metric, in the order asked for."""
-
-    values: Mapping[str, float | None]  # None where there is none, as of the first frame's change
-    outline: OutlineScores | None = None
-
-    @property
-    def psnr(self) -> float:
-        """PSNR in dB; infinite where the images are identical.
-
-        Raises:
-            ValueError: it was not asked for.
-        """
-        return self.value("psnr")
-
-    @property
-    def ssim(self) -> float:
-        """SSIM, as ``psnr``."""
-        return self.value("ssim")
-
-    @property
-    def mse(self) -> float:
-        """Mean squared error, as ``psnr``."""
-        return self.value("mse")
-
-    def value(self, name: str) -> float:
-        """The figure of one metric.
-
-        Raises:
-            ValueError: there is none.
-        """
-        value = self.values.get(name)
-        if value is None:
-            raise ValueError(f"there is no {name} here, only {', '.join(self.values)}")
-        return value
-
-
-@dataclass(frozen=True, slots=True)
-class FrameScores(Scores):
-    """The scores of one frame."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClipScores(Scores):
-    """The scores of one clip."""
-
-    name: str
-    frames: int
-    per_frame: tuple[FrameScores, ...]
-    missing: float = 0.0  # share of pixels without a truth
-    empty_frames: int = 0  # that hold no truth at all, and count in no mean
-    value_range: tuple[float, float] | None = None  # of a field: see MetricSettings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeanScores(Scores):
-    """The mean over clips; each clip counts once, however long it is."""
-
-    clips: int
-    frames: int  # of all clips together
 
 
 class ClipAccumulator:
@@ -105,7 +38,7 @@ class ClipAccumulator:
         """``settings`` are those of all metrics, in the place of ``border`` alone."""
         self.name = name
         self.outline = outline  # how outlines are found; None: they are not
-        settings = replace(settings or MetricSettings(border=border), parts=FrameParts())
+        settings = settings or MetricSettings(border=border)
         self.border, self.value_range = settings.border, settings.value_range
         self._metrics = {metric: METRICS[metric].make(settings) for metric in metrics}
         self._scores: list[FrameScores] = []
@@ -121,19 +54,35 @@ class ClipAccumulator:
                 hold no outline to be measured.
             MissingExtraError: outlines or optical flow need scikit-image, which is not installed.
         """
-        pair = torch.as_tensor(sr), torch.as_tensor(hr)
-        unit = pair
+        return self.add_batch(FramePairs.of(sr, hr))[0]
+
+    def add_batch(self, frames: FramePairs) -> list[FrameScores]:
+        """Score the next frames; errors are those of ``add``.
+
+        All metrics are computed on the device of the frames before their scores are brought to
+        the host, in one go.
+        """
+        unit = frames
         if self.value_range is not None:
-            unit = to_unit(pair[0], self.value_range), to_unit(pair[1], self.value_range)
-        values = {
-            key(name): metric.add(*(pair if METRICS[name].of_values else unit))
+            unit = frames.mapped(partial(to_unit, value_range=self.value_range), self.value_range)
+        scores = {
+            key(name): metric.add_batch(frames if METRICS[name].of_values else unit)
             for name, metric in self._metrics.items()
         }
-        outline = compare_outlines(*unit, method=self.outline) if self.outline else None
-        self._scores.append(FrameScores(values, outline))
-        truth = crop_border(torch.as_tensor(hr), self.border)
-        self._missing.append(float(truth.isnan().to(torch.float64).mean()))
-        return self._scores[-1]
+        known = {name: score for name, score in scores.items() if score is not None}
+        columns = torch.stack([frames.truth.missing(self.border), *known.values()]).tolist()
+        self._missing += columns[0]
+        figures = dict(zip(known, columns[1:], strict=True))
+        outlines = _outlines(unit, self.outline) if self.outline else [None] * len(frames)
+        found = []
+        for number, outline in enumerate(outlines):
+            values = {
+                name: known_score(figures[name][number]) if name in figures else None
+                for name in scores
+            }
+            found.append(FrameScores(values, outline))
+        self._scores += found
+        return found
 
     def close(self) -> None:
         """End what a metric has running; after ``result`` nothing is."""
@@ -152,7 +101,7 @@ class ClipAccumulator:
         frames = tuple(self._scores)
         return ClipScores(
             values={key(name): metric.result() for name, metric in self._metrics.items()},
-            outline=_mean_outline(frames),
+            outline=mean_outline(frames),
             name=self.name,
             frames=len(frames),
             per_frame=frames,
@@ -168,60 +117,13 @@ def to_unit(values: torch.Tensor, value_range: tuple[float, float]) -> torch.Ten
     return (values.to(torch.float64) - low) / (high - low)
 
 
-def mean_over_clips(clips: Sequence[ClipScores]) -> MeanScores:
-    """The mean over clips, each counted once; a clip without a figure does not count in its mean.
-
-    Raises:
-        ValueError: there is no clip.
-    """
-    if not clips:
-        raise ValueError("the mean needs at least one clip, got none")
-    return MeanScores(
-        values={name: _mean(clip.values[name] for clip in clips) for name in clips[0].values},
-        outline=_mean_outline(clips),
-        clips=len(clips),
-        frames=sum(clip.frames for clip in clips),
-    )
-
-
-def scores_to_json(scores: Scores) -> dict[str, Any]:
-    """The scores as a document for ``json.dumps``: what is infinite, which JSON lacks, is null.
-
-    Outlines that were not asked for are left out.
-    """
-    document: dict[str, Any] = {}
-    if isinstance(scores, ClipScores):
-        document["name"] = scores.name
-    if isinstance(scores, MeanScores):
-        document["clips"] = scores.clips
-    if isinstance(scores, ClipScores | MeanScores):
-        document["frames"] = scores.frames
-    if isinstance(scores, ClipScores) and scores.missing:
-        document |= {"missing": scores.missing, "empty_frames": scores.empty_frames}
-    if isinstance(scores, ClipScores) and scores.value_range:
-        document["value_range"] = list(scores.value_range)
-    document |= {name: _finite(value) for name, value in scores.values.items()}
-    if isinstance(scores, ClipScores):
-        document["per_frame"] = [scores_to_json(frame) for frame in scores.per_frame]
-    if scores.outline is not None:
-        outline = asdict(scores.outline)
-        document["outline"] = {name: _finite(value) for name, value in outline.items()}
-    return document
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None
-
-
-def _mean_outline(scores: Sequence[Scores]) -> OutlineScores | None:
-    """The mean of each measure and error; None where there are none."""
-    outlines = [score.outline for score in scores if score.outline is not None]
-    if not outlines:
-        return None
-    columns = zip(*map(astuple, outlines), strict=True)
-    return OutlineScores(*map(fmean, columns))
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+def _outlines(frames: FramePairs, method: OutlineMethod) -> list[OutlineScores | None]:
+    """The outlines in each frame; that of the truth is found once for all results."""
+    host = frames.on_host()
+    found: list[OutlineScores | None] = []
+    for number, (sr, hr) in enumerate(zip(host.sr, host.truth.images, strict=True)):
+        truth = host.truth.parts.once(
+            ("outline", method, number), partial(find_outline, hr.squeeze(0), method=method)
+        )
+        found.append(compare_outlines(sr.squeeze(0), truth, method=method))
+    return found

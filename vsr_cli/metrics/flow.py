@@ -15,20 +15,22 @@ and count in no mean.
 
 from __future__ import annotations
 
-from statistics import fmean
+import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import torch
 
 from vsr_cli.errors import MissingExtraError
-from vsr_cli.metrics.pair import fill_missing, image_pair
+from vsr_cli.metrics.metric import FrameMetric
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable, Iterator
 
     from numpy.typing import NDArray
 
-    from vsr_cli.metrics.pair import Image
+    from vsr_cli.metrics.batch import FramePairs, FrameParts
 
 RADIUS = 7  # pixels of a window on each side of its middle
 
@@ -41,42 +43,50 @@ class _Pictures(NamedTuple):
     is_there: NDArray[np.bool_]
 
 
-class FlowError:
-    """tOF in pixels per frame, 0 at best; keeps two pictures."""
+class FlowError(FrameMetric):
+    """tOF in pixels per frame, 0 at best; keeps two pictures, in memory of the CPU.
+
+    It is that of (H, W); of (3, H, W) the mean over the planes is what moves. The first frame of a
+    clip has no motion, and no score.
+    """
 
     def __init__(self, *, border: int = 0) -> None:
+        super().__init__()
         self.border = border
         self._before: _Pictures | None = None
-        self._scores: list[float] = []
 
-    def add(self, sr: Image, hr: Image) -> float | None:
-        """Take one frame; returns the error of its motion, which the first one has not.
-
-        sr, hr: (H, W) float in [0, 1]; of (3, H, W) the mean over the planes is what moves.
+    def per_frame(self, frames: FramePairs) -> torch.Tensor:
+        """The error of the motion from the frame before to each frame.
 
         Raises:
-            ValueError: the images do not fit each other (see ``image_pair``).
             MissingExtraError: scikit-image is not installed.
         """
-        pair = image_pair(sr, hr, border=self.border)
-        height, width = pair[0].shape[-2:]
-        is_there = ~pair[1].reshape(-1, height, width).isnan().any(0).cpu().numpy()
-        first, second = (
-            image.reshape(-1, height, width).mean(0).cpu().numpy() for image in fill_missing(*pair)
-        )
-        before, self._before = self._before, _Pictures(first, second, is_there)
-        if before is None:
-            return None
-        is_there = is_there & before.is_there
-        if not is_there.any():
-            return None
-        flows = [_flow(before.sr, first), _flow(before.hr, second)]
-        self._scores.append(float(np.hypot(*(flows[0] - flows[1]))[is_there].mean()))
-        return self._scores[-1]
+        steps = [self._before, *self._pictures(frames.on_host())]
+        self._before = steps[-1]
+        scores = [
+            self._score(before, after, ("flow", self.border, number), frames.truth.parts)
+            for number, (before, after) in enumerate(pairwise(steps))
+        ]
+        return torch.tensor(scores, dtype=torch.float64, device=frames.device)
 
-    def result(self) -> float | None:
-        """The mean over all changes so far; None where there is none."""
-        return fmean(self._scores) if self._scores else None
+    def _pictures(self, frames: FramePairs) -> Iterator[_Pictures]:
+        _, truth = frames.inside(self.border)
+        there = ~truth.isnan().any(1)  # (B, H, W)
+        sr, hr = (images.mean(1) for images in frames.filled(self.border))
+        return (_Pictures(*row) for row in zip(sr.numpy(), hr.numpy(), there.numpy(), strict=True))
+
+    def _score(
+        self, before: _Pictures | None, after: _Pictures | None, name: Hashable, truth: FrameParts
+    ) -> float:
+        """NaN where there is no motion; the truth's flow is kept by its name for other results."""
+        if before is None or after is None:
+            return math.nan
+        is_there = before.is_there & after.is_there
+        if not is_there.any():
+            return math.nan
+        found = _flow(before.sr, after.sr)
+        expected = truth.once(name, lambda: _flow(before.hr, after.hr))
+        return float(np.hypot(*(found - expected))[is_there].mean())
 
 
 def _flow(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,13 +11,13 @@ Differences are central, so the outermost pixels have none, nor those beside one
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import torch
 
+from vsr_cli.metrics.batch import FramePairs
 from vsr_cli.metrics.grids import radians
-from vsr_cli.metrics.pair import area_mean, image_pair, relative
+from vsr_cli.metrics.pair import relative
 
 if TYPE_CHECKING:
     from vsr_cli.metrics.grids import GridLike
@@ -31,17 +31,26 @@ def gradient_error(sr: Image, hr: Image, *, border: int = 0, grid: GridLike = "p
     per pixel, and count by area. Infinite where the truth is of one grey and the result is not.
 
     Raises:
-        ValueError: the images do not fit each other (see ``image_pair``), or are below 3 x 3
+        ValueError: the images do not fit each other (see ``FramePairs``), or are below 3 x 3
             pixels.
     """
-    first, second = image_pair(sr, hr, border=border)
-    height, width = first.shape[-2:]
+    return float(gradient_error_per_frame(FramePairs.of(sr, hr), border=border, grid=grid))
+
+
+def gradient_error_per_frame(frames: FramePairs, *, border: int, grid: GridLike) -> torch.Tensor:
+    """The error of the gradient of each frame: (B,)."""
+    sr, hr = frames.inside(border)
+    height, width = sr.shape[-2:]
     if min(height, width) < 3:
         raise ValueError(f"a gradient needs at least 3x3 pixels, got {width}x{height}")
     full = (height + 2 * border, width + 2 * border)
-    squares = (_squared_gradient(image, full, border, grid) for image in (first - second, second))
-    error, size = (area_mean(square, border=border + 1, grid=grid) for square in squares)
-    return math.sqrt(relative(error, size))
+
+    def size(images: torch.Tensor) -> torch.Tensor:
+        square = _squared_gradient(images, full, border, grid)
+        return frames.mean(square, border=border + 1, grid=grid)
+
+    of_truth = frames.truth.parts.once(("gradient", border, grid), lambda: size(hr))
+    return relative(size(sr - hr), of_truth).sqrt()
 
 
 def _squared_gradient(

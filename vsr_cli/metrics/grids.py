@@ -19,6 +19,7 @@ import torch
 if TYPE_CHECKING:
     from vsr_cli.specs import Grid
 
+CPU = torch.device("cpu")
 STEP_TOLERANCE = 1e-3  # by which steps of longitude may differ, as a share: coordinates are rounded
 
 
@@ -86,8 +87,14 @@ def radians(grid: GridLike, height: int, width: int) -> tuple[torch.Tensor, floa
     return rows, math.radians(grid.longitude_step)
 
 
-def row_weights(rows: int, *, border: int = 0, grid: GridLike = "plane") -> torch.Tensor:
-    """How much a pixel of each row counts: (rows,) float64 with a sum of 1.
+def row_weights(
+    rows: int,
+    *,
+    border: int = 0,
+    grid: GridLike = "plane",
+    device: torch.device = CPU,
+) -> torch.Tensor:
+    """How much a pixel of each row counts: (rows,) float64 with a sum of 1, on the device.
 
     On the plane all count the same. On the ``sphere`` the picture is a map of the whole globe in
     latitude and longitude, of whose rows ``border`` were cut at each pole, and a pixel counts by
@@ -96,10 +103,15 @@ def row_weights(rows: int, *, border: int = 0, grid: GridLike = "plane") -> torc
     Raises:
         ValueError: the grid has another number of rows.
     """
+    return _row_weights(rows, border, grid, device)
+
+
+@lru_cache(maxsize=8)
+def _row_weights(rows: int, border: int, grid: GridLike, device: torch.device) -> torch.Tensor:
     if grid == "plane":
-        return torch.full((rows,), 1 / rows, dtype=torch.float64)
+        return torch.full((rows,), 1 / rows, dtype=torch.float64, device=device)
     area = _row_areas(rows + 2 * border, grid)[border : border + rows]
-    return area / area.sum()
+    return (area / area.sum()).to(device)
 
 
 def zonal_waves(grid: GridLike) -> bool:
@@ -107,7 +119,6 @@ def zonal_waves(grid: GridLike) -> bool:
     return grid.is_cyclic if isinstance(grid, LatLonGrid) else grid == "sphere"
 
 
-@lru_cache(maxsize=8)
 def _row_areas(rows: int, grid: GridLike) -> torch.Tensor:
     """The area of a cell in each row, up to a factor: (rows,) float64."""
     if not isinstance(grid, LatLonGrid):

@@ -18,14 +18,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 import torch
 import torch.nn.functional as F
 
 from vsr_cli.errors import WeightsError
-from vsr_cli.metrics.pair import fill_missing, image_pair
+from vsr_cli.metrics.batch import FramePairs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -104,26 +104,46 @@ class LearnedSimilarity:
                 )
         return cls(backbone, layers, flat)
 
+    def on(self, device: torch.device) -> LearnedSimilarity:
+        """The same on a device."""
+        layers = {n: (w.to(device), b.to(device)) for n, (w, b) in self.layers.items()}
+        return replace(self, layers=layers, heads=tuple(head.to(device) for head in self.heads))
+
     def distance(self, sr: Image, hr: Image, *, border: int = 0) -> float:
         """LPIPS of two images, 0 for identical ones. sr, hr: (H, W) or (3, H, W) float in [0, 1].
 
         Raises:
-            ValueError: the images do not fit each other (see ``image_pair``), or are too small.
+            ValueError: the images do not fit each other (see ``FramePairs``), or are too small.
         """
-        pair = fill_missing(*image_pair(sr, hr, border=border))
-        if min(pair[0].shape[-2:]) < self.backbone.least_side:
-            side, (height, width) = self.backbone.least_side, pair[0].shape[-2:]
+        return float(self.per_frame(FramePairs.of(sr, hr), border=border))
+
+    def per_frame(self, frames: FramePairs, *, border: int) -> torch.Tensor:
+        """The LPIPS of each frame, by itself, since features take much memory: (B,).
+
+        Raises:
+            ValueError: the frames are too small.
+        """
+        sr, hr = frames.filled(border)
+        if min(sr.shape[-2:]) < self.backbone.least_side:
+            side, (height, width) = self.backbone.least_side, sr.shape[-2:]
             raise ValueError(
                 f"LPIPS needs at least {side}x{side} pixels inside the border, got {width}x{height}"
             )
+        truth = frames.truth.parts.once(
+            ("features", border), lambda: [self._features(image) for image in hr]
+        )
         with torch.inference_mode():
-            first, second = (self._features(image) for image in pair)
-            squares = (
-                torch.einsum("c,chw->hw", head, (x - y).square()).mean()
-                for head, x, y in zip(self.heads, first, second, strict=True)
-            )
-            return float(sum(squares))
+            pairs = zip(map(self._features, sr), truth, strict=True)
+            return torch.stack([self._distance(*pair) for pair in pairs])
 
+    def _distance(self, first: list[Tensor], second: list[Tensor]) -> Tensor:
+        squares = [
+            torch.einsum("c,chw->hw", head, (x - y).square()).mean()
+            for head, x, y in zip(self.heads, first, second, strict=True)
+        ]
+        return torch.stack(squares).sum()
+
+    @torch.inference_mode()
     def _features(self, image: Tensor) -> list[Tensor]:
         """The features of each stage, of length 1 at each place: (C, H, W)."""
         shift, scale = (image.new_tensor(row).view(3, 1, 1) for row in (SHIFT, SCALE))
@@ -133,7 +153,7 @@ class LearnedSimilarity:
             if index in self.backbone.pooled:
                 x = F.max_pool2d(x, self.backbone.pool, 2)
             for number in stage:
-                weight, bias = (tensor.to(x.device) for tensor in self.layers[number])
+                weight, bias = self.layers[number]
                 side = weight.shape[-1]
                 x = F.conv2d(x, weight, bias, STRIDE.get(side, 1), PADDING[side]).relu()
             found.append(x / (x.square().sum(0, keepdim=True).sqrt() + TINY))

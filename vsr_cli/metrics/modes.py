@@ -16,18 +16,12 @@ if TYPE_CHECKING:
 
 
 def radial_modes(images: torch.Tensor) -> torch.Tensor:
-    """Modes of windowed pictures without their mean: (N, H, W) to (N, H, W // 2 + 1) complex.
+    """Modes of windowed pictures without their mean: (..., H, W) to (..., H, W // 2 + 1) complex.
 
     They are scaled so that the squares of all add up to the variance in the window.
     """
-    height, width = images.shape[-2:]
-    hann = [
-        torch.hann_window(side, periodic=True, dtype=images.dtype, device=images.device)
-        for side in (height, width)
-    ]
-    window = hann[0][:, None] * hann[1]
+    window, scale = _window(images.shape[-2], images.shape[-1], images.device)
     mean = (images * window).sum((-2, -1), keepdim=True) / window.sum()
-    scale = math.sqrt(height * width * float(window.square().sum()))
     modes: torch.Tensor = torch.fft.rfft2((images - mean) * (window / scale))
     return modes
 
@@ -40,9 +34,17 @@ def radial_power(modes: torch.Tensor, width: int) -> torch.Tensor:
     height = modes.shape[-2]
     ring, count, size = _rings(height, width, modes.device)
     power = (modes.real.square() + modes.imag.square()) * count
-    sums = [torch.bincount(ring.flatten(), weights=one.flatten()) for one in power]
-    means = torch.stack(sums) / size
-    return means[:, 1 : min(height, width) // 2 + 1].cpu()
+    sums = power.new_zeros(len(power), len(size))
+    sums.scatter_add_(1, ring.flatten().expand(len(power), -1), power.flatten(1))
+    return (sums / size)[:, 1 : min(height, width) // 2 + 1]
+
+
+@lru_cache(maxsize=4)
+def _window(height: int, width: int, device: torch.device) -> tuple[torch.Tensor, float]:
+    """The window of Hann along both axes, (H, W) float64, and what scales its modes."""
+    hann = [torch.hann_window(side, periodic=True, dtype=torch.float64) for side in (height, width)]
+    window = hann[0][:, None] * hann[1]
+    return window.to(device), math.sqrt(height * width * float(window.square().sum()))
 
 
 @lru_cache(maxsize=4)
@@ -62,7 +64,7 @@ def _rings(
 
 
 def zonal_modes(images: torch.Tensor) -> torch.Tensor:
-    """Modes along each row: (N, H, W) to (N, H, W // 2 + 1) complex."""
+    """Modes along each row: (..., H, W) to (..., H, W // 2 + 1) complex."""
     modes: torch.Tensor = torch.fft.rfft(images, norm="forward")
     return modes
 
@@ -77,6 +79,6 @@ def zonal_power(
     power = (modes.abs().square() * 2)[..., 1:]
     if width % 2 == 0:
         power[..., -1] /= 2  # the shortest wave stands for itself alone
-    weights = row_weights(modes.shape[-2], border=border, grid=grid).to(modes.device)
+    weights = row_weights(modes.shape[-2], border=border, grid=grid, device=modes.device)
     mean: torch.Tensor = weights @ power
-    return mean.cpu()
+    return mean

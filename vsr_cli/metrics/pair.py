@@ -48,30 +48,67 @@ def image_pair(sr: Image, hr: Image, *, border: int = 0) -> tuple[torch.Tensor, 
             finite where there is a truth, or the border leaves no pixel.
     """
     pair = torch.as_tensor(sr), torch.as_tensor(hr)
-    if pair[0].shape != pair[1].shape:
-        raise ValueError(
-            "the images must have the same size, got "
-            f"{_size(pair[0])} and {_size(pair[1])}; crop the ground truth to a multiple of scale"
-        )
-    for image in pair:
-        if image.ndim != 2 and not (image.ndim == 3 and image.shape[0] == 3):
-            raise ValueError(f"an image must be (H, W) or (3, H, W), got {tuple(image.shape)}")
-        if not image.is_floating_point():
-            raise ValueError(
-                f"an image must be float in [0, 1], got {image.dtype}; divide by 2**bits - 1"
-            )
-    first, second = (image.to(torch.float64) for image in pair)
-    # One value that is not finite makes the sum so; looking at each takes ten times as long.
-    if not (torch.isfinite(first.sum()) and torch.isfinite(second.sum())):
-        first = _without_missing(first, second)
+    check_shapes(*pair)
+    first, second = map(in_float64, pair)
+    if not (is_finite(first) and is_finite(second)):
+        check_truth(second)
+        first = without_missing(first, second)
     return crop_border(first, border), crop_border(second, border)
 
 
-def _without_missing(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
-    """The result, NaN where the truth is."""
-    missing = hr.isnan()
+def check_shapes(sr: torch.Tensor, hr: torch.Tensor, *, planes: int = 3) -> None:
+    """Refuse what is no pair of images.
+
+    Raises:
+        ValueError: the sizes differ, or they are neither (H, W) nor (planes, H, W).
+    """
+    if sr.shape != hr.shape:
+        raise ValueError(
+            "the images must have the same size, got "
+            f"{_size(sr)} and {_size(hr)}; crop the ground truth to a multiple of scale"
+        )
+    if sr.ndim != 2 and not (sr.ndim == 3 and sr.shape[0] == planes):
+        raise ValueError(f"an image must be (H, W) or ({planes}, H, W), got {tuple(sr.shape)}")
+
+
+def in_float64(image: torch.Tensor) -> torch.Tensor:
+    """An image of a float type in float64.
+
+    Raises:
+        ValueError: it is of code values.
+    """
+    if not image.is_floating_point():
+        raise ValueError(
+            f"an image must be float in [0, 1], got {image.dtype}; divide by 2**bits - 1"
+        )
+    return image.to(torch.float64)
+
+
+def is_finite(image: torch.Tensor) -> bool:
+    """True if all values are finite; waits for the device.
+
+    One that is not makes the sum so; looking at each takes ten times as long.
+    """
+    return bool(torch.isfinite(image.sum()))
+
+
+def check_truth(hr: torch.Tensor) -> None:
+    """Refuse a truth with infinite values.
+
+    Raises:
+        ValueError: it has.
+    """
     if hr.isinf().any():
         raise ValueError("the truth must be finite, or NaN where there is none, got infinity")
+
+
+def without_missing(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+    """The result, NaN where the truth is. (..., H, W) both.
+
+    Raises:
+        ValueError: it is not finite where there is a truth.
+    """
+    missing = hr.isnan()
     wrong = ~(sr.isfinite() | missing)
     if wrong.any():
         row, column = wrong.nonzero()[0, -2:].tolist()
@@ -82,16 +119,14 @@ def _without_missing(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     return sr.masked_fill(missing, math.nan)
 
 
-def fill_missing(sr: torch.Tensor, hr: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Both images with the mean of the truth where there is none, for what needs whole pictures.
+def fill_missing(images: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+    """Images with the mean of their truth where there is none, for what needs whole pictures.
 
-    There the error is 0. NaN where nothing is there at all.
+    Both (B, C, H, W). Where result and truth are filled their error is 0; a frame of which nothing
+    is there stays NaN.
     """
-    missing = hr.isnan()
-    if not missing.any():
-        return sr, hr
-    mean = float(hr.nanmean())
-    return sr.masked_fill(missing, mean), hr.masked_fill(missing, mean)
+    mean = hr.nanmean((1, 2, 3), keepdim=True)
+    return torch.where(hr.isnan(), mean, images)
 
 
 def check_data_range(data_range: float) -> None:
@@ -104,38 +139,30 @@ def check_data_range(data_range: float) -> None:
         raise ValueError(f"data range must be a number above 0, got {data_range}")
 
 
-def area_mean(values: torch.Tensor, *, border: int = 0, grid: GridLike = "plane") -> float:
-    """The mean over all pixels, see ``row_weights``. values: (..., H, W), cut by ``border``.
+def area_means(
+    values: torch.Tensor, *, has_gaps: bool, border: int = 0, grid: GridLike = "plane"
+) -> torch.Tensor:
+    """The mean over all pixels of each frame, see ``row_weights``: (B, C, H, W) to (B,).
 
-    Pixels that are NaN do not count; NaN where there are no others.
+    ``values`` are cut by ``border``. Where they have gaps, pixels that are NaN do not count; NaN
+    where there are no others.
     """
     if grid == "plane":
-        return present_mean(values)
-    weights = row_weights(values.shape[-2], border=border, grid=grid).to(values.device)
-    mean = float((values.mean(-1) @ weights).mean())
-    if not math.isnan(mean):
-        return mean
-    is_there = ~values.isnan()
-    total = (values.nan_to_num(0.0).sum(-1) @ weights).sum()
-    return float(total / (is_there.sum(-1).to(torch.float64) @ weights).sum())
+        return values.nanmean((1, 2, 3)) if has_gaps else values.mean((1, 2, 3))
+    weights = row_weights(values.shape[-2], border=border, grid=grid, device=values.device)
+    if not has_gaps:
+        return (values.mean(-1) @ weights).mean(-1)
+    total = values.nan_to_num(0.0).sum(-1) @ weights
+    share = (~values.isnan()).sum(-1).to(torch.float64) @ weights
+    return total.sum(-1) / share.sum(-1)
 
 
-def present_mean(values: torch.Tensor) -> float:
-    """The mean of what is not NaN; NaN where nothing is there."""
-    mean = float(values.mean())
-    return float(values.nanmean()) if math.isnan(mean) else mean
-
-
-def relative(error: float, size: float) -> float:
-    """An error as a share of what it is an error of; infinite where that is 0, and it is not.
+def relative(error: torch.Tensor, size: torch.Tensor) -> torch.Tensor:
+    """Errors as a share of what they are errors of; infinite where that is 0, and they are not.
 
     NaN where one of them is.
     """
-    if math.isnan(error) or math.isnan(size):
-        return math.nan
-    if size > 0:
-        return error / size
-    return math.inf if error > 0 else 0.0
+    return torch.where((error == 0) & (size == 0), 0.0, error / size)
 
 
 def _size(image: torch.Tensor) -> str:

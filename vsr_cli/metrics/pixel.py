@@ -15,9 +15,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from vsr_cli.metrics.pair import area_mean, check_data_range, image_pair
+from vsr_cli.metrics.batch import FramePairs
+from vsr_cli.metrics.pair import check_data_range
 
 if TYPE_CHECKING:
+    import torch
+
     from vsr_cli.metrics.grids import GridLike
     from vsr_cli.metrics.pair import Image
 
@@ -28,10 +31,9 @@ def mse(sr: Image, hr: Image, *, border: int = 0, grid: GridLike = "plane") -> f
     ``border`` pixels at each side do not count; on the ``sphere`` pixels count by their area.
 
     Raises:
-        ValueError: the images do not fit each other (see ``image_pair``).
+        ValueError: the images do not fit each other (see ``FramePairs``).
     """
-    first, second = image_pair(sr, hr, border=border)
-    return area_mean((first - second).square(), border=border, grid=grid)
+    return float(mse_per_frame(FramePairs.of(sr, hr), border=border, grid=grid))
 
 
 def rmse(sr: Image, hr: Image, *, border: int = 0, grid: GridLike = "plane") -> float:
@@ -41,8 +43,7 @@ def rmse(sr: Image, hr: Image, *, border: int = 0, grid: GridLike = "plane") -> 
 
 def mae(sr: Image, hr: Image, *, border: int = 0, grid: GridLike = "plane") -> float:
     """Mean absolute error; arguments and errors as those of ``mse``."""
-    first, second = image_pair(sr, hr, border=border)
-    return area_mean((first - second).abs(), border=border, grid=grid)
+    return float(mae_per_frame(FramePairs.of(sr, hr), border=border, grid=grid))
 
 
 def psnr(
@@ -54,18 +55,32 @@ def psnr(
     value is capped.
 
     Raises:
-        ValueError: the images do not fit each other (see ``image_pair``), or the peak is none.
+        ValueError: the images do not fit each other (see ``FramePairs``), or the peak is none.
     """
-    return psnr_of_mse(mse(sr, hr, border=border, grid=grid), data_range=data_range)
+    error = mse_per_frame(FramePairs.of(sr, hr), border=border, grid=grid)
+    return float(psnr_of_mse(error, data_range=data_range))
 
 
-def psnr_of_mse(error: float, *, data_range: float = 1.0) -> float:
-    """The PSNR in dB that belongs to a mean squared error.
+def mse_per_frame(frames: FramePairs, *, border: int, grid: GridLike) -> torch.Tensor:
+    """The mean squared error of each frame: (B,)."""
+    sr, hr = frames.inside(border)
+    return frames.parts.once(
+        ("mse", border, grid),
+        lambda: frames.mean((sr - hr).square(), border=border, grid=grid),
+    )
+
+
+def mae_per_frame(frames: FramePairs, *, border: int, grid: GridLike) -> torch.Tensor:
+    """The mean absolute error of each frame: (B,)."""
+    sr, hr = frames.inside(border)
+    return frames.mean((sr - hr).abs(), border=border, grid=grid)
+
+
+def psnr_of_mse(error: torch.Tensor, *, data_range: float = 1.0) -> torch.Tensor:
+    """The PSNR in dB that belongs to mean squared errors; infinite for 0.
 
     Raises:
         ValueError: the peak is not above 0.
     """
     check_data_range(data_range)
-    if math.isnan(error):
-        return error
-    return 20 * math.log10(data_range) - 10 * math.log10(error) if error > 0 else math.inf
+    return 20 * math.log10(data_range) - 10 * error.log10()

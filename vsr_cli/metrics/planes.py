@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
@@ -9,8 +10,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from vsr_cli.metrics.clip import ClipAccumulator, ClipScores, FrameScores, Scores
+from vsr_cli.metrics.batch import FramePairs, TruthFrames
+from vsr_cli.metrics.clip import ClipAccumulator
 from vsr_cli.metrics.measures import MetricSettings
+from vsr_cli.metrics.metric import known_score
+from vsr_cli.metrics.scores import ClipScores, FrameScores, Scores
 from vsr_cli.metrics.table import METRICS, key
 from vsr_cli.specs import DEFAULT_METRICS
 
@@ -42,28 +46,47 @@ class PlaneAccumulator:
         self._planes: dict[str, ClipAccumulator] = {}
         self._scores: list[FrameScores] = []
 
-    def add(self, sr: Mapping[str, torch.Tensor], hr: Mapping[str, torch.Tensor]) -> FrameScores:
-        """Score one frame; see ``ClipAccumulator``.
+    def add_batch(
+        self, sr: Mapping[str, torch.Tensor], hr: Mapping[str, TruthFrames]
+    ) -> list[FrameScores]:
+        """Score the next frames, (B, C, H, W) of each plane; see ``ClipAccumulator``.
 
         The border is that of the first plane; smaller ones have as much of it as of the size.
         """
-        full = max(image.shape[-1] for image in hr.values())
-        for plane, image in hr.items():
+        full = max(truth.images.shape[-1] for truth in hr.values())
+        for plane, truth in hr.items():
             if plane not in self._planes:
-                border = round(self.settings.border * image.shape[-1] / full)
+                border = round(self.settings.border * truth.images.shape[-1] / full)
                 settings = replace(self.settings, border=border)
                 self._planes[plane] = ClipAccumulator(
                     self.name, outline=self.outline, metrics=self.metrics, settings=settings
                 )
-        scores = {plane: one.add(sr[plane], hr[plane]) for plane, one in self._planes.items()}
-        outline = next(iter(scores.values())).outline
-        vectors: dict[str, float | None] = {}
-        for name, metric in self._vectors.items():
-            flows = (torch.stack([images[plane] for plane in self._planes]) for images in (sr, hr))
-            vectors[name] = metric.add(*flows)
-        frame = FrameScores(_by_plane(scores) | vectors, outline)
-        self._scores.append(frame)
-        return frame
+        columns = [
+            one.add_batch(FramePairs(sr[plane], hr[plane])) for plane, one in self._planes.items()
+        ]
+        vectors = self._add_vectors(sr, hr)
+        frames = []
+        for number, row in enumerate(zip(*columns, strict=True)):
+            scores = dict(zip(self._planes, row, strict=True))
+            values = {name: known_score(column[number]) for name, column in vectors.items()}
+            frames.append(FrameScores(_by_plane(scores) | values, row[0].outline))
+        self._scores += frames
+        return frames
+
+    def _add_vectors(
+        self, sr: Mapping[str, torch.Tensor], hr: Mapping[str, TruthFrames]
+    ) -> dict[str, list[float]]:
+        """The scores of metrics that take all planes together, frame by frame."""
+        if not self._vectors:
+            return {}
+        truths = [hr[plane] for plane in self._planes]
+        together = truths[0].parts.once(
+            "vector", lambda: TruthFrames(torch.cat([one.images for one in truths], 1))
+        )
+        frames = FramePairs(torch.cat([sr[plane] for plane in self._planes], 1), together)
+        nothing = torch.full((len(frames),), math.nan)
+        columns = ((name, metric.add_batch(frames)) for name, metric in self._vectors.items())
+        return {name: (nothing if one is None else one).tolist() for name, one in columns}
 
     def close(self) -> None:
         """As that of ``ClipAccumulator``."""

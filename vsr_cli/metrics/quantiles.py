@@ -12,19 +12,15 @@ References:
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
-from vsr_cli.metrics.pair import image_pair
+from vsr_cli.metrics.batch import FramePairs
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from vsr_cli.metrics.pair import Image
-
-    Values = NDArray[np.float64]
 
 LOW, HIGH = 0.001, 0.999
 
@@ -35,42 +31,46 @@ def quantile_error(sr: Image, hr: Image, level: float, *, border: int = 0) -> fl
     sr, hr: (H, W) or (3, H, W) float in [0, 1]; ``level`` from 0 to 1.
 
     Raises:
-        ValueError: the images do not fit each other (see ``image_pair``), or the level is none.
+        ValueError: the images do not fit each other (see ``FramePairs``), or the level is none.
     """
-    return quantile_difference(*sorted_values(sr, hr, border=border), level)
+    return float(quantile_error_per_frame(FramePairs.of(sr, hr), level, border=border))
 
 
-def sorted_values(sr: Image, hr: Image, *, border: int = 0) -> tuple[Values, Values]:
-    """The values of both images where there is a truth, each in ascending order: (N,) float64.
-
-    Raises:
-        ValueError: the images do not fit each other (see ``image_pair``).
-    """
-    # What is missing is NaN in both, and sorted to the end.
-    found, truth = (
-        np.sort(image.cpu().numpy(), axis=None) for image in image_pair(sr, hr, border=border)
-    )
-    number = len(truth) - int(np.isnan(truth).sum())
-    return found[:number], truth[:number]
-
-
-def quantile_difference(found: Values, truth: Values, level: float) -> float:
-    """A quantile of sorted values less that of others; NaN where there are none.
+def quantile_error_per_frame(frames: FramePairs, level: float, *, border: int) -> torch.Tensor:
+    """The error of a quantile of each frame: (B,); NaN where there is no truth at all.
 
     Raises:
         ValueError: the level is none.
     """
     if not 0 <= level <= 1:
         raise ValueError(f"a quantile must be in 0..1, got {level}")
-    if not len(truth):
-        return math.nan
-    return _quantile(found, level) - _quantile(truth, level)
+    sr, hr = frames.inside(border)
+    found = frames.parts.once(("sorted", border), lambda: _sorted(sr))
+    truth = frames.truth.parts.once(("sorted", border), lambda: _sorted(hr))
+    number = frames.truth.parts.once(("number", border), lambda: (~truth.isnan()).sum(1))
+    return _quantiles(found, number, level) - _quantiles(truth, number, level)
 
 
-def _quantile(values: Values, level: float) -> float:
-    """The quantile of sorted values, on the line between the two around it."""
-    place = level * (len(values) - 1)
-    index = min(int(place), max(len(values) - 2, 0))
+def _sorted(images: torch.Tensor) -> torch.Tensor:
+    """The values of each frame in ascending order, what is missing last: (B, C, H, W) to (B, N)."""
+    values = images.flatten(1)
+    if values.device.type == "cpu":
+        return torch.from_numpy(np.sort(values.numpy(), axis=1))  # ten times as fast as torch's
+    return values.sort(dim=1).values
+
+
+def _quantiles(values: torch.Tensor, number: torch.Tensor, level: float) -> torch.Tensor:
+    """The quantile of sorted values, on the line between the two around it.
+
+    Args:
+        values: (B, N) of each frame.
+        number: (B,) how many of them are there.
+        level: from 0 to 1.
+    """
+    last = (number - 1).clamp(min=0)[:, None]
+    place = level * last.to(torch.float64)
+    index = torch.minimum(place.floor().long(), (last - 1).clamp(min=0))
     share = place - index
-    low, high = (float(values[min(index + step, len(values) - 1)]) for step in (0, 1))
-    return low + share * (high - low) if share < 0.5 else high - (1 - share) * (high - low)
+    low, high = values.gather(1, index), values.gather(1, torch.minimum(index + 1, last))
+    step = high - low
+    return torch.where(share < 0.5, low + share * step, high - (1 - share) * step)[:, 0]

@@ -32,9 +32,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
+from vsr_cli.metrics.batch import FramePairs
 from vsr_cli.metrics.grids import zonal_waves
 from vsr_cli.metrics.modes import radial_modes, radial_power, zonal_modes, zonal_power
-from vsr_cli.metrics.pair import fill_missing, image_pair
 
 if TYPE_CHECKING:
     from vsr_cli.metrics.grids import GridLike
@@ -97,9 +97,10 @@ class Spectra:
 
 
 class FramePowers(NamedTuple):
-    """The spectra of one frame."""
+    """The spectra of some frames."""
 
-    power: torch.Tensor  # (3, K): of result, truth and error at each wavenumber
+    power: torch.Tensor  # (B, 3, K): of result, truth and error at each wavenumber
+    is_there: torch.Tensor  # (B,): True for those that hold a truth
     width: int  # pixels in which wavenumber 1 has one wave
 
 
@@ -109,9 +110,14 @@ class SpectrumAccumulator:
     def __init__(self, *, border: int = 0, grid: GridLike = "plane") -> None:
         self.border, self.grid = border, grid
         self.is_zonal = zonal_waves(grid)
-        self.num_frames = 0  # that hold a truth
         self._width = 0
-        self._power = torch.zeros(3, 0, dtype=torch.float64)
+        self._frames = torch.zeros(0)  # that hold a truth
+        self._power = torch.zeros(0)
+
+    @property
+    def num_frames(self) -> int:
+        """How many frames held a truth so far."""
+        return int(self._frames.sum())
 
     def add(self, sr: Image, hr: Image) -> None:
         """Take one frame. sr, hr: (H, W) float in [0, 1]; (3, H, W) counts as three frames.
@@ -119,49 +125,22 @@ class SpectrumAccumulator:
         ``border`` pixels at each side do not count; on the sphere rows alone are cut.
 
         Raises:
-            ValueError: the images do not fit each other (see ``image_pair``), are below 4 x 4
+            ValueError: the images do not fit each other (see ``FramePairs``), are below 4 x 4
                 pixels, or have another size than those before.
         """
-        self.add_powers(self.powers(sr, hr))
+        self.add_batch(FramePairs.of(sr, hr))
 
-    def powers(self, sr: Image, hr: Image) -> FramePowers | None:
-        """What ``add`` adds; None of a frame without a truth. Errors are those of ``add``."""
-        first, second = image_pair(sr, hr)
-        cut = self.border
-        rows = slice(cut, first.shape[-2] - cut)
-        columns = slice(None) if self.is_zonal else slice(cut, first.shape[-1] - cut)
-        first, second = fill_missing(first[..., rows, columns], second[..., rows, columns])
-        height, width = first.shape[-2:]
-        if min(height, width) < MIN_SIDE:
-            raise ValueError(f"a spectrum needs at least 4x4 pixels, got {width}x{height}")
-        if second.isnan().all():
-            return None
-        images = (image.reshape(-1, height, width) for image in (first, second))
-        transform = zonal_modes if self.is_zonal else radial_modes
-        sr_modes, hr_modes = (transform(image) for image in images)
-        powers = (
-            zonal_power(modes, width, border=cut, grid=self.grid)
-            if self.is_zonal
-            else radial_power(modes, width)
-            for modes in (sr_modes, hr_modes, sr_modes - hr_modes)
-        )
-        side = width if self.is_zonal else min(height, width)
-        return FramePowers(torch.stack([one.mean(0) for one in powers]), side)
-
-    def add_powers(self, powers: FramePowers | None) -> None:
-        """Take one frame of which ``powers`` is known.
-
-        Raises:
-            ValueError: it has another size than those before.
-        """
-        if powers is None:
+    def add_batch(self, frames: FramePairs) -> None:
+        """Take the next frames; errors are those of ``add``."""
+        found = frames.parts.once(("powers", self.border, self.grid), lambda: self._powers(frames))
+        power = torch.where(found.is_there[:, None, None], found.power, 0.0).sum(0)
+        if not self._frames.numel():
+            self._width = found.width
+            self._power, self._frames = power, found.is_there.sum()[None]
             return
-        if not self.num_frames:
-            self._power, self._width = torch.zeros_like(powers.power), powers.width
-        elif powers.power.shape != self._power.shape:
+        if power.shape != self._power.shape:
             raise ValueError("a spectrum needs frames of one size, got another size on the way")
-        self._power = self._power + powers.power
-        self.num_frames += 1
+        self._power, self._frames = self._power + power, self._frames + found.is_there.sum()
 
     def spectra(self) -> Spectra:
         """The mean over the frames so far.
@@ -171,9 +150,38 @@ class SpectrumAccumulator:
         """
         if not self.num_frames:
             raise ValueError("a spectrum needs at least one frame, got none")
-        sr, hr, error = (tuple(row) for row in (self._power / self.num_frames).tolist())
+        sr, hr, error = (tuple(row) for row in (self._power / self._frames).tolist())
         wavenumbers = tuple(number / self._width for number in range(1, len(hr) + 1))
         return Spectra(wavenumbers, sr, hr, error)
+
+    def _powers(self, frames: FramePairs) -> FramePowers:
+        sr, hr = frames.filled(self.border, is_ring=self.is_zonal)
+        height, width = sr.shape[-2:]
+        if min(height, width) < MIN_SIDE:
+            raise ValueError(f"a spectrum needs at least 4x4 pixels, got {width}x{height}")
+        hr_modes, hr_power = frames.truth.parts.once(
+            ("modes", self.border, self.grid), lambda: self._modes(hr)
+        )
+        sr_modes, sr_power = self._modes(sr)
+        power = [sr_power, hr_power, self._power_of(sr_modes - hr_modes, width)]
+        is_there = ~hr[:, 0, 0, 0].isnan()  # once filled, a frame is there as a whole or not at all
+        side = width if self.is_zonal else min(height, width)
+        return FramePowers(torch.stack(power, 1), is_there, side)
+
+    def _modes(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The modes of (B, C, H, W), and their power (B, K)."""
+        modes = zonal_modes(images) if self.is_zonal else radial_modes(images)
+        return modes, self._power_of(modes, images.shape[-1])
+
+    def _power_of(self, modes: torch.Tensor, width: int) -> torch.Tensor:
+        """The power of modes at each wavenumber, mean over the planes: (B, K)."""
+        flat = modes.flatten(0, 1)  # (B*C, H, W // 2 + 1)
+        if self.is_zonal:
+            power = zonal_power(flat, width, border=self.border, grid=self.grid)
+        else:
+            power = radial_power(flat, width)
+        mean: torch.Tensor = power.unflatten(0, modes.shape[:2]).mean(1)
+        return mean
 
 
 def _ratios(

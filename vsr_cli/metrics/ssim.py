@@ -14,21 +14,33 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import torch
 import torch.nn.functional as F
 
-from vsr_cli.metrics.pair import check_data_range, image_pair, present_mean
+from vsr_cli.metrics.batch import FramePairs
+from vsr_cli.metrics.pair import area_means, check_data_range
 
 if TYPE_CHECKING:
     from vsr_cli.metrics.pair import Image
+
+    Factors: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 
 WINDOW = 11  # pixels
 SIGMA = 1.5  # pixels
 K1 = 0.01
 K2 = 0.03
 BLOCK = 64  # places of a window that are computed together
+
+
+class Windows(NamedTuple):
+    """What the truth has in each window of the Gaussian, the same for all results."""
+
+    images: torch.Tensor  # (..., H, W), 0 where there is no truth
+    mean: torch.Tensor  # (..., H - 10, W - 10)
+    missing: torch.Tensor | None  # where there is no truth, if anywhere: (..., H, W)
+    touched: torch.Tensor | None  # windows that touch such a pixel: (..., H - 10, W - 10)
 
 
 def structural_similarity(
@@ -40,64 +52,78 @@ def structural_similarity(
     side do not count; ``data_range`` is the peak. Symmetric in its two images.
 
     Raises:
-        ValueError: the images do not fit each other (see ``image_pair``), or are smaller than the
+        ValueError: the images do not fit each other (see ``FramePairs``), or are smaller than the
             window of 11 x 11 pixels, or the peak is none.
     """
-    return mean_similarity(similarity_factors(sr, hr, border=border, data_range=data_range))
+    frames = FramePairs.of(sr, hr)
+    return float(similarity_per_frame(frames, border=border, data_range=data_range))
 
 
-def mean_similarity(factors: tuple[torch.Tensor, torch.Tensor]) -> float:
-    """The mean SSIM of what ``similarity_factors`` gives."""
-    luminance, structure = factors
-    return present_mean(luminance * structure)
+def similarity_per_frame(frames: FramePairs, *, border: int, data_range: float) -> torch.Tensor:
+    """The mean SSIM of each frame: (B,)."""
+    luminance, structure = similarity_factors(frames, border=border, data_range=data_range)
+    return area_means(luminance * structure, has_gaps=frames.has_gaps)
 
 
-def similarity_factors(
-    sr: Image, hr: Image, *, border: int = 0, data_range: float = 1.0
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """What ``ssim_factors`` says of two images; arguments and errors as ``structural_similarity``.
+def similarity_factors(frames: FramePairs, *, border: int, data_range: float) -> Factors:
+    """What ``ssim_factors`` says of frames, (B, C, H - 10, W - 10) each, once for all metrics.
 
-    Each is (N, H - 10, W - 10) with N planes, NaN where a window touches a missing pixel.
+    Raises:
+        ValueError: as ``structural_similarity``.
     """
-    first, second = image_pair(sr, hr, border=border)
+    sr, hr = frames.inside(border)
     check_data_range(data_range)
-    height, width = first.shape[-2:]
+    height, width = sr.shape[-2:]
     if min(height, width) < WINDOW:
         raise ValueError(
             f"SSIM needs at least {WINDOW}x{WINDOW} pixels inside the border, "
             f"got {width}x{height} with {border = }"
         )
-    planes = (image.reshape(-1, height, width) for image in (first, second))
-    return ssim_factors(*planes, data_range=data_range)
+    windows = frames.truth.parts.once(
+        ("windows", border), lambda: windows_of(hr, has_gaps=frames.has_gaps)
+    )
+    return frames.parts.once(
+        ("similarity", border, data_range),
+        lambda: ssim_factors(sr, windows, data_range=data_range),
+    )
 
 
 def ssim_map(first: torch.Tensor, second: torch.Tensor, *, data_range: float = 1.0) -> torch.Tensor:
-    """SSIM in each window, for images in [0, 1]: (N, H, W) twice to (N, H - 10, W - 10).
+    """SSIM in each window, for images in [0, 1]: (..., H, W) twice to (..., H - 10, W - 10).
 
     Differentiable, so that training can maximise it.
     """
-    luminance, structure = ssim_factors(first, second, data_range=data_range)
+    windows = windows_of(second, has_gaps=bool(second.isnan().any()))
+    luminance, structure = ssim_factors(first, windows, data_range=data_range)
     return luminance * structure
 
 
-def ssim_factors(
-    first: torch.Tensor, second: torch.Tensor, *, data_range: float = 1.0
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """SSIM's luminance, and its contrast times structure, each as ``ssim_map``."""
-    missing = second.isnan()
-    is_whole = not missing.any()
-    if not is_whole:
-        first, second = first.masked_fill(missing, 0.0), second.masked_fill(missing, 0.0)
+def windows_of(images: torch.Tensor, *, has_gaps: bool) -> Windows:
+    """The windows of the truth, (..., H, W)."""
+    if not has_gaps:
+        return Windows(images, _gaussian_mean(images), None, None)
+    missing = images.isnan()
+    filled = images.masked_fill(missing, 0.0)
+    touched = F.max_pool2d(missing.to(images.dtype), WINDOW, 1) > 0
+    return Windows(filled, _gaussian_mean(filled), missing, touched)
+
+
+def ssim_factors(first: torch.Tensor, truth: Windows, *, data_range: float = 1.0) -> Factors:
+    """SSIM's luminance, and its contrast times structure, each as ``ssim_map``.
+
+    NaN in windows that touch a pixel without a truth.
+    """
+    second, mean_y = truth.images, truth.mean
+    if truth.missing is not None:
+        first = first.masked_fill(truth.missing, 0.0)
     squares = first * first + second * second
-    mean_x, mean_y, mean_squares, mean_xy = _gaussian_mean(
-        torch.stack([first, second, squares, first * second])
-    )
+    mean_x, mean_squares, mean_xy = _gaussian_mean(torch.stack([first, squares, first * second]))
     product, powers = mean_x * mean_y, mean_x * mean_x + mean_y * mean_y
     c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
     luminance = (2 * product + c1) / (powers + c1)
     structure = (2 * (mean_xy - product) + c2) / (mean_squares - powers + c2)
-    if not is_whole:
-        touched = F.max_pool2d(missing.to(first.dtype), WINDOW, 1) > 0
+    if truth.touched is not None:
+        touched = truth.touched
         return luminance.masked_fill(touched, math.nan), structure.masked_fill(touched, math.nan)
     return luminance, structure
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from math import sqrt
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from vsr_cli.metrics.anomaly import AnomalyCorrelation
-from vsr_cli.metrics.bias import bias, mean_error
+from vsr_cli.metrics.bias import bias_per_frame, mean_error_per_frame
 from vsr_cli.metrics.flow import FlowError
-from vsr_cli.metrics.gradient import gradient_error
+from vsr_cli.metrics.gradient import gradient_error_per_frame
 from vsr_cli.metrics.measures import (
     MakeMetric,
     SpectralScore,
@@ -24,7 +23,7 @@ from vsr_cli.metrics.measures import (
     vorticity,
     weighted,
 )
-from vsr_cli.metrics.pixel import mae
+from vsr_cli.metrics.pixel import mae_per_frame
 from vsr_cli.metrics.quantiles import HIGH, LOW
 from vsr_cli.metrics.temporal import DifferencePsnr, Flicker
 from vsr_cli.metrics.units import FieldUnits, UnitKind
@@ -80,13 +79,13 @@ METRICS: Mapping[MetricName, MetricEntry] = MappingProxyType(
         "ssim": _entry("SSIM", ".5f", "higher", similarity),
         "ms-ssim": _entry("MS-SSIM", ".5f", "higher", partial(similarity, is_multiscale=True)),
         "mse": _entry("MSE", ".3e", "lower", squared(lambda error, _: error), "square"),
-        "rmse": _entry("RMSE", ".3e", "lower", squared(lambda error, _: sqrt(error)), "value"),
-        "mae": _entry("MAE", ".3e", "lower", weighted(mae), "value"),
-        "bias": _entry("bias", "+.2e", "zero", weighted(bias), "value"),
+        "rmse": _entry("RMSE", ".3e", "lower", squared(lambda error, _: error.sqrt()), "value"),
+        "mae": _entry("MAE", ".3e", "lower", weighted(mae_per_frame), "value"),
+        "bias": _entry("bias", "+.2e", "zero", weighted(bias_per_frame), "value"),
         "mean-error": replace(
-            _entry("mean error", ".2e", "lower", weighted(mean_error)), of_values=True
+            _entry("mean error", ".2e", "lower", weighted(mean_error_per_frame)), of_values=True
         ),
-        "gradient": _entry("gradient NRMSE", ".4f", "lower", weighted(gradient_error)),
+        "gradient": _entry("gradient NRMSE", ".4f", "lower", weighted(gradient_error_per_frame)),
         "vorticity": replace(
             _entry("vorticity RMSE", ".4g", "lower", vorticity, "rate"), is_vector=True
         ),

@@ -24,17 +24,17 @@ from typing import IO, TYPE_CHECKING
 import torch
 
 from vsr_cli.errors import MissingProgramError, NumericalError
-from vsr_cli.metrics.pair import image_pair
+from vsr_cli.metrics.metric import ClipMetric
 
 if TYPE_CHECKING:
-    from vsr_cli.metrics.pair import Image
+    from vsr_cli.metrics.batch import FramePairs
 
 LOG, ERRORS = "vmaf.json", "errors.txt"
 LIBVMAF = f"libvmaf=log_fmt=json:log_path={LOG}"
 NEUTRAL = 128  # the code of no colour
 
 
-class Vmaf:
+class Vmaf(ClipMetric):
     """The mean VMAF of a clip; FFmpeg runs from the first frame to ``result``."""
 
     def __init__(self, *, border: int = 0) -> None:
@@ -51,32 +51,33 @@ class Vmaf:
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: TemporaryDirectory[str] | None = None
 
-    def add(self, sr: Image, hr: Image) -> None:
-        """Take one frame. sr, hr: (H, W) float in [0, 1], rounded to 8 bits here.
+    def add_batch(self, frames: FramePairs) -> None:
+        """Take the next frames: one plane in [0, 1] each, rounded to 8 bits here.
 
         Raises:
-            ValueError: the images do not fit each other, are no single planes, have missing values,
-                or another size than those before.
+            ValueError: the frames are no single planes, have missing values, or another size than
+                those before.
             NumericalError: FFmpeg has ended.
         """
-        result, truth = image_pair(sr, hr, border=self.border)
-        if truth.ndim != 2 or truth.isnan().any():
-            what = "missing values" if truth.ndim == 2 else "three planes"
+        sr, hr = frames.inside(self.border)
+        if hr.shape[1] != 1 or (frames.has_gaps and hr.isnan().any()):
+            what = "missing values" if hr.shape[1] == 1 else "three planes"
             raise ValueError(f"VMAF is of luma, all of it there; got a picture with {what}")
         if self._process is None:
             if self._frames:
                 raise ValueError("VMAF has been given out: begin another one")
-            self._size = (truth.shape[0], truth.shape[1])
+            self._size = (hr.shape[-2], hr.shape[-1])
             self._start()
-        elif truth.shape != self._size:
+        elif hr.shape[-2:] != self._size:
             raise ValueError("VMAF needs frames of one size, got another size on the way")
-        luma = (torch.cat([truth, result]).clamp(0, 1) * 255).round().to(torch.uint8).cpu()
-        color = bytes([NEUTRAL]) * (2 * luma.numel())
-        self._frames += 1
-        try:
-            self._pipe.write(luma.numpy().tobytes() + color)
-        except BrokenPipeError:
-            raise self._failure() from None
+        luma = (torch.cat([hr, sr], -2).clamp(0, 1) * 255).round().to(torch.uint8).cpu()
+        color = bytes([NEUTRAL]) * (2 * luma[0].numel())
+        for picture in luma:
+            self._frames += 1
+            try:
+                self._pipe.write(picture.numpy().tobytes() + color)
+            except BrokenPipeError:
+                raise self._failure() from None
 
     def result(self) -> float | None:
         """The mean over the frames; None where there is none.

@@ -34,6 +34,7 @@ class LoadedModel:
     scale: int  # of this stage
     record: WeightRecord | None = None
     sha256: str = ""
+    bf16_loss: float | None = None  # see ``ReleasedWeights``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,13 @@ class LoadedChain:
     scale: int
     domain: str | None
     warnings: tuple[str, ...] = ()
+
+    @property
+    def bf16_loss(self) -> float | None:
+        """dB of PSNR that bf16 costs these networks; None where it is not known of all of them."""
+        losses = [stage.bf16_loss for stage in self.stages if stage.spec.has_weights]
+        known = [loss for loss in losses if loss is not None]
+        return max(known) if known and len(known) == len(losses) else None
 
 
 def load_chain(
@@ -157,11 +165,12 @@ def load_model(
 ) -> LoadedModel:
     """One network; ``path`` is the user's own file, else the released one of ``domain``."""
     own_scale = scale if scale in spec.scales else 1
+    bf16_loss = None
     if not spec.has_weights:
         return LoadedModel(spec=spec, module=spec.build(own_scale, False).eval(), scale=own_scale)
     if path is None:
         entry = find_released(spec.name, scale, domain or "")
-        path = entry.path
+        path, bf16_loss = entry.path, entry.bf16_loss
         tensors: Mapping[str, Tensor]
         record: WeightRecord | None
         tensors, record = read_weights(path, sha256=entry.sha256)
@@ -180,6 +189,7 @@ def load_model(
         scale=own_scale,
         record=record,
         sha256=file_sha256(path),
+        bf16_loss=bf16_loss,
     )
 
 

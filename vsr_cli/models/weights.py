@@ -11,7 +11,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,7 @@ class ReleasedWeights:
     domain: str
     sha256: str
     scores: Mapping[str, Any] = field(default_factory=dict)  # by clip: psnr, ssim, mse
+    bf16_loss: float | None = None  # dB of PSNR that bf16 costs on a CPU, where it is faster there
 
 
 def weights_folder() -> Path:
@@ -75,10 +76,7 @@ def weights_folder() -> Path:
 
 
 def released_weights(folder: Path | None = None) -> tuple[ReleasedWeights, ...]:
-    """The entries of the manifest, in its order; empty where there is none.
-
-    Raises: ``WeightsError`` if it is no manifest, or names a file outside of its folder.
-    """
+    """The entries of the manifest, in its order; ``WeightsError`` if it is damaged."""
     manifest = (folder or weights_folder()) / "manifest.toml"
     if not manifest.is_file():
         return ()
@@ -92,8 +90,8 @@ def released_weights(folder: Path | None = None) -> tuple[ReleasedWeights, ...]:
 def _released(folder: Path, entry: Mapping[str, Any]) -> ReleasedWeights:
     if Path(name := entry["file"]).name != name:
         raise ValueError(f"a weight file lies beside the manifest, got {name!r}")
-    stated = {key: entry[key] for key in ("model", "scale", "domain", "sha256")}
-    return ReleasedWeights(path=folder / name, scores=entry.get("scores", {}), **stated)
+    stated = {f.name: entry[f.name] for f in fields(ReleasedWeights) if f.name in entry}
+    return ReleasedWeights(path=folder / name, **stated)
 
 
 def find_fault(entry: ReleasedWeights) -> str:

@@ -35,7 +35,7 @@ from vsr_cli.pipeline.scored import (
     white_code,
 )
 from vsr_cli.pipeline.settings import StageSettings, chain_kernel
-from vsr_cli.pipeline.stages import run_stage, to_codes
+from vsr_cli.pipeline.stages import run_stage, to_whole_codes
 from vsr_cli.specs import Channel, EvaluateSpec
 
 COLORS: Mapping[PixelFamily, str] = {
@@ -80,10 +80,11 @@ class Contender:
         if spec.model is None:
             return cls(spec, None, torch.device("cpu"), torch.float32, similarity)
         device = choose_device(spec.device)
-        precision = choose_precision(spec.precision, device)
         chain = load_chain(spec.model, spec.scale, domain=spec.domain, weights=spec.weights)
+        precision = choose_precision(spec.precision, device, bf16_loss=chain.bf16_loss)
         told = (*chain.warnings, *degradation_warnings(chain, spec))
-        return cls(spec, replace(chain, warnings=told), device, precision, similarity)
+        on_device = similarity and similarity.on(device)
+        return cls(spec, replace(chain, warnings=told), device, precision, on_device)
 
     @property
     def name(self) -> str:
@@ -167,7 +168,7 @@ class Contender:
             consistency=spec.consistency,
             is_full=is_full_range(result),
         )
-        for frame in to_codes(self._run(upscaled, settings), pixel_format):
+        for frame in to_whole_codes(self._run(upscaled, settings), pixel_format):
             height, width = frame.planes[0].shape
             info = replace(result, width=width, height=height)
             yield scored_pictures(frame, info, spec.channel)

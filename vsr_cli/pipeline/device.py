@@ -14,7 +14,9 @@ PRECISIONS: Mapping[str, torch.dtype] = MappingProxyType(
     {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 )
 
-BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})  # of x86, x86 and ARM, in CPU_INFO
+FAST_BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})  # of x86, in CPU_INFO
+BF16_FLAGS = FAST_BF16_FLAGS | {"bf16"}  # and of ARM
+MOST_BF16_LOSS = 0.02  # dB of PSNR that bf16 may cost where nobody asked for it
 CPU_INFO = Path("/proc/cpuinfo")  # of Linux
 CPU_FLAGS = "flags", "Features"  # how x86 and ARM begin that line
 
@@ -44,10 +46,29 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """``auto``: fp16 on a GPU, fp32 on the CPU; or ``fp32``, ``bf16``, ``fp16``."""
+def choose_precision(
+    name: str, device: torch.device, *, bf16_loss: float | None = None
+) -> torch.dtype:
+    """``auto``, or ``fp32``, ``bf16``, ``fp16``.
+
+    ``auto`` is fp16 on a GPU. On a CPU it is bf16 where the processor has AVX512-BF16 or AMX and
+    the weights are known to lose less than ``MOST_BF16_LOSS`` by it, else fp32.
+
+    Args:
+        name: what the user wants.
+        device: where the networks run.
+        bf16_loss: dB of PSNR that bf16 costs these networks, as measured; None: not known, or
+            bf16 does not pay.
+
+    Raises:
+        ValueError: not a precision, or one that the device does not have.
+    """
+    if name == "auto" and device.type == "cuda":
+        return torch.float16
     if name == "auto":
-        return torch.float16 if device.type == "cuda" else torch.float32
+        is_near = bf16_loss is not None and bf16_loss < MOST_BF16_LOSS
+        is_fast = is_near and has_flag(CPU_INFO, FAST_BF16_FLAGS, default=False)
+        return torch.bfloat16 if is_fast else torch.float32
     if name not in PRECISIONS:
         raise ValueError(f"precision must be auto, {', '.join(PRECISIONS)}, got {name!r}")
     if name == "fp16" and device.type == "cpu":
@@ -57,7 +78,11 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 
 def precision_warnings(precision: torch.dtype, device: torch.device) -> tuple[str, ...]:
     """What there is to say of a precision that the processor has to imitate."""
-    if precision != torch.bfloat16 or device.type != "cpu" or has_bf16(CPU_INFO):
+    if (
+        precision != torch.bfloat16
+        or device.type != "cpu"
+        or has_flag(CPU_INFO, BF16_FLAGS, default=True)
+    ):
         return ()
     return (
         "this processor has no bf16 (AVX512-BF16 or AMX) and imitates it: "
@@ -65,14 +90,14 @@ def precision_warnings(precision: torch.dtype, device: torch.device) -> tuple[st
     )
 
 
-def has_bf16(info: Path) -> bool:
-    """Whether a processor multiplies in bf16, by what Linux says of it; True if it says nothing."""
+def has_flag(info: Path, wanted: frozenset[str], *, default: bool) -> bool:
+    """Whether Linux says one of these of its processor; ``default`` where it says nothing."""
     try:
         lines = info.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return True
+        return default
     flags = [line.partition(":")[2].split() for line in lines if line.startswith(CPU_FLAGS)]
-    return not flags or not BF16_FLAGS.isdisjoint(flags[0])
+    return not wanted.isdisjoint(flags[0]) if flags else default
 
 
 def precision_name(precision: torch.dtype) -> str:

@@ -23,6 +23,7 @@ from vsr_cli.pipeline.field_run import FieldRun
 from vsr_cli.pipeline.field_truth import are_fields, count_steps
 from vsr_cli.pipeline.report import RunStart
 from vsr_cli.pipeline.scored import Pictures, scored_pictures
+from vsr_cli.pipeline.scoring import ScoredRow, score_rows
 from vsr_cli.pipeline.sharing import load_contenders
 from vsr_cli.pipeline.shots import mark_shots
 from vsr_cli.pipeline.truth import (
@@ -170,11 +171,19 @@ class _Run:
             truth = stack.enter_context(open_clip(path))
             given = [stack.enter_context(open_clip(other)) for other in others]
             self._check(truth, given)
-            for number, results in enumerate(self._results(truth, given, waiting)):
-                hr = scored_pictures(waiting.popleft(), truth.info, spec.channel)
-                frame = _score(name, number, hr, results, accumulators)
+            rows = (
+                (scored_pictures(waiting.popleft(), truth.info, spec.channel), *results)
+                for results in self._results(truth, given, waiting)
+            )
+            for row in score_rows(
+                rows,
+                accumulators,
+                device=self.contenders[0].device,
+                told=lambda first, last: name,
+                metrics=spec.metrics,
+            ):
                 if self.watch:
-                    self.watch(frame)
+                    self.watch(_seen(name, row, accumulators[0].settings.border))
             for clip in (truth, *given):
                 self.warnings += [f"{clip.path.name}: {line}" for line in clip.warnings]
             return [tuple(accumulator.result() for accumulator in accumulators)]
@@ -213,33 +222,15 @@ def _column(rows: Iterator[tuple[Frame, ...]], index: int) -> Iterator[Frame]:
     return (row[index] for row in rows)
 
 
-def _score(
-    clip: str,
-    number: int,
-    hr: Pictures,
-    results: Sequence[Pictures],
-    accumulators: Sequence[PlaneAccumulator],
-) -> ScoredFrame:
-    """Score one frame, cut to what all pictures of a plane have."""
-    cut: list[Pictures] = [{} for _ in range(1 + len(results))]
-    for plane, first in hr.items():
-        images = [first, *(result[plane] for result in results)]
-        sides = zip(*(image.shape[-2:] for image in images), strict=True)
-        height, width = (min(sizes) for sizes in sides)
-        for pictures, image in zip(cut, images, strict=True):
-            pictures[plane] = image[..., :height, :width]
-    truth, *shown = cut
-    try:
-        scores = [one.add(sr, truth) for one, sr in zip(accumulators, shown, strict=True)]
-    except ValueError as error:
-        raise ValueError(f"{clip}: {error}") from error
+def _seen(clip: str, row: ScoredRow, border: int) -> ScoredFrame:
+    """What is told of a frame: of several planes the first one."""
     return ScoredFrame(
         clip=clip,
-        number=number,
-        border=accumulators[0].settings.border,
-        truth=_first(truth),
-        results=tuple(map(_first, shown)),
-        scores=tuple(scores),
+        number=row.number,
+        border=border,
+        truth=_first(row.truth),
+        results=tuple(map(_first, row.results)),
+        scores=row.scores,
     )
 
 

@@ -27,6 +27,7 @@ from vsr_cli.pipeline.field_truth import (
     open_field_clips,
     tensors,
 )
+from vsr_cli.pipeline.scoring import score_rows
 
 NEED_WHOLE = ("tof", "resolution", "lsd", "lpips")  # metrics for which gaps are filled
 MAPPING = (
@@ -127,22 +128,30 @@ class FieldRun:
         size, settings = self._scored_size(clip), accumulators[0].settings
         waiting: deque[Tensor] = deque()  # truth whose counterpart is on its way
         names = clip.truth.variables if len(clip.truth.variables) > 1 else ("",)
-        for number, results in enumerate(self._results(clip, waiting)):
-            cut = [values[:, : size[0], : size[1]] for values in (waiting.popleft(), *results)]
-            truth, *shown = (dict(zip(names, values, strict=True)) for values in cut)
-            try:
-                scores = [one.add(sr, truth) for one, sr in zip(accumulators, shown, strict=True)]
-            except ValueError as error:
-                raise ValueError(f"{name}, step {number}: {error}") from error
+        rows = (
+            [
+                dict(zip(names, values[:, : size[0], : size[1]], strict=True))
+                for values in (waiting.popleft(), *results)
+            ]
+            for results in self._results(clip, waiting)
+        )
+        for row in score_rows(
+            rows,
+            accumulators,
+            device=self.contenders[0].device,
+            told=lambda first, last: f"{name}, {_steps(first, last)}",
+            metrics=self.spec.metrics,
+        ):
             if self.watch:
-                first, *others = (to_unit(values[0], value_range) for values in cut)
+                pictures = (row.truth, *row.results)
+                first, *others = (to_unit(one[names[0]], value_range) for one in pictures)
                 frame = ScoredFrame(
                     clip=name,
-                    number=number,
+                    number=row.number,
                     border=settings.border,
                     truth=first,
                     results=tuple(others),
-                    scores=tuple(scores),
+                    scores=row.scores,
                     grid=settings.grid,
                 )
                 self.watch(frame)
@@ -169,6 +178,10 @@ class FieldRun:
         ]
         for row in zip(*columns, strict=True):
             yield torch.stack(row).unflatten(0, (-1, parts)).unbind(0)
+
+
+def _steps(first: int, last: int) -> str:
+    return f"step {first}" if first == last else f"steps {first} to {last}"
 
 
 def _smaller(low: LowField, waiting: deque[Tensor]) -> Iterator[Tensor]:

@@ -142,10 +142,11 @@ class _Comparison:
     def of(cls, spec: UpscaleSpec, info: ClipInfo, max_pixels: int) -> Self:
         size = choose_size(spec, info)
         check_output_pixels(width=size.width, height=size.height, limit=max_pixels)
+        chain = load_chain(spec.model, size.scale, domain=spec.domain, weights=spec.weights)
         return cls(
-            chain=load_chain(spec.model, size.scale, domain=spec.domain, weights=spec.weights),
+            chain=chain,
             bicubic=load_chain("bicubic", size.scale),
-            settings=StageSettings.of(spec, info),
+            settings=StageSettings.of(spec, info, chain),
             info=info,
             size=size,
             scene_threshold=spec.scene_threshold,

@@ -92,7 +92,7 @@ def _prepare(
     info, source = reader.info, reader.path
     size = choose_size(spec, info)
     chain = load(spec.model, size.scale, domain=spec.domain, weights=spec.weights)
-    settings = StageSettings.of(spec, info)
+    settings = StageSettings.of(spec, info, chain)
     context = context_frames(chain)
     if length is not None and length < max(2, context):
         raise ValueError(

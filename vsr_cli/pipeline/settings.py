@@ -15,6 +15,7 @@ from vsr_cli.imaging.kernels import KernelName, kernel_name
 from vsr_cli.imaging.ranges import is_full_range
 from vsr_cli.imaging.siting import CENTERED, Siting, chroma_siting
 from vsr_cli.media.pixels.tags import conversion_matrix
+from vsr_cli.models.load import LoadedChain
 from vsr_cli.pipeline.device import choose_device, choose_precision
 from vsr_cli.specs import Chroma, UpscaleSpec
 
@@ -37,8 +38,8 @@ class StageSettings:
     is_bounded: bool = True  # results of networks are held in [0, 1]; those of fields are not
 
     @classmethod
-    def of(cls, spec: UpscaleSpec, info: ClipInfo) -> Self:
-        """What the stages need of the user's settings.
+    def of(cls, spec: UpscaleSpec, info: ClipInfo, chain: LoadedChain) -> Self:
+        """What the stages of ``chain`` need of the user's settings.
 
         Raises:
             ValueError: not a device or a precision.
@@ -47,7 +48,7 @@ class StageSettings:
         device = choose_device(spec.device)
         return cls(
             device=device,
-            precision=choose_precision(spec.precision, device),
+            precision=choose_precision(spec.precision, device, bf16_loss=chain.bf16_loss),
             pixel_format=info.pixel_format,
             siting=chroma_siting(info.pixel_format, info.color.chroma_location),
             chroma=spec.chroma,

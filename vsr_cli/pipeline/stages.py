@@ -55,6 +55,20 @@ def to_codes(frames: Iterable[Frame], pixel_format: PixelFormat) -> Iterator[Fra
         yield replace(frame, planes=planes)
 
 
+def to_whole_codes(frames: Iterable[Frame], pixel_format: PixelFormat) -> Iterator[Frame]:
+    """As ``to_codes``, but they stay on their device; on a GPU as whole numbers in float32.
+
+    There integers of 16 bits know few operations.
+    """
+    for frame in frames:
+        if frame.planes[0].device.type == "cpu":
+            yield from to_codes([frame], pixel_format)
+            continue
+        with torch.inference_mode():
+            planes = tuple((plane * pixel_format.max_code).round_() for plane in frame.planes)
+        yield replace(frame, planes=planes)
+
+
 def run_stages(
     frames: Iterable[Frame],
     chain: LoadedChain,

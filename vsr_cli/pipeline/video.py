@@ -54,7 +54,7 @@ def upscale_video(
         check_kept(reader, encoding)
         size = choose_size(spec, reader.info)
         chain = load(spec.model, size.scale, domain=spec.domain, weights=spec.weights)
-        settings = StageSettings.of(spec, reader.info)
+        settings = StageSettings.of(spec, reader.info, chain)
         open_target = partial(write or open_writer, copy_from=source, decoding=decoding)
         larger = output_info(reader.info, size)
         writer = stack.enter_context(open_target(target, larger, encoding, overwrite=overwrite))

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from vsr_cli.metrics import Spectra, SpectrumAccumulator
+from vsr_cli.metrics import FramePairs, Spectra, SpectrumAccumulator, TruthFrames
 from vsr_cli.metrics.spectrum import MIN_SIDE
 
 if TYPE_CHECKING:
@@ -111,8 +111,9 @@ class ClipKeeper:
     def _add_spectra(self, truth: Tensor, results: Sequence[Tensor]) -> None:
         self.has_spectra = min(truth.shape) - 2 * self.border >= MIN_SIDE
         if self.has_spectra:
+            frames = TruthFrames(truth[None, None])
             for accumulator, result in zip(self._spectra, results, strict=True):
-                accumulator.add(result, truth)
+                accumulator.add_batch(FramePairs(result[None, None], frames))
 
     def _sample(self, frame: KeptFrame) -> None:
         self._samples.append(frame)

@@ -20,6 +20,7 @@ from vsr_cli.errors import VsrError
 from vsr_cli.frames import Frame
 from vsr_cli.models.export import INPUT, OUTPUT, write_onnx
 from vsr_cli.models.load import LoadedModel
+from vsr_cli.pipeline.device import choose_device
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -29,7 +30,7 @@ class OnnxFrames(FrameContender):
 
     def __init__(self, setting: Setting) -> None:
         onnxruntime: Any = import_module("onnxruntime")
-        provider = PROVIDERS[setting.stages().device.type]
+        provider = PROVIDERS[choose_device(setting.upscale.device).type]
         if provider not in onnxruntime.get_available_providers():
             raise VsrError(f"this onnxruntime has no {provider}; try: pip install onnxruntime-gpu")
         super().__init__(setting, f"ONNX Runtime {onnxruntime.__version__}, {provider}")

@@ -25,7 +25,8 @@ class OwnFrames(FrameContender):
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting, TITLE)
         keep_freed_memory()
-        self.chain, self.settings = setting.load(), setting.luma_stages()
+        self.settings = setting.luma_stages(chain := setting.load())
+        self.chain = chain
 
     def upscale(self, frames: list[Frame]) -> Iterator[np.ndarray]:
         """See ``FrameContender``."""

@@ -74,8 +74,9 @@ class PlainFrames(FrameContender):
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting, TITLE)
         keep_freed_memory()
-        self.settings = setting.luma_stages()
-        self.networks = PlainNetworks(setting.load(), self.settings)
+        chain = setting.load()
+        self.settings = setting.luma_stages(chain)
+        self.networks = PlainNetworks(chain, self.settings)
 
     def upscale(self, frames: list[Frame]) -> Iterator[np.ndarray]:
         """See ``FrameContender``."""
@@ -91,8 +92,9 @@ class PlainFile:
 
     def __init__(self, setting: Setting) -> None:
         keep_freed_memory()
-        self.setting, self.settings = setting, setting.stages()
-        self.networks = PlainNetworks(setting.load(), self.settings)
+        chain = setting.load()
+        self.setting, self.settings = setting, setting.stages(chain)
+        self.networks = PlainNetworks(chain, self.settings)
 
     def warm_up(self) -> None:
         """The first frames, to no file."""

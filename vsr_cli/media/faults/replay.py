@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import av
+from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from vsr_cli.media.containers import open_container
@@ -48,7 +51,7 @@ def replay_end(
         stream.thread_type = "SLICE"
         if start is not None:
             container.seek(start, stream=stream)
-        for packet in container.demux(stream):
+        for packet in _packets(container, stream):
             num_packets += bool(packet.size)
             try:
                 decoded = packet.decode()
@@ -61,3 +64,9 @@ def replay_end(
     first = num_packets - num_hidden
     found.failed_pts.extend(pts for number, pts in failed if number > first)
     return found
+
+
+def _packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet[VideoStream]]:
+    """The packets up to the end, or to where nothing more can be read: that was told before."""
+    with contextlib.suppress(av.error.FFmpegError):
+        yield from container.demux(stream)
