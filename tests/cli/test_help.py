@@ -272,7 +272,7 @@ def test_narrow_terminal_loses_no_words(vsr: Path, columns: int) -> None:
 def test_ctrl_c_ends_in_one_line_and_leaves_the_cursor(
     make_clip: Callable[..., Path], vsr: Path
 ) -> None:
-    clip = make_clip(pts=range(0, 3600 * 600, 3600), size=(320, 240))
+    clip = make_clip(pts=range(0, 3600 * 150, 3600), size=(320, 240))
     target = clip.with_name("o.mkv")
     code, screen = _in_terminal(vsr, "upscale", clip, target, "--model", "2d3d", key=b"\x03")
     assert code == 130
