@@ -175,9 +175,9 @@ def test_real_field_is_coarsened_by_area_and_scored(
     load: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     truth = _field(tmp_path / "truth.nc")
-    example = load("04_real_field")
+    example = load("11_real_field")
     args = [str(truth), "tas", "--models", "bicubic", "--folder", str(tmp_path / "out")]
-    monkeypatch.setattr(sys, "argv", ["04_real_field.py", *args])
+    monkeypatch.setattr(sys, "argv", ["11_real_field.py", *args])
     example.main()
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 + 2
@@ -199,7 +199,7 @@ def test_real_field_is_coarsened_by_area_and_scored(
 def test_real_field_is_the_same_on_two_workers(load: Any, tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="needs the extra [cluster]")
     truth = _field(tmp_path / "truth.nc")
-    example = load("04_real_field")
+    example = load("11_real_field")
     coarse = example.coarsen(truth, "tas", tmp_path / "coarse.nc")
     target = tmp_path / "2d3d_mean.nc"
     fields = example.FieldSpec(variables=("tas",), conserve="mean")

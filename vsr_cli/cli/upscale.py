@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vsr_cli.cli.examples import examples
 from vsr_cli.cli.field_options import check_kind, field_options, field_settings
 from vsr_cli.cli.options import ClipPath, json_option, overwrite_option, quiet_option
 from vsr_cli.cli.upscale_options import clip_options, clip_settings
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from vsr_cli.pipeline.report import UpscaleReport
 
 
-@click.command()
+@click.command(epilog=examples("upscale"))
 @click.argument("source", metavar="IN", type=ClipPath())
 @click.argument("target", metavar="OUT", type=ClipPath())
 @clip_options

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vsr_cli.errors import InputError, MissingExtraError
 from vsr_cli.fields.dims import GRID, MAP_KINDS, bounds_owners, find_dims, is_coordinate
-from vsr_cli.specs import Address, is_zarr
+from vsr_cli.specs import MAX_PIXELS, Address, is_zarr
 
 if TYPE_CHECKING:
     import xarray
@@ -113,7 +113,14 @@ def choose(dataset: xarray.Dataset, names: Sequence[str], path: Path) -> list[xa
         if name not in grids:
             known = ", ".join(grids)
             raise InputError(f"{path} has no variable {name!r} on a grid: there are {known}")
-    return [dataset[name] for name in names or grids]
+    arrays = [dataset[name] for name in names or grids]
+    for array in arrays:
+        dims = find_dims(dataset, array)
+        height, width = array.sizes[dims.y], array.sizes[dims.x]
+        if height * width > MAX_PIXELS:
+            what = f"{array.name} has a grid of {width}x{height}, {width * height:,} cells"
+            raise InputError(f"{path}: {what}, of at most {MAX_PIXELS:,}; cut it into parts")
+    return arrays
 
 
 def _shape(array: xarray.DataArray) -> str:

@@ -16,6 +16,7 @@ from vsr_cli import __version__
 from vsr_cli.fields.dims import FieldDims
 from vsr_cli.fields.finer import finer_coordinates
 from vsr_cli.fields.references import global_attributes, outside_names, true_attributes
+from vsr_cli.specs import MAX_PIXELS
 
 if TYPE_CHECKING:
     import xarray
@@ -58,9 +59,11 @@ def make_skeleton(
 
     Raises:
         OutputError: a coordinate cannot be refined.
+        ValueError: the grid would have more cells than a picture may have pixels.
     """
     import xarray
 
+    _check_size(scale * raw.sizes[dims.y], scale * raw.sizes[dims.x])
     grid = {dims.y, dims.x}
     kept: dict[str, xarray.Variable] = {}
     left_out = []
@@ -90,3 +93,11 @@ def make_skeleton(
     dataset = xarray.Dataset(kept, coords=coords, attrs=attributes)
     dataset.encoding["unlimited_dims"] = raw.encoding.get("unlimited_dims", set())
     return Skeleton(dataset, left_out, outside=outside)
+
+
+def _check_size(height: int, width: int) -> None:
+    if height * width > MAX_PIXELS:
+        raise ValueError(
+            f"the grid would be {width}x{height}, {width * height:,} cells, of at most "
+            f"{MAX_PIXELS:,}; try a smaller scale, or cut the field into parts"
+        )

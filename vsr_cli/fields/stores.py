@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
-from vsr_cli.errors import OutputError
+from vsr_cli.errors import MissingExtraError, OutputError
 from vsr_cli.fields.copying import copy_variables
 from vsr_cli.fields.skeleton import Skeleton
 from vsr_cli.specs import is_zarr
@@ -73,8 +74,11 @@ def open_store(
 
     Raises:
         OutputError: the disk or the format does not play along.
+        MissingExtraError: zarr is not installed.
     """
     dataset = skeleton.dataset
+    if is_zarr(target) and find_spec("zarr") is None:
+        raise MissingExtraError("zarr", "fields")
     encoding: dict[str, dict[str, Any]] = {
         str(name): {} if "_FillValue" in variable.attrs else {"_FillValue": None}
         for name, variable in dataset.variables.items()

@@ -45,7 +45,11 @@ def load_chain_once(
         ValueError, VsrError: as ``load_chain``.
     """
     stamps = tuple(map(_stamp, weight_paths(weights)))
-    chain = _load(model, scale, domain, weights, preferred, stamps)
+    return copy_chain(_load(model, scale, domain, weights, preferred, stamps))
+
+
+def copy_chain(chain: LoadedChain) -> LoadedChain:
+    """The same networks once more, for a run that changes the form of their layers."""
     stages = tuple(replace(stage, module=deepcopy(stage.module)) for stage in chain.stages)
     return replace(chain, stages=stages)
 

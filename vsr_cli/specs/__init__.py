@@ -29,7 +29,7 @@ from vsr_cli.specs.fields import (
     is_field,
     is_zarr,
 )
-from vsr_cli.specs.media import DecodingSpec, Deinterlace, EncodingSpec
+from vsr_cli.specs.media import MAX_PIXELS, DecodingSpec, Deinterlace, EncodingSpec
 from vsr_cli.specs.metrics import DEFAULT_METRICS, Channel, Grid, MetricName
 from vsr_cli.specs.render import RenderSpec
 from vsr_cli.specs.simulation import (
@@ -56,6 +56,7 @@ __all__ = [
     "FIELD_ENDINGS",
     "FIELD_RANGES",
     "FIELD_UNITS",
+    "MAX_PIXELS",
     "SPINUP_HOURS",
     "Address",
     "Align",

@@ -1,7 +1,7 @@
 """A real field made coarser by 2 and enlarged again: errors and spectra, and the same on Dask.
 
-    python examples/04_real_field.py run.nc TS                  # the table
-    python examples/04_real_field.py run.nc TS --workers 2      # and 2d3d on one worker and on two
+    python examples/11_real_field.py run.nc TS                  # the table
+    python examples/11_real_field.py run.nc TS --workers 2      # and 2d3d on one worker and on two
 
 The field must go around the globe. It is coarsened by the mean of 2x2 cells by area, as
 ``--conserve mean`` keeps it. Columns: RMSE over the sphere in the field's unit; effective
