@@ -14,6 +14,11 @@ from vsr_cli.specs import MAX_PIXELS, Address, is_zarr
 
 if TYPE_CHECKING:
     import xarray
+# What the libraries raise where a file's own words about itself are wrong.
+DAMAGED = (
+    *(OSError, ValueError, RuntimeError, LookupError),
+    *(TypeError, AttributeError, ArithmeticError, MemoryError),
+)
 
 
 @contextmanager
@@ -47,7 +52,7 @@ def opened(path: Path, **decoding: Any) -> Iterator[xarray.Dataset]:
             warnings.simplefilter("ignore", FutureWarning)
             name = str(path) if isinstance(path, Address) else path
             dataset = xarray.open_dataset(name, cache=False, **decoding, **store)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except DAMAGED as error:
         raise unreadable(path, error) from error
     with dataset:
         yield dataset
@@ -76,7 +81,7 @@ def groups_of(path: Path) -> tuple[str, ...]:
             return tuple(map(str, file.groups))
     except ImportError as error:
         raise MissingExtraError("netCDF4", "fields") from error
-    except (OSError, ValueError, RuntimeError):
+    except DAMAGED:
         return ()
 
 
