@@ -220,3 +220,31 @@ def test_mistakes_are_named() -> None:
     packed.attrs["scale_factor"] = 0.1
     with pytest.raises(ValueError, match="mask_and_scale"):
         packed.vsr.upscale()
+
+
+def test_ranges_and_names_in_attributes_are_true(tmp_path: Path) -> None:
+    """What lies outside the valid range is missing, and what is not known yet is not stated."""
+    values = np.where(np.arange(12) < 6, 270.0, 290.0) + np.zeros((3, 10, 1))
+    values[:, 4, 7] = -999
+    stated = {"valid_min": 200.0, "actual_range": [270.0, 290.0], "cell_measures": "area: area"}
+    dataset = xarray.Dataset(
+        {
+            "tas": (("time", "lat", "lon"), values, {"units": "K", **stated}),
+            "area": (("lat", "lon"), np.ones((10, 12))),
+        },
+        coords={
+            "lat": ("lat", np.arange(-81.0, 90, 18), {"units": "degrees_north"}),
+            "lon": ("lon", (np.arange(15.0, 375, 30) + 180) % 360 - 180, {"units": "degrees_east"}),
+        },
+    )
+    with pytest.warns(UserWarning, match="not in the result: area"):
+        found = dataset.vsr.upscale("tas", model="bicubic")
+    assert found["tas"].attrs.keys() == {"units", "vsr_value_range"}
+    assert int(found["tas"].isnull().sum()) == 3 * 4
+    dataset.to_netcdf(tmp_path / "in.nc")
+    spec, fields = UpscaleSpec(model="bicubic"), FieldSpec(variables=("tas",))
+    upscale_fields(tmp_path / "in.nc", tmp_path / "out.nc", spec, fields)
+    with xarray.open_dataset(tmp_path / "out.nc", decode_times=False) as file:
+        assert np.allclose(found["tas"], file["tas"], equal_nan=True)
+        assert np.allclose(found["lon"], file["lon"])
+        assert file["tas"].attrs["actual_range"][0] < 270

@@ -19,7 +19,7 @@ FLOORS = (
     {"imaging"},
     {"media", "fields", "models", "metrics", "simulation"},
     {"pipeline"},
-    {"training", "batch", "accessor", "report", "bench"},
+    {"training", "batch", "accessor", "report", "bench", "doctor", "api"},
     {"cli"},
 )
 FLOOR_OF = {unit: number for number, units in enumerate(FLOORS) for unit in units}

@@ -309,3 +309,60 @@ def _luma(path: Path) -> Any:
     """All frames of a clip, (T, H, W)."""
     with open_reader(path) as reader:
         return np.stack([frame.planes[0].numpy() for frame in reader])
+
+
+def _field(path: Path) -> Path:
+    """Waves of all lengths around the globe, (time, lat, lon)."""
+    xarray = pytest.importorskip("xarray", reason="needs the extra [fields]")
+    pytest.importorskip("netCDF4", reason="needs the extra [fields]")
+    draw = np.random.default_rng(2)
+    power = draw.normal(size=(4, 1, 25, 2)) / np.arange(1.0, 26)[:, None] ** 2
+    rows = np.cos(np.radians(np.arange(-86.25, 90, 7.5)))[:, None]
+    values = 20 * rows * np.fft.irfft(power[..., 0] + 1j * power[..., 1])
+    axes = {
+        "time": (np.arange(4.0), "days since 2000-01-01"),
+        "lat": (np.arange(-86.25, 90, 7.5), "degrees_north"),
+        "lon": (np.arange(0, 360, 7.5), "degrees_east"),
+    }
+    coords = {name: (name, each, {"units": units}) for name, (each, units) in axes.items()}
+    field = ((*axes,), values.astype(np.float32), {"units": "degC"})
+    xarray.Dataset({"tas": field}, coords=coords).to_netcdf(path)
+    return path
+
+
+def test_real_field_is_coarsened_by_area_and_scored(
+    load: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = _field(tmp_path / "truth.nc")
+    example = load("11_real_field")
+    args = [str(truth), "tas", "--models", "bicubic", "--folder", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", ["11_real_field.py", *args])
+    example.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 + 2
+    rows = [[float(cell) for cell in line.split("|")[3:-1]] for line in lines[2:]]
+    assert rows[1][0] < rows[0][0]  # kept means lower the error
+    assert 0.5 < rows[1][2] <= 1.01
+    assert example.power_shares(truth, "tas", truth) == [1.0, 1.0, 1.0]
+    import xarray
+
+    with xarray.open_dataset(truth) as fine, xarray.open_dataset(tmp_path / "out/coarse.nc") as low:
+        edges = np.radians(np.linspace(-90, 90, 25))
+        area = np.diff(np.sin(edges))[:, None] * np.ones(48)
+        pair = (fine["tas"].to_numpy() * area)[:, 4:6, 6:8].sum((1, 2)) / area[4:6, 6:8].sum()
+        assert np.allclose(low["tas"][:, 2, 3], pair)
+        assert np.allclose(low["lat"], np.arange(-82.5, 90, 15))
+
+
+@pytest.mark.slow
+def test_real_field_is_the_same_on_two_workers(load: Any, tmp_path: Path) -> None:
+    pytest.importorskip("distributed", reason="needs the extra [cluster]")
+    truth = _field(tmp_path / "truth.nc")
+    example = load("11_real_field")
+    coarse = example.coarsen(truth, "tas", tmp_path / "coarse.nc")
+    target = tmp_path / "2d3d_mean.nc"
+    fields = example.FieldSpec(variables=("tas",), conserve="mean")
+    example.upscale_fields(coarse, target, example.model_spec("2d3d"), fields)
+    told = example.on_dask(coarse, "tas", target, 2)
+    assert told.startswith("2 workers of Dask: ")
+    assert float(told.split()[-4]) < 1e-3  # K

@@ -15,7 +15,7 @@ import vsr_cli
 
 COMMAND_MODULES = (
     *("upscale", "batch", "evaluate", "compare", "bench", "train", "simulate"),
-    *("info", "models", "export", "render"),
+    *("info", "models", "export", "render", "doctor"),
 )
 HEAVY = (
     "torch",

@@ -7,7 +7,7 @@ of NumPy are computed at once, those of Dask when they are asked for.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from vsr_cli.errors import MissingExtraError
-from vsr_cli.fields.dataset import FieldDims, choose, find_dims
+from vsr_cli.fields.dataset import choose
+from vsr_cli.fields.dims import FieldDims, find_dims
 from vsr_cli.fields.grid import FieldGrid, is_uneven
 from vsr_cli.fields.output import common_dims, plan_variable
 from vsr_cli.fields.packing import FILL_NAMES
 from vsr_cli.fields.skeleton import make_skeleton
+from vsr_cli.fields.validity import EVERYTHING, limits_of
 from vsr_cli.models.load import LoadedChain
 from vsr_cli.pipeline.field_blocks import BlockUpscaler, measure_array, upscale_array
 from vsr_cli.pipeline.field_networks import field_chain, field_settings
@@ -174,6 +176,7 @@ def _upscale(dataset: xarray.Dataset, spec: UpscaleSpec, fields: FieldSpec) -> x
     finer.encoding = {}
     for name in names:
         variable, more = _upscale_variable(raw, name, chain, spec, fields)
+        variable.attrs = skeleton.true_attributes(variable.attrs)
         finer[name] = variable
         told += more
     for text in dict.fromkeys(told):
@@ -190,6 +193,10 @@ def _upscale_variable(
         raise ValueError(
             f"{name} holds packed values ({packed[0]}); open it with mask_and_scale=True"
         )
+    encoding, (low, high) = array.encoding, limits_of(array)
+    if (low, high) != EVERYTHING:
+        array = array.where((array >= low) & (array <= high))
+        raw = raw.assign({name: array})
     dims = find_dims(raw, array)
     values = array.transpose(*_outer(array, dims), dims.y, dims.x).data
     summary = choose_summary(fields, lambda: measure_array(values))
@@ -205,7 +212,6 @@ def _upscale_variable(
             grid,
             fields,
             value_range=summary.value_range,
-            num_rows=values.shape[-2],
             consistency=spec.consistency,
         ),
         packing=output.packing,
@@ -215,8 +221,10 @@ def _upscale_variable(
     finer = xarray.Variable(
         output.stored.dims, upscale_array(values, upscaler), dict(output.stored.attributes)
     )
-    finer.encoding = dict(_kept_encoding(array, output.packing.dtype))
-    return finer, [*grid.warnings, *told]
+    if output.packing.dtype == array.dtype:  # else what a file held would not suit the result
+        finer.encoding = {key: encoding[key] for key in KEPT_ENCODING if key in encoding}
+    areas = grid.area_warnings if fields.conserve == "mean" else ()
+    return finer, [*grid.warnings, *areas, *told]
 
 
 def _outer(array: xarray.DataArray, dims: FieldDims) -> list[Any]:
@@ -226,13 +234,6 @@ def _outer(array: xarray.DataArray, dims: FieldDims) -> list[Any]:
 def _sendable(spec: UpscaleSpec) -> UpscaleSpec:
     """The same for a process in another folder."""
     return replace(spec, weights=absolute_weights(spec.weights))
-
-
-def _kept_encoding(array: xarray.DataArray, dtype: np.dtype[Any]) -> Iterator[tuple[str, Any]]:
-    """How a file held the values, as far as it suits the result's type."""
-    for key in KEPT_ENCODING:
-        if key in array.encoding and dtype == array.dtype:
-            yield key, array.encoding[key]
 
 
 def _with_times_as_numbers(dataset: xarray.Dataset) -> xarray.Dataset:

@@ -134,14 +134,27 @@ def test_settings_of_single_files_and_endings(runs: Path) -> None:
     assert values(out / "b.nc").shape == (STEPS, 18, 36)
 
 
-def test_plan_counts_steps_without_computing(runs: Path) -> None:
+def test_plan_counts_steps_and_hours_and_writes_nothing(runs: Path) -> None:
     out = runs.parent / "out"
+    before = sorted(runs.parent.rglob("*"))
     done = run(runs, out, *BOTH, *HERE, "--variable", "tas", "--plan")
     assert done.exit_code == 0, done.stderr
     document = json.loads(done.stdout)
     assert (document["files"], document["frames"]) == (3, 3 * STEPS)
     assert {(group["width"], group["height"]) for group in document["groups"]} == {(24, 12)}
-    assert not out.exists()
+    assert all(group["hours"] > 0 for group in document["groups"])
+    assert document["hours"] is not None
+    assert sorted(runs.parent.rglob("*")) == before
+
+
+def test_folder_of_fields_alone_needs_no_pattern(runs: Path) -> None:
+    out = runs.parent / "out"
+    found = find_inputs([runs], out, BatchSpec())
+    assert sorted(str(file.place) for file in found) == ["a.nc", "b.zarr", "deep/c.nc"]
+    done = run(runs, out, "--variable", "tas", *HERE)
+    assert done.exit_code == 0, done.stderr
+    (runs / "clip.mp4").write_bytes(b"")  # beside videos, fields are their by-products
+    assert [file.place.name for file in find_inputs([runs], out, BatchSpec())] == ["clip.mp4"]
 
 
 def test_store_is_one_input_and_nothing_in_it_is(runs: Path) -> None:
@@ -153,6 +166,12 @@ def test_store_is_one_input_and_nothing_in_it_is(runs: Path) -> None:
     assert [file.place.name for file in find_inputs([runs / "b.zarr"], out, spec)] == ["b.zarr"]
     found = find_inputs([runs / "**"], out, spec)
     assert {str(file.path.relative_to(runs)) for file in found} == {*expected}
+
+
+def test_address_is_no_file(tmp_path: Path) -> None:
+    done = run("https://host/run.nc", tmp_path / "out", *HERE)
+    assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
+    assert "https://host/run.nc: a batch takes files" in done.stderr
 
 
 def test_options_for_the_other_kind_are_refused(runs: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ JOBS = {
     "compare": "{}/clip.mkv {}/clip.mkv {}/beside.mkv --overwrite --quiet",
     "render": "{}/run.npz {}/render.mkv --overwrite --quiet",
     "simulate shallow-water": "{}/made.npz --size 64x32 --frames 2 --spinup-hours 0 --overwrite",
+    "doctor": "",
     "simulate droplet": "{}/drops.npz --size 64x64 --frames 1 --overwrite --quiet",
 }
 

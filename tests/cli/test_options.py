@@ -53,6 +53,7 @@ CALLS = {
     "simulate droplet": "out.mkv",
     "info": "in.mp4",
     "models": "fsrcnn",
+    "doctor": "",
 }
 REQUESTS = (
     "vsr_cli.pipeline.video.upscale_video",

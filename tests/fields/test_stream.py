@@ -138,6 +138,20 @@ def test_no_more_than_a_block_is_held(
     assert peak < 5.5 * (2 << 20)
 
 
+@pytest.mark.parametrize(("chunk", "block"), [(8, 8), (30, 4), (60, 8), (120, 15), (600, 16)])
+def test_large_chunks_are_unpacked_few_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, block: int
+) -> None:
+    """Blocks hold two steps here; files that are stored for series of time have long chunks."""
+    values = np.zeros((600, 8, 8), np.float64)
+    dataset = xarray.Dataset({"a": (("time", "y", "x"), values)})
+    dataset.to_netcdf(tmp_path / "a.nc", encoding={"a": {"chunksizes": (chunk, 8, 8)}})
+    monkeypatch.setattr(stream_module, "BLOCK_BYTES", 2 * 8 * 8 * 8)
+    with open_fields(tmp_path / "a.nc") as (one,):
+        assert one.block == block
+        assert sum(1 for _ in one.frames()) == 600
+
+
 @pytest.mark.parametrize(
     ("variables", "units", "complaint"),
     [

@@ -390,7 +390,7 @@ def test_variable_without_a_grid_is_none(tmp_path: Path) -> None:
     time_axis = ("time", np.arange(4.0), {"units": "days since 2000-01-01"})
     dataset = xarray.Dataset({"v": (dims, np.zeros((4, 9)))}, coords={"time": time_axis})
     dataset.to_netcdf(tmp_path / "in.nc")
-    with pytest.raises(InputError, match="no variable on a grid"):
+    with pytest.raises(InputError, match="no variable of numbers on a grid"):
         upscale_fields(tmp_path / "in.nc", tmp_path / "out.nc", BICUBIC, FieldSpec())
 
 

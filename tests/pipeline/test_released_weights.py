@@ -14,7 +14,8 @@ from vsr_cli.models.load import load_chain
 from vsr_cli.models.weights import released_weights
 from vsr_cli.pipeline.device import MOST_BF16_LOSS
 from vsr_cli.pipeline.evaluate import evaluate_clips
-from vsr_cli.specs import EncodingSpec, EvaluateSpec
+from vsr_cli.pipeline.field_networks import field_chain
+from vsr_cli.specs import EncodingSpec, EvaluateSpec, FieldSpec, UpscaleSpec
 
 TRUTH = Path(__file__).parents[2] / "examples" / "jet_640x320_truth.mkv"
 
@@ -84,3 +85,9 @@ def test_bf16_is_known_of_a_chain_only_if_it_is_of_all_its_networks() -> None:
     fsrcnn = next(e for e in released_weights() if e.path.name == "fsrcnn_x2_climate.safetensors")
     own = load_chain("2d3d", 2, domain="climate", weights=(fsrcnn.path,))
     assert own.bf16_loss is None
+
+
+def test_fields_get_climate_weights_and_videos_natural_ones_where_none_are_named() -> None:
+    for model in ("fsrcnn", "2d3d-fast"):
+        assert field_chain(UpscaleSpec(model=model), FieldSpec()).domain == "climate"
+        assert load_chain(model, 2).domain == "natural"

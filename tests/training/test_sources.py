@@ -183,7 +183,7 @@ def test_fields_that_cannot_be_used_are_refused(dataset: xarray.Dataset, tmp_pat
         ("several", several, "several variables: choose one with --variable: ta, ua"),
         ("holes", holes, "has missing values"),
         ("flat", flat, "value 0 everywhere"),
-        ("none", dataset[["lat_bnds"]], "holds no variable on a grid"),
+        ("none", dataset[["lat_bnds"]], "holds no variable of numbers on a grid"),
     ):
         path = tmp_path / f"{name}.nc"
         data.to_netcdf(path)

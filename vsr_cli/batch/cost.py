@@ -10,12 +10,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from vsr_cli.batch.field_file import probe_fields
 from vsr_cli.batch.jobs import FileSettings, Job
 from vsr_cli.batch.listener import BatchListener
 from vsr_cli.batch.parts import Measure, measure
+from vsr_cli.batch.stop_after import EnoughError, StopAfter
 from vsr_cli.errors import VsrError
 from vsr_cli.pipeline.loaded import load_chain_once
-from vsr_cli.pipeline.report import Listener, Stopwatch
+from vsr_cli.pipeline.report import Stopwatch
 from vsr_cli.pipeline.resumable import UnjoinableError
 from vsr_cli.pipeline.segment_job import SegmentJob, prepare_job
 from vsr_cli.pipeline.segments import Stretch
@@ -101,8 +103,7 @@ def cost_of(
         groups.setdefault(key, []).append((job, found))
     planned = []
     for number, members in enumerate(groups.values(), start=1):
-        if not members[0][0].is_field:
-            listener.on_note(f"timing {number} of {len(groups)}: {members[0][0].source}")
+        listener.on_note(f"timing {number} of {len(groups)}: {members[0][0].source}")
         planned.append(_plan_group(members, failed))
     return BatchPlan(
         out_dir=str(out_dir),
@@ -118,7 +119,9 @@ def cost_of(
 def _plan_group(members: Sequence[tuple[Job, Measure]], failed: dict[str, str]) -> GroupPlan:
     (job, found), fps, frame_bytes = members[0], None, None
     try:
-        if not job.is_field:  # whose speed is not known beforehand
+        if job.is_field:
+            fps = probe_fields(job, SHORT_PROBE, LONG_PROBE)
+        else:
             fps, frame_bytes = _probe(job)
     except (VsrError, OSError) as error:
         failed[str(job.source)] = str(error)
@@ -178,22 +181,6 @@ def _prepared(job: Job, target: Path) -> SegmentJob:
     return found
 
 
-class _Enough(Exception):  # noqa: N818  # no error: the end of a probe
-    """So many frames are done."""
-
-
-class _StopAfter(Listener):
-    """Ends a run when a first segment of so many frames is complete."""
-
-    def __init__(self, length: int) -> None:
-        self.length, self.frames = length, 0
-
-    def on_frame(self, number: int) -> None:
-        if number > self.length:  # the writer holds one frame
-            raise _Enough
-        self.frames = number
-
-
 @dataclass(frozen=True, slots=True)
 class _Probe:
     seconds: float
@@ -203,8 +190,8 @@ class _Probe:
 
 def _timed(job: SegmentJob, length: int, folder: Path) -> _Probe:
     """What the first frames take."""
-    started, stop = time.perf_counter(), _StopAfter(length)
-    with suppress(_Enough):
+    started, stop = time.perf_counter(), StopAfter(length)
+    with suppress(EnoughError):
         run_stretch(
             replace(job, length=length),
             Stretch(first=0, end=None, context=(), head=None),

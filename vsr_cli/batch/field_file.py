@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from vsr_cli.batch.jobs import Job
 from vsr_cli.batch.progress import Progress, Relay
+from vsr_cli.batch.stop_after import EnoughError, StopAfter
 from vsr_cli.errors import OutputError, VsrError
 from vsr_cli.fields import open_fields
 from vsr_cli.pipeline.field_report import FieldReport
+from vsr_cli.pipeline.field_values import summarise
 from vsr_cli.pipeline.fields import upscale_fields
 from vsr_cli.pipeline.loaded import load_chain_once
 from vsr_cli.specs import FieldSpec
@@ -46,6 +52,42 @@ def measure_fields(path: Path, fields: FieldSpec) -> tuple[int, int, int]:
             steps += sum(stream.num_frames for stream in streams)
             height, width = streams[0].height, streams[0].width
     return steps, height, width
+
+
+def probe_fields(job: Job, short: int, long: int) -> float:
+    """Steps of a file that are upscaled and stored in a second, by two runs over its first ones.
+
+    What both pay once cancels out. The pass that finds the range of values is not made.
+
+    Raises:
+        VsrError: the file cannot be read or upscaled.
+    """
+    fields, spec = job.settings.fields, job.settings.upscale
+    if fields.value_range is None:
+        names = fields.variables[:1]
+        with open_fields(job.source, names) as streams:
+            low, high = summarise(step[0] for step in streams[0].read(0, 1)).value_range
+        fields = replace(fields, value_range=(low, high))
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / job.target.name
+        runs = []
+        for length in (short, long):
+            started, stop = time.perf_counter(), StopAfter(length)
+            with suppress(EnoughError):
+                upscale_fields(
+                    job.source,
+                    target,
+                    spec,
+                    fields,
+                    overwrite=True,
+                    listener=stop,
+                    load=load_chain_once,
+                )
+            runs.append((stop.frames, time.perf_counter() - started))
+    (fewer, sooner), (more, later) = runs
+    if more > fewer and later > sooner:
+        return (more - fewer) / (later - sooner)
+    return more / later
 
 
 def count_steps(job: Job) -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
 from vsr_cli.errors import InputError
-from vsr_cli.specs import FIELD_ENDINGS, BatchSpec
+from vsr_cli.specs import FIELD_ENDINGS, Address, BatchSpec
 
 # What is taken from folders without --pattern; a named file is taken whatever it is called.
 VIDEO_ENDINGS = frozenset(
@@ -49,8 +49,10 @@ def find_inputs(sources: Iterable[Path], out_dir: Path, spec: BatchSpec) -> list
     found: list[FoundFile] = []
     for source in sources:
         before = len(found)
+        if isinstance(source, Address):
+            raise ValueError(f"{source}: a batch takes files; vsr upscale reads addresses")
         if source.is_dir() and not _is_store(source):
-            found += _walk(source, source, out_dir, spec)
+            found += _in_folder(source, source, out_dir, spec)
         elif source.exists() or not glob.has_magic(str(source)):
             if not (source.is_file() or _is_store(source)):
                 raise InputError(f"{source} is no file" if source.exists() else _missing(source))
@@ -58,7 +60,7 @@ def find_inputs(sources: Iterable[Path], out_dir: Path, spec: BatchSpec) -> list
         else:
             found += _match(source, out_dir, spec)
         if len(found) == before:
-            wanted = ", ".join(spec.patterns) or "a video's ending"
+            wanted = ", ".join(spec.patterns) or "a video's ending, or .nc, .nc4, .zarr"
             raise InputError(f"nothing in {source} has a name that fits: {wanted}; see --pattern")
     return found
 
@@ -99,9 +101,18 @@ def _match(pattern: Path, out_dir: Path, spec: BatchSpec) -> Iterator[FoundFile]
             continue
         if path.is_dir() and not _is_store(path):
             if not any(map(_is_store, path.parents)):
-                yield from _walk(path, root, out_dir, spec)
+                yield from _in_folder(path, root, out_dir, spec)
         elif not any(map(_is_store, path.parents)):
             yield FoundFile(path, path.relative_to(root))
+
+
+def _in_folder(folder: Path, root: Path, out_dir: Path, spec: BatchSpec) -> list[FoundFile]:
+    """What a folder holds: what fits the patterns, else videos, else files of fields."""
+    found = [*_walk(folder, root, out_dir, spec)]
+    if found or spec.patterns:
+        return found
+    fields = tuple(f"*{ending}" for ending in FIELD_ENDINGS)
+    return [*_walk(folder, root, out_dir, replace(spec, patterns=fields))]
 
 
 def _walk(folder: Path, root: Path, out_dir: Path, spec: BatchSpec) -> Iterator[FoundFile]:

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import click
 
 from vsr_cli import __version__
+from vsr_cli.cli.examples import COMPLETION
 from vsr_cli.cli.signals import EndingSignal, ending_signals
 from vsr_cli.errors import VsrError
 
@@ -38,6 +39,7 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "upscale": CommandEntry("vsr_cli.cli.upscale", "Upscale one clip."),
         "batch": CommandEntry("vsr_cli.cli.batch", "Upscale many clips, on one machine or more."),
         "info": CommandEntry("vsr_cli.cli.info", "Show what is in a file."),
+        "doctor": CommandEntry("vsr_cli.cli.doctor", "Try what works on this machine."),
         "models": CommandEntry("vsr_cli.cli.models", "List the networks, or check their weights."),
         "export": CommandEntry("vsr_cli.cli.export", "Write a network for other programs."),
         "eval": CommandEntry("vsr_cli.cli.evaluate", "Score models against ground truth."),
@@ -169,7 +171,11 @@ def _one_line(error: BaseException) -> OneLineError:
     return OneLineError(f"unexpected {type(error).__name__}: {message}; vsr --debug shows where")
 
 
-@click.group(cls=CommandTable, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=CommandTable,
+    epilog=COMPLETION,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="vsr")
 @click.option("--debug", is_flag=True, help="Log in detail, and show the traceback of an error.")
 def main(debug: bool) -> None:

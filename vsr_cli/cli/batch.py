@@ -11,6 +11,7 @@ import click
 
 from vsr_cli.cli.batch_options import batch_options, batch_settings
 from vsr_cli.cli.batch_tables import show, show_plan
+from vsr_cli.cli.examples import examples
 from vsr_cli.cli.field_options import check_kinds, field_options, field_settings
 from vsr_cli.cli.options import FILE, json_option, overwrite_option, quiet_option
 from vsr_cli.cli.upscale_options import clip_options, clip_settings, with_settings
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from vsr_cli.batch.jobs import FileSettings, ListedInput
 
 
-@click.command()
+@click.command(epilog=examples("batch"))
 @click.argument("sources", metavar="[IN]...", nargs=-1, type=FILE)
 @click.argument("out_dir", metavar="OUT_DIR", type=FILE)
 @click.option(

@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from vsr_cli.cli.console import stdout_console
+from vsr_cli.cli import console
 
 if TYPE_CHECKING:
     from vsr_cli.batch.cost import BatchPlan, GroupPlan
@@ -31,7 +31,7 @@ def show(report: BatchReport, *, every: bool) -> None:
             column.justify = "right"
         for file in rows:
             table.add_row(*_cells(file, Path(report.out_dir)))
-        stdout_console().print(table)
+        console.show(table)
     counts = ", ".join(f"{number} {status}" for status, number in report.counts.items())
     workers = f" with {report.workers} workers" if report.workers > 1 else ""
     seconds = "" if every else f" in {report.seconds:.1f} s{workers}"
@@ -54,7 +54,7 @@ def show_plan(plan: BatchPlan) -> None:
             column.justify = "right"
         for group in plan.groups:
             table.add_row(*_plan_cells(group))
-        stdout_console().print(table)
+        console.show(table)
     for source, error in plan.failed.items():
         click.echo(f"{source}: {error}")
     whole = plan.to_json()

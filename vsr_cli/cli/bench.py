@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import click
 
+from vsr_cli.cli.examples import examples
 from vsr_cli.cli.options import FILE, SizeType, json_option, model_options, quiet_option
 from vsr_cli.specs import BenchSpec, EncodingSpec, Peer, UpscaleSpec
 from vsr_cli.specs.bench import DEFAULT_SIZE
@@ -15,7 +16,7 @@ from vsr_cli.specs.bench import DEFAULT_SIZE
 BENCH = BenchSpec()
 
 
-@click.command()
+@click.command(epilog=examples("bench"))
 @model_options(UpscaleSpec)
 @click.option("--width", type=int, help="Columns of the output.  [default: by --scale]")
 @click.option("--height", type=int, help="Rows of the output.  [default: by --scale]")

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from vsr_cli.bench.report import BenchReport, shares
-from vsr_cli.cli.console import stdout_console
+from vsr_cli.cli.console import show
 
 if TYPE_CHECKING:
     from vsr_cli.bench.ceilings import Ceilings
@@ -20,12 +20,9 @@ if TYPE_CHECKING:
 
 def print_report(report: BenchReport) -> None:
     """Print all tables on standard output."""
-    console = stdout_console()
-    console.print(headline(report))
-    console.print(stage_table(report))
-    console.print(ceiling_line(report))
+    show(headline(report), stage_table(report), ceiling_line(report))
     if report.races:
-        console.print(race_table(report.races))
+        show(race_table(report.races))
 
 
 def headline(report: BenchReport) -> str:

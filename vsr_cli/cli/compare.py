@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from vsr_cli.cli.examples import examples
 from vsr_cli.cli.options import FILE, ClipPath, json_option, overwrite_option, quiet_option
 from vsr_cli.cli.upscale_options import file_options, pop_file_settings
 from vsr_cli.specs import Align, Box, CompareSpec, Layout, Resize
@@ -38,7 +39,7 @@ class BoxType(click.ParamType):  # type: ignore[type-arg]  # generic from click 
         return Box(*map(int, str(value).split(",")))
 
 
-@click.command()
+@click.command(epilog=examples("compare"))
 @click.argument("paths", metavar="A B [C...] OUT", nargs=-1, required=True, type=ClipPath())
 @click.option(
     "--layout",

@@ -10,7 +10,8 @@ from typing import Any, get_args
 
 import click
 
-from vsr_cli.cli.console import stdout_console
+from vsr_cli.cli.console import show
+from vsr_cli.cli.examples import examples
 from vsr_cli.cli.options import (
     FILE,
     NamesType,
@@ -41,7 +42,7 @@ Missing values (NaN) count nowhere. --grid sphere takes the area from the file's
 """
 
 
-@click.command("eval", epilog=EPILOG)
+@click.command("eval", epilog=f"{EPILOG}\n{examples('eval')}")
 @click.argument("truths", metavar="TRUTH...", nargs=-1, required=True, type=FILE)
 @model_options(EvaluateSpec)
 @degradation_option
@@ -155,7 +156,7 @@ def evaluate(
     if as_json:
         click.echo(json.dumps(to_json(results)))
     else:
-        stdout_console().print(table(results))
+        show(table(results))
         if chain := results[0].protocol["degradation_chain"]:
             click.echo(f"degradation: {chain}")
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
+from vsr_cli.cli.examples import complete_model, examples
 from vsr_cli.cli.options import FILE, json_option, overwrite_option
 
 
-@click.command()
-@click.argument("model")
+@click.command(epilog=examples("export"))
+@click.argument("model", shell_complete=complete_model)
 @click.argument("target", metavar="OUT", type=FILE)
 @click.option("--scale", default=2, show_default=True, help="Enlargement; of a pair the whole's.")
 @click.option(

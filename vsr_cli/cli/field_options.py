@@ -84,7 +84,11 @@ def field_settings(options: dict[str, Any]) -> tuple[FieldSpec, dict[str, Any]]:
 
 
 def check_kind(
-    source: Path, fields: FieldSpec, encoding: EncodingSpec, decoding: DecodingSpec
+    source: Path,
+    target: Path,
+    fields: FieldSpec,
+    encoding: EncodingSpec,
+    decoding: DecodingSpec,
 ) -> None:
     """Refuse what is for videos with fields, and the other way round.
 
@@ -94,6 +98,8 @@ def check_kind(
     if not is_field(source):
         if (name := _changed(fields, FieldSpec())) is not None:
             raise click.UsageError(f"--{name} is for fields (.nc, .zarr), {source} is none")
+        if is_field(target):
+            raise click.UsageError(f"{target} is for fields, but {source} is no .nc, .nc4 or .zarr")
         return
     name = _changed(encoding, EncodingSpec()) or _changed(decoding, DecodingSpec())
     if name is not None:

@@ -13,7 +13,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from vsr_cli.cli.console import stdout_console
+from vsr_cli.cli.console import show
+from vsr_cli.cli.examples import examples
 from vsr_cli.cli.options import ClipPath, json_option
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 LONGEST_TAG = 100  # characters of a tag that are shown
 
 
-@click.command()
+@click.command(epilog=examples("info"))
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=ClipPath())
 @click.option("--count", is_flag=True, help="Read the whole file and count its frames.")
 @json_option
@@ -43,11 +44,9 @@ def info(ctx: click.Context, files: tuple[Path, ...], count: bool, as_json: bool
     if as_json:
         click.echo(json.dumps([probe.to_json() for probe in probes]))
     else:
-        console = stdout_console()
         for probe in probes:
             click.echo(str(probe.path))
-            for table in tables(probe):
-                console.print(table)
+            show(*tables(probe))
     for probe in probes:
         for fault in probe.faults:
             click.echo(f"Error: {' '.join(fault.split())}", err=True)

@@ -10,7 +10,8 @@ import click
 from rich import box
 from rich.table import Table
 
-from vsr_cli.cli.console import stdout_console
+from vsr_cli.cli.console import show
+from vsr_cli.cli.examples import complete_model, examples
 from vsr_cli.cli.options import json_option
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 VERIFY = "verify"
 
 
-@click.command()
-@click.argument("name", required=False)
+@click.command(epilog=examples("models"))
+@click.argument("name", required=False, shell_complete=complete_model)
 @click.option("--scale", type=int, help="Scale at which layers are counted.  [default: least]")
 @json_option
 @click.pass_context
@@ -49,7 +50,7 @@ def _list(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"models": [entry.to_json() for entry in entries]}))
     else:
-        stdout_console().print(overview(entries))
+        show(overview(entries))
 
 
 def _show(name: str, scale: int | None, as_json: bool) -> None:
@@ -61,9 +62,7 @@ def _show(name: str, scale: int | None, as_json: bool) -> None:
         rows = [asdict(layer) for layer in layers]
         click.echo(json.dumps(entry.to_json() | {"scale": scale, "layers": rows}))
         return
-    console = stdout_console()
-    console.print(overview((entry,)))
-    console.print(layer_table(layers, scale))
+    show(overview((entry,)), layer_table(layers, scale))
 
 
 def _verify(as_json: bool) -> int:

@@ -12,11 +12,23 @@ from typing import Any, TypeVar
 
 import click
 
-from vsr_cli.specs import DegradationSpec, EvaluateSpec, UpscaleSpec, parse_degradation
+from vsr_cli.cli.examples import complete_model
+from vsr_cli.specs import (
+    Address,
+    DegradationSpec,
+    EvaluateSpec,
+    UpscaleSpec,
+    as_path,
+    is_field,
+    parse_degradation,
+)
 from vsr_cli.specs.degradation import BICUBIC
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 MODEL = "A name, or names joined by +."
+DOMAIN = (
+    "Which released weights: natural, climate, ...  [default: natural, if any; of fields climate]"
+)
 SCALE = "Enlargement, 1.5 too.  [default: 2, or what reaches --width and --height]"
 
 
@@ -30,6 +42,9 @@ class FilePath(click.Path):
         """As a path; an empty one would be the folder that one is in."""
         if not str(value):
             self.fail("a path must not be empty", param, ctx)
+        address = as_path(str(value))
+        if isinstance(address, Address) and is_field(address):  # videos are read from files
+            return address
         return Path(os.fsdecode(super().convert(value, param, ctx)))
 
 
@@ -153,17 +168,21 @@ def model_options(spec: type[UpscaleSpec | EvaluateSpec]) -> Callable[[Command],
         return click.option(f"--{name}", default=default, show_default=True, help=text, **settings)
 
     options = (
-        click.option("--model", "models", multiple=True, help=f"{MODEL} Repeatable.")
+        click.option(
+            "--model",
+            "models",
+            multiple=True,
+            shell_complete=complete_model,
+            help=f"{MODEL} Repeatable.",
+        )
         if spec is EvaluateSpec
-        else option("model", MODEL),
+        else option("model", MODEL, shell_complete=complete_model),
         option(
             "scale",
             "Enlargement by the networks." if defaults["scale"] else SCALE,
             type=int if defaults["scale"] else FractionType("SCALE", "3/2"),
         ),
-        option(
-            "domain", "Which released weights: natural, climate, ...  [default: natural, if any]"
-        ),
+        option("domain", DOMAIN),
         option(
             "weights",
             "A weight file of your own, or MODEL=FILE. Repeatable, one for each network.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vsr_cli.cli.examples import examples
 from vsr_cli.cli.options import (
     FILE,
     ClipPath,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 DEFAULT = RenderSpec()
 
 
-@click.command()
+@click.command(epilog=examples("render"))
 @click.argument("source", metavar="IN", type=FILE)
 @click.argument("target", metavar="OUT", type=ClipPath())
 @click.option("--variable", metavar="NAME", help="Which field.  [default: the only one]")

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import click
 
+from vsr_cli.cli.examples import examples
 from vsr_cli.cli.options import FILE, SizeType, json_option, overwrite_option, quiet_option
 from vsr_cli.cli.progress import progress_bar
 from vsr_cli.specs import (
@@ -30,7 +31,7 @@ def simulate() -> None:
     """Make ground truth: known physics, known shapes."""
 
 
-@simulate.command("shallow-water")
+@simulate.command("shallow-water", epilog=examples("shallow-water"))
 @click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "--size",
@@ -115,7 +116,7 @@ def shallow_water(
         click.echo(f"{report.output}: {report.frames} frames of {report.field}")
 
 
-@simulate.command("droplet")
+@simulate.command("droplet", epilog=examples("droplet"))
 @click.argument("output", type=FILE)
 @click.option(
     "--size",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from vsr_cli.cli.examples import complete_model, examples
 from vsr_cli.cli.options import degradation_option, overwrite_option, quiet_option
 from vsr_cli.cli.progress import training_bar
 from vsr_cli.specs import Interpolation, LossName, RecipeForm, TrainSpec, parse_simulated
@@ -31,8 +32,8 @@ def _behind(
     return path
 
 
-@click.command()
-@click.argument("model")
+@click.command(epilog=examples("train"))
+@click.argument("model", shell_complete=complete_model)
 @click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "--data",

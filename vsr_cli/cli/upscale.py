@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vsr_cli.cli.examples import examples
 from vsr_cli.cli.field_options import check_kind, field_options, field_settings
 from vsr_cli.cli.options import ClipPath, json_option, overwrite_option, quiet_option
 from vsr_cli.cli.upscale_options import clip_options, clip_settings
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from vsr_cli.pipeline.report import UpscaleReport
 
 
-@click.command()
+@click.command(epilog=examples("upscale"))
 @click.argument("source", metavar="IN", type=ClipPath())
 @click.argument("target", metavar="OUT", type=ClipPath())
 @clip_options
@@ -66,7 +67,7 @@ def upscale(
     """
     fields, options = field_settings(options)
     spec, encoding, decoding = clip_settings(options)
-    check_kind(source, fields, encoding, decoding)
+    check_kind(source, target, fields, encoding, decoding)
     run = _choose_run(preview, resume=resume, segment_frames=segment_frames, encoding=encoding)
     if is_field(source):
         run = _choose_fields(fields, is_resumed=resume, is_preview=preview is not None)

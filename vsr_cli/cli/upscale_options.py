@@ -77,6 +77,12 @@ DECODING_OPTIONS = (
         show_default=True,
         help="Damaged packets to put up with; a truncated file has at least one.",
     ),
+    click.option(
+        "--max-pixels",
+        default=DecodingSpec().max_pixels,
+        show_default=True,
+        help="Of a frame, in and out: larger sizes are taken for mistakes.",
+    ),
 )
 
 

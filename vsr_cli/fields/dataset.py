@@ -1,43 +1,24 @@
-"""One file of fields: opened, its variables chosen, its dimensions found.
-
-References:
-    Eaton et al., "NetCDF Climate and Forecast (CF) Metadata Conventions", version 1.11,
-    https://cfconventions.org: sections 4.1, 4.2 and 4.4 for what tells a coordinate.
-"""
+"""One file of fields: opened, its variables chosen."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from vsr_cli.errors import InputError, MissingExtraError
+from vsr_cli.fields.dims import GRID, MAP_KINDS, bounds_owners, find_dims, is_coordinate
+from vsr_cli.specs import MAX_PIXELS, Address, is_zarr
 
 if TYPE_CHECKING:
     import xarray
-
-GRID = 2  # dimensions of a grid, and columns of the bounds that are none
-NAMES = {
-    "time": ("time", "t", "valid_time"),
-    "latitude": ("lat", "latitude"),
-    "longitude": ("lon", "longitude"),
-}
-UNITS = {
-    "latitude": {"degrees_north", "degree_north", "degree_n", "degrees_n", "degreen", "degreesn"},
-    "longitude": {"degrees_east", "degree_east", "degree_e", "degrees_e", "degreee", "degreese"},
-}
-
-
-@dataclass(frozen=True, slots=True)
-class FieldDims:
-    """The names of a variable's dimensions."""
-
-    time: str | None
-    y: str
-    x: str
-    others: tuple[str, ...]  # levels, members of an ensemble, in their order
+# What the libraries raise where a file's own words about itself are wrong.
+DAMAGED = (
+    *(OSError, ValueError, RuntimeError, LookupError),
+    *(TypeError, AttributeError, ArithmeticError, MemoryError),
+)
 
 
 @contextmanager
@@ -62,13 +43,16 @@ def opened(path: Path, **decoding: Any) -> Iterator[xarray.Dataset]:
     except ImportError as error:
         raise MissingExtraError("xarray", "fields") from error
     # A store's members are listed as they lie there: consolidated metadata may be missing, or old.
-    is_zarr = path.suffix.lower() == ".zarr"
-    store: dict[str, Any] = {"engine": "zarr", "consolidated": False} if is_zarr else {}
+    store: dict[str, Any] = {"engine": "zarr", "consolidated": False} if is_zarr(path) else {}
     if not path.exists():
         raise InputError(f"{path} does not exist; check the name")
     try:
-        dataset = xarray.open_dataset(path, cache=False, **decoding, **store)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        with warnings.catch_warnings():  # two fill values, half precision: both are taken care of
+            warnings.simplefilter("ignore", xarray.SerializationWarning)
+            warnings.simplefilter("ignore", FutureWarning)
+            name = str(path) if isinstance(path, Address) else path
+            dataset = xarray.open_dataset(name, cache=False, **decoding, **store)
+    except DAMAGED as error:
         raise unreadable(path, error) from error
     with dataset:
         yield dataset
@@ -80,19 +64,53 @@ def unreadable(path: Path, error: Exception) -> InputError:
     return InputError(f"{path} cannot be read as a field: {reason}")
 
 
+def groups_of(path: Path) -> tuple[str, ...]:
+    """The names of the groups in a file or store, none where it cannot tell.
+
+    Raises:
+        MissingExtraError: the library that knows is not installed.
+    """
+    try:
+        if is_zarr(path):
+            import zarr
+
+            return tuple(sorted(zarr.open_group(str(path), mode="r").group_keys()))
+        import netCDF4
+
+        with netCDF4.Dataset(str(path)) as file:
+            return tuple(map(str, file.groups))
+    except ImportError as error:
+        raise MissingExtraError("netCDF4", "fields") from error
+    except DAMAGED:
+        return ()
+
+
 def choose(dataset: xarray.Dataset, names: Sequence[str], path: Path) -> list[xarray.DataArray]:
     """The variables of these names; without a name the one that lies on a grid.
 
     Raises:
         InputError: there are several to choose from, or one is not there.
     """
+    bounds = bounds_owners(dataset)
     grids = [
         str(name)
         for name, array in dataset.data_vars.items()
         if array.ndim >= GRID and array.dtype.kind in "fiu" and _is_grid(dataset, array)
+        if name not in bounds and not any(is_coordinate(dataset, str(name), k) for k in MAP_KINDS)
     ]
+    inside = [name for name in names if "/" in name]
+    if (inside or not grids) and (groups := groups_of(path)):
+        where = inside[0].strip("/").rpartition("/")[0] if inside else groups[0]
+        raise InputError(
+            f"{path}: variables in groups ({', '.join(groups)}) are not read; take one group out "
+            f"first: xarray.open_dataset(..., group={where!r}).to_netcdf(...)"
+        )
     if not grids:
-        raise InputError(f"{path} holds no variable on a grid")
+        shapes = [f"{name} ({_shape(array)})" for name, array in dataset.data_vars.items()]
+        raise InputError(
+            f"{path} holds no variable of numbers on a grid of 3x3 or more: "
+            f"there are {', '.join(shapes) or 'none'}"
+        )
     if not names and len(grids) > 1:
         known = ", ".join(grids)
         raise InputError(f"{path} holds several variables: choose one with --variable: {known}")
@@ -100,70 +118,19 @@ def choose(dataset: xarray.Dataset, names: Sequence[str], path: Path) -> list[xa
         if name not in grids:
             known = ", ".join(grids)
             raise InputError(f"{path} has no variable {name!r} on a grid: there are {known}")
-    return [dataset[name] for name in names or grids]
+    arrays = [dataset[name] for name in names or grids]
+    for array in arrays:
+        dims = find_dims(dataset, array)
+        height, width = array.sizes[dims.y], array.sizes[dims.x]
+        if height * width > MAX_PIXELS:
+            what = f"{array.name} has a grid of {width}x{height}, {width * height:,} cells"
+            raise InputError(f"{path}: {what}, of at most {MAX_PIXELS:,}; cut it into parts")
+    return arrays
 
 
-def find_dims(dataset: xarray.Dataset, array: xarray.DataArray) -> FieldDims:
-    """Which dimension is which: by CF's attributes, by name, else the grid is what comes last.
-
-    Neither time nor a level is ever taken for a side of the grid.
-
-    Raises:
-        ValueError: fewer than two dimensions are left for the grid.
-    """
-    dims = [str(dim) for dim in array.dims]
-    times = [dim for dim in dims if is_coordinate(dataset, dim, "time")]
-    time = next((dim for dim in times if _says(dataset, dim, "standard_name", "time")), None)
-    time = time or next(iter(times), None)
-    y = _side(dataset, dims, "latitude", "Y", ("projection_y_coordinate", "grid_latitude"))
-    x = _side(dataset, dims, "longitude", "X", ("projection_x_coordinate", "grid_longitude"))
-    free = [d for d in dims if d not in (*times, y, x) and not _is_level(dataset, d)]
-    if x is None and free:
-        x = free.pop()
-    if y is None and free:
-        y = free.pop()
-    if y is None or x is None:
-        raise ValueError(f"{array.name} has no two dimensions of a grid: {', '.join(dims)}")
-    return FieldDims(time, y, x, tuple(dim for dim in dims if dim not in (time, y, x)))
-
-
-def _side(
-    dataset: xarray.Dataset,
-    dims: Sequence[str],
-    kind: Literal["latitude", "longitude"],
-    axis: str,
-    names: Sequence[str],
-) -> str | None:
-    """The dimension of one side of the grid, if something says so."""
-    for dim in dims:
-        if is_coordinate(dataset, dim, kind) or _says(dataset, dim, "axis", axis):
-            return dim
-        if any(_says(dataset, dim, "standard_name", name) for name in names):
-            return dim
-    return None
-
-
-def _is_level(dataset: xarray.Dataset, dim: str) -> bool:
-    """True if a dimension goes up or down."""
-    attributes = dataset[dim].attrs if dim in dataset.variables else {}
-    return attributes.get("axis") == "Z" or attributes.get("positive") in ("up", "down")
-
-
-def _says(dataset: xarray.Dataset, dim: str, attribute: str, value: str) -> bool:
-    return dim in dataset.variables and dataset[dim].attrs.get(attribute) == value
-
-
-def is_coordinate(
-    dataset: xarray.Dataset, dim: str, kind: Literal["time", "latitude", "longitude"]
-) -> bool:
-    """True if the coordinate of a dimension is of that kind."""
-    attributes = dataset[dim].attrs if dim in dataset.variables else {}
-    if dim.lower() in NAMES[kind] or attributes.get("standard_name") == kind:
-        return True
-    units = str(attributes.get("units", ""))
-    if kind == "time":
-        return attributes.get("axis") == "T" or " since " in units
-    return units.lower() in UNITS[kind]
+def _shape(array: xarray.DataArray) -> str:
+    sizes = ", ".join(f"{dim} {length}" for dim, length in array.sizes.items())
+    return f"{sizes or 'one value'}; {array.dtype}"
 
 
 def _is_grid(dataset: xarray.Dataset, array: xarray.DataArray) -> bool:

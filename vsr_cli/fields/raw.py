@@ -36,15 +36,19 @@ def open_raw(path: Path) -> Iterator[xarray.Dataset]:
 
 def coordinate_values(raw: xarray.Dataset, name: str) -> NDArray[np.float64]:
     """A coordinate in its unit: unpacked, NaN where it is missing."""
-    variable = raw.variables[name]
+    return unpacked(raw.variables[name])
+
+
+def unpacked(variable: xarray.Variable) -> NDArray[np.float64]:
+    """The values of a coordinate as it is stored, NaN where they are missing."""
     stored, attributes = variable.to_numpy(), variable.attrs
     fills = [attributes[key] for key in FILL_NAMES if key in attributes]
     missing = np.isin(stored, [np.ravel(fill)[0] for fill in fills])
     unsigned = attributes.get("_Unsigned") == "true" and stored.dtype.kind == "i"
     values = stored.view(f"u{stored.dtype.itemsize}") if unsigned else stored
     scale, offset = (float(np.ravel(attributes.get(k, d))[0]) for k, d in PACKING.items())
-    unpacked: NDArray[np.float64] = values.astype(np.float64) * scale + offset
-    return np.where(missing, np.nan, unpacked)
+    plain: NDArray[np.float64] = values.astype(np.float64) * scale + offset
+    return np.where(missing, np.nan, plain)
 
 
 def unpacked_attributes(attributes: Mapping[Any, Any]) -> dict[Any, Any]:

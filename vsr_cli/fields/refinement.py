@@ -18,21 +18,44 @@ if TYPE_CHECKING:
 Pole = Literal["none", "between", "on"]
 POLE = 90.0  # degrees north
 TURN = 360.0  # degrees east
+NEAR = 0.8  # of a step, at which a pole lies beyond the last row at most
 TOLERANCE = 1e-3  # of a step, by which rounded coordinates may differ
 
 
-def is_cyclic(longitude: Axis) -> bool:
-    """True if longitudes in degrees go around the globe: the first one follows on the last one."""
-    if len(longitude) < 3:
-        return False
-    steps = np.diff(longitude)
+def unroll(longitude: Axis | None) -> Axis | None:
+    """Longitudes in degrees that go on where they jumped by a turn: 179, 181 for 179, -179."""
+    if longitude is None or not np.isfinite(longitude).all():
+        return longitude
+    unrolled: Axis = np.unwrap(longitude, period=TURN)
+    return longitude if np.allclose(unrolled, longitude) else unrolled
+
+
+def repeated_columns(longitude: Axis) -> int | None:
+    """Columns at the end that are the first ones again, a turn later: 1 of 0, 30, ..., 330, 360.
+
+    0 where the first column follows on the last one, None where longitudes in degrees do not go
+    around the globe.
+    """
+    if len(longitude) < 3 or not np.isfinite(longitude).all():
+        return None
+    steps = np.diff(np.unwrap(longitude, period=TURN))
     step = steps.mean()
-    is_even = np.abs(steps - step).max() <= TOLERANCE * abs(step) + 1e-4
-    return bool(is_even and abs(abs(step) * len(longitude) - TURN) < abs(step) / 2)
+    if step == 0 or np.abs(steps - step).max() > TOLERANCE * abs(step) + 1e-4:
+        return None
+    excess = len(longitude) - TURN / abs(step)
+    if abs(excess) < 0.5:
+        return 0
+    number = round(excess)
+    is_whole = abs(excess - number) <= len(longitude) * TOLERANCE
+    return number if is_whole and 0 < number <= len(longitude) // 2 else None
 
 
 def poles(latitude: Axis) -> tuple[Pole, Pole]:
-    """Where the pole lies before the first row and behind the last one, in degrees north."""
+    """Where the pole lies before the first row and behind the last one, in degrees north.
+
+    A pole is between rows if it lies up to 0.8 steps beyond the last one: half a step on regular
+    grids, 0.77 on Gaussian ones. A whole step away a row is missing, and nothing is known of it.
+    """
     return _pole(latitude[0], latitude[1]), _pole(latitude[-1], latitude[-2])
 
 
@@ -40,7 +63,8 @@ def _pole(last: float, before: float) -> Pole:
     step = abs(last - before)
     if abs(abs(last) - POLE) <= TOLERANCE * step:
         return "on"
-    return "between" if abs(last) + step >= POLE and abs(last) > abs(before) else "none"
+    is_near = abs(last) + NEAR * step >= POLE
+    return "between" if is_near and abs(last) > abs(before) else "none"
 
 
 def refine_axis(values: Axis, scale: int, *, period: float | None = None) -> Axis:
@@ -72,6 +96,24 @@ def refine_bounds(bounds: Axis, scale: int) -> Axis:
     return np.stack([edges[:, :-1], edges[:, 1:]], -1).reshape(-1, 2)
 
 
+def refine_longitude(longitude: Axis, scale: int) -> Axis:
+    """Centres of the parts of meridians; longitudes that jump by a turn do so as they did."""
+    unrolled: Axis = np.unwrap(longitude, period=TURN)
+    is_round = repeated_columns(longitude) == 0
+    fine = refine_axis(unrolled, scale, period=TURN if is_round else None)
+    if np.allclose(unrolled, longitude):
+        return fine
+    lowest = -TURN / 2 if longitude.min() < 0 else 0.0
+    return np.asarray((fine - lowest) % TURN + lowest, np.float64)
+
+
+def refine_longitude_bounds(bounds: Axis, centres: Axis, scale: int) -> Axis:
+    """Edges of the parts (s*N, 2) of the edges (N, 2) of cells, around their centres (s*N,)."""
+    fine = refine_bounds(np.unwrap(bounds, period=TURN, axis=1), scale)
+    turns = np.round((centres - fine.mean(1)) / TURN)
+    return np.asarray(fine + turns[:, None] * TURN, np.float64)
+
+
 def cell_edges(latitude: Axis) -> Axis:
     """Edges (N, 2) of cells in degrees north, in the middle between centres, to a pole at most."""
     middles = (latitude[:-1] + latitude[1:]) / 2
@@ -98,27 +140,3 @@ def row_areas(edges: Axis) -> Axis:
     sines = np.sin(np.radians(edges))
     areas: Axis = np.abs(sines[:, 1] - sines[:, 0]) / 2
     return areas
-
-
-def refine_map(
-    latitude: NDArray[np.float64], longitude: NDArray[np.float64], scale: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Coordinates (s*H, s*W) of the parts of a curvilinear grid, (H, W) in degrees.
-
-    They are interpolated as directions from the globe's centre, so neither the date line nor a pole
-    matters.
-    """
-    north, east = np.radians(latitude), np.radians(longitude)
-    vector = np.stack([np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)])
-    for axis in (1, 2):
-        moved = np.moveaxis(vector, axis, 0)
-        flat = moved.reshape(len(moved), -1)
-        columns = [refine_axis(column, scale) for column in flat.T]
-        vector = np.moveaxis(
-            np.stack(columns, 1).reshape(len(moved) * scale, *moved.shape[1:]), 0, axis
-        )
-    x, y, z = vector / np.linalg.norm(vector, axis=0)
-    turned = np.degrees(np.arctan2(y, x))
-    is_positive = np.nanmin(longitude) >= 0
-    turned = np.where(is_positive & (turned < 0), turned + TURN, turned)
-    return np.degrees(np.arcsin(np.clip(z, -1, 1))), turned

@@ -17,8 +17,11 @@ from zlib import error as InflateError
 import numpy as np
 
 from vsr_cli.errors import InputError
-from vsr_cli.fields.dataset import FieldDims, choose, find_dims, is_coordinate, open_dataset
+from vsr_cli.fields.dataset import choose, open_dataset
 from vsr_cli.fields.dataset import unreadable as _unreadable
+from vsr_cli.fields.dims import FieldDims, axis_of, find_dims
+from vsr_cli.fields.refinement import unroll
+from vsr_cli.fields.validity import hide_invalid, limits_of
 
 if TYPE_CHECKING:
     import xarray
@@ -36,6 +39,7 @@ ARCHIVE_FAULTS = (
     *(NotImplementedError, RuntimeError, MemoryError),
 )
 MOST_BLOCKS = 8  # that a chunk of the file may have, to be read as a whole
+MOST_READS = 8  # of a larger chunk, each of which unpacks all of it, if that takes MOST_BLOCKS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +57,7 @@ class FieldStream:
     height: int
     width: int
     latitude: Axis | None  # (H,) degrees north; None where rows are no circles of latitude
-    longitude: Axis | None  # (W,) degrees east
+    longitude: Axis | None  # (W,) degrees east, that never jump from one column to the next
     rows_ascend: bool  # the coordinate along y rises from row to row
     read: Callable[[int, int], Values]  # steps from, to: (T, C, H, W)
     block: int  # steps that are read at once
@@ -97,6 +101,10 @@ def open_fields(path: Path, variables: Sequence[str] = ()) -> Iterator[tuple[Fie
         return
     with open_dataset(path) as dataset:
         arrays = choose(dataset, variables, path)
+        for array in arrays:
+            if not array.size:
+                sizes = ", ".join(f"{dim} {length}" for dim, length in array.sizes.items())
+                raise InputError(f"{path}: {array.name} is empty ({sizes})")
         shapes = {tuple(array.sizes.items()) for array in arrays}
         units = {str(array.attrs.get("units", "")) for array in arrays}
         if len(shapes) > 1 or len(units) > 1:
@@ -117,23 +125,23 @@ def _stream(
 ) -> FieldStream:
     first = arrays[0]
     chosen = [array.isel(place) for array in arrays]
+    limits = [limits_of(array) for array in arrays]
     order = [dim for dim in (dims.time, dims.y, dims.x) if dim is not None]
     num_frames = 1 if dims.time is None else first.sizes[dims.time]
     height, width = first.sizes[dims.y], first.sizes[dims.x]
 
     def read(start: int, stop: int) -> Values:
         steps = {} if dims.time is None else {dims.time: slice(start, stop)}
-        parts = [
-            array.isel(steps).transpose(*order).to_numpy().reshape(-1, 1, height, width)
-            for array in chosen
-        ]
+        parts = []
+        for array, valid in zip(chosen, limits, strict=True):
+            values = array.isel(steps).transpose(*order).to_numpy()
+            values = hide_invalid(as_floats(values), valid)
+            parts.append(values.reshape(-1, 1, height, width))
         return as_floats(parts[0] if len(parts) == 1 else np.concatenate(parts, 1))
 
-    rows = _axis(dataset, dims.y)
-    is_map = [
-        is_coordinate(dataset, dims.y, "latitude"),
-        is_coordinate(dataset, dims.x, "longitude"),
-    ]
+    north, east = axis_of(dataset, dims.y, "latitude"), axis_of(dataset, dims.x, "longitude")
+    rows = _axis(dataset, north or dims.y)
+    is_map = north is not None and east is not None
     return FieldStream(
         path=path,
         place="".join(f"[{dim}={_shown(dataset, dim, index)}]" for dim, index in place.items()),
@@ -142,8 +150,8 @@ def _stream(
         num_frames=num_frames,
         height=height,
         width=width,
-        latitude=rows if all(is_map) else None,
-        longitude=_axis(dataset, dims.x) if all(is_map) else None,
+        latitude=rows if is_map else None,
+        longitude=unroll(_axis(dataset, east)) if is_map and east else None,
         rows_ascend=rows is None or bool(rows[-1] > rows[0]),
         read=read,
         block=_block_steps(first, dims, len(arrays) * height * width * 8),
@@ -159,15 +167,15 @@ def _block_steps(array: xarray.DataArray, dims: FieldDims, frame_bytes: int) -> 
         return steps
     chunk = int(chunks[array.dims.index(dims.time)])
     if chunk * frame_bytes > MOST_BLOCKS * BLOCK_BYTES:
-        return steps
+        return min(max(steps, -(-chunk // MOST_READS)), MOST_BLOCKS * steps)
     return chunk * max(1, steps // chunk)
 
 
-def _axis(dataset: xarray.Dataset, dim: str) -> Axis | None:
-    """The coordinate of a dimension, if it has one of numbers."""
-    if dim not in dataset.variables or dataset[dim].dtype.kind not in "fiu":
+def _axis(dataset: xarray.Dataset, name: str) -> Axis | None:
+    """A coordinate, if there is one of numbers."""
+    if name not in dataset.variables or dataset[name].dtype.kind not in "fiu":
         return None
-    return dataset[dim].to_numpy().astype(np.float64)
+    return dataset[name].to_numpy().astype(np.float64)
 
 
 def _shown(dataset: xarray.Dataset, dim: str, index: int) -> str:

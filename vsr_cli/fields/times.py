@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vsr_cli.fields.dataset import choose, find_dims, open_dataset
+from vsr_cli.fields.dataset import choose, open_dataset
+from vsr_cli.fields.dims import find_dims
 
 if TYPE_CHECKING:
     import xarray

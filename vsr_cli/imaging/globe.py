@@ -18,17 +18,20 @@ class Edges:
 
     Over a pole the same rows come again, half way around the globe: the first one too where the
     pole lies ``between`` rows, not where it lies ``on`` one. Components of a vector point the other
-    way there.
+    way there. ``overlap`` columns at the end are the first ones again.
     """
 
     across: Side = "reflect"
     top: Pole = "none"
     bottom: Pole = "none"
     is_vector: bool = False
+    overlap: int = 0
 
     def __post_init__(self) -> None:
         if self.across != "periodic" and (self.top, self.bottom) != ("none", "none"):
             raise ValueError("a field that does not go around the globe has no pole at its edge")
+        if self.overlap and self.across != "periodic":
+            raise ValueError("a field that does not go around the globe has no column twice")
 
 
 def extend(field: Tensor, margin: int, edges: Edges) -> Tensor:
@@ -40,7 +43,8 @@ def extend(field: Tensor, margin: int, edges: Edges) -> Tensor:
     width = field.shape[-1]
     columns = torch.arange(-margin, width + margin, device=field.device)
     if edges.across == "periodic":
-        places = columns % width
+        field = field[:, : width - edges.overlap]
+        places = columns % field.shape[-1]
     elif edges.across == "replicate":
         places = columns.clamp(0, width - 1)
     else:

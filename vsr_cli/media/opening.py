@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vsr_cli.errors import OutputError
 from vsr_cli.frames import ClipInfo, FrameReader, FrameWriter
+from vsr_cli.media.limits import check_output_pixels
 from vsr_cli.media.pictures.gif import GifWriter
 from vsr_cli.media.pictures.reader import StillsReader
 from vsr_cli.media.pictures.sequence import find_sequence
@@ -68,10 +69,11 @@ def open_writer(
     Raises:
         OutputError: the file cannot be written, or the encoder refuses the clip.
         InputError: ``copy_from`` cannot be read.
-        ValueError: the codec or its settings do not fit the file or the clip.
+        ValueError: the codec or its settings do not fit the file or the clip, or that is too large.
     """
     path, encoding, decoding = Path(path), encoding or EncodingSpec(), decoding or DecodingSpec()
     check_output(path, overwrite=overwrite, input_path=copy_from)
+    check_output_pixels(width=info.width, height=info.height, limit=decoding.max_pixels)
     video = _video_file(copy_from)
     if target_kind(path, copy_from) == "video":
         if video is not None and info.origin == "pictures" and info.pixel_format.has_alpha:

@@ -60,13 +60,14 @@ def load_chain(
     *,
     domain: str | None = None,
     weights: tuple[Path, ...] = (),
+    preferred: str = "natural",
 ) -> LoadedChain:
     """Load every network of ``model`` (``fsrcnn``, ``2d3d``, ``bicubic+srnet3d``) for ``scale``.
 
     Args:
         model: names joined by a plus, or an alias.
         scale: enlargement of the whole chain.
-        domain: which released weights; see ``weights.choose_domain``.
+        domain: which released weights; see ``weights.choose_domain``, also for ``preferred``.
         weights: files that take the place of released ones, each ``FILE`` or ``NAME=FILE``; one
             without a name says itself for which network, or it is found by its layers.
 
@@ -77,7 +78,7 @@ def load_chain(
     """
     own = assign_weights(parse_chain(model), weights)
     _check_scale(own.specs, scale)
-    stages, chosen, warnings = _load_stages(own, scale, domain)
+    stages, chosen, warnings = _load_stages(own, scale, domain, preferred)
     return LoadedChain(
         stages=stages,
         scale=scale,
@@ -101,13 +102,15 @@ def load_network(
 
 
 def _load_stages(
-    own: OwnWeights, scale: int, domain: str | None
+    own: OwnWeights, scale: int, domain: str | None, preferred: str = "natural"
 ) -> tuple[tuple[LoadedModel, ...], str | None, tuple[str, ...]]:
     """The networks, the domain of those that are released, and what is to be warned of."""
     specs, files = own.specs, own.by_network(scale)
     given = files.keys() | own.outside.keys()
     released = tuple(s.name for s in specs if s.has_weights and s.name not in given)
-    chosen = choose_domain(released, scale, domain) if released else None
+    chosen = None
+    if released:
+        chosen = choose_domain(released, scale, domain, preferred=preferred)
     stages = tuple(
         _outside_stage(own.outside[spec.name])
         if spec.name in own.outside

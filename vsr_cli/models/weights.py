@@ -11,7 +11,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -76,24 +76,22 @@ def weights_folder() -> Path:
 
 
 def released_weights(folder: Path | None = None) -> tuple[ReleasedWeights, ...]:
-    """The entries of the manifest, in its order; empty where there is none."""
-    folder = folder or weights_folder()
-    manifest = folder / "manifest.toml"
+    """The entries of the manifest, in its order; ``WeightsError`` if it is damaged."""
+    manifest = (folder or weights_folder()) / "manifest.toml"
     if not manifest.is_file():
         return ()
-    entries = tomllib.loads(manifest.read_text(encoding="utf-8")).get("weights", [])
-    return tuple(
-        ReleasedWeights(
-            path=folder / entry["file"],
-            model=entry["model"],
-            scale=entry["scale"],
-            domain=entry["domain"],
-            sha256=entry["sha256"],
-            scores=entry.get("scores", {}),
-            bf16_loss=entry.get("bf16_loss"),
-        )
-        for entry in entries
-    )
+    try:
+        entries = tomllib.loads(manifest.read_text(encoding="utf-8")).get("weights", [])
+        return tuple(_released(manifest.parent, entry) for entry in entries)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsError(f"{manifest} is damaged: {type(error).__name__} {error}") from error
+
+
+def _released(folder: Path, entry: Mapping[str, Any]) -> ReleasedWeights:
+    if Path(name := entry["file"]).name != name:
+        raise ValueError(f"a weight file lies beside the manifest, got {name!r}")
+    stated = {f.name: entry[f.name] for f in fields(ReleasedWeights) if f.name in entry}
+    return ReleasedWeights(path=folder / name, **stated)
 
 
 def find_fault(entry: ReleasedWeights) -> str:
@@ -105,10 +103,12 @@ def find_fault(entry: ReleasedWeights) -> str:
     return ""
 
 
-def choose_domain(names: tuple[str, ...], scale: int, domain: str | None) -> str:
+def choose_domain(
+    names: tuple[str, ...], scale: int, domain: str | None, *, preferred: str = "natural"
+) -> str:
     """The domain whose released weights cover every network of ``names`` at ``scale``.
 
-    Without a wish ``natural`` if it is there, else the only one that is.
+    Without a wish the ``preferred`` one if it is there, else the only one that is.
 
     Raises:
         WeightsError: there are none, not of the wanted domain, or several to choose from.
@@ -119,7 +119,7 @@ def choose_domain(names: tuple[str, ...], scale: int, domain: str | None) -> str
         for name in names
     ]
     common = set.intersection(*per_name) if per_name else set()
-    wanted = domain or ("natural" if "natural" in common else "")
+    wanted = domain or (preferred if preferred in common else "")
     if wanted in common:
         return wanted
     if not wanted and len(common) == 1:

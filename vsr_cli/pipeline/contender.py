@@ -70,8 +70,14 @@ class Contender:
         self.border = default if spec.border is None else spec.border
 
     @classmethod
-    def of(cls, spec: EvaluateSpec, similarity: LearnedSimilarity | None = None) -> Self:
-        """Load the networks, if there are any.
+    def of(
+        cls,
+        spec: EvaluateSpec,
+        similarity: LearnedSimilarity | None = None,
+        *,
+        preferred: str = "natural",
+    ) -> Self:
+        """Load the networks, if there are any; of which domain, see ``weights.choose_domain``.
 
         Raises:
             ValueError: settings that cannot be.
@@ -80,7 +86,13 @@ class Contender:
         if spec.model is None:
             return cls(spec, None, torch.device("cpu"), torch.float32, similarity)
         device = choose_device(spec.device)
-        chain = load_chain(spec.model, spec.scale, domain=spec.domain, weights=spec.weights)
+        chain = load_chain(
+            spec.model,
+            spec.scale,
+            domain=spec.domain,
+            weights=spec.weights,
+            preferred=preferred,
+        )
         precision = choose_precision(spec.precision, device, bf16_loss=chain.bf16_loss)
         told = (*chain.warnings, *degradation_warnings(chain, spec))
         on_device = similarity and similarity.on(device)

@@ -72,7 +72,6 @@ class LowField:
             grid,
             PLAIN,
             value_range=self._range(part),
-            num_rows=first.shape[0],
             consistency=settings.consistency,
         )
         size = first.shape[0], first.shape[1]

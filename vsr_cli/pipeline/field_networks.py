@@ -14,6 +14,7 @@ from vsr_cli.pipeline.settings import StageSettings, chain_kernel
 from vsr_cli.specs import FieldSpec, UpscaleSpec
 
 FIELD_FORMAT = PixelFormat("gray", "gray", 16)  # one plane; nothing is ever rounded to codes
+FIELD_DOMAIN = "climate"  # of the released weights, where the user names none and there are such
 DEFAULT_SCALE = 2
 INTERPOLATION_REACH = 3  # cells that bicubic interpolation sees, and one more
 WHOLE_REACH = 32  # for a network that sees all of a frame: where what follows is hardly felt
@@ -33,7 +34,9 @@ def field_chain(
     if spec.width or spec.height or (spec.scale is not None and spec.scale % 1):
         raise ValueError("fields are enlarged by whole numbers: give --scale 2, 3 or 4")
     scale = int(spec.scale or DEFAULT_SCALE)
-    chain = (load or load_chain)(spec.model, scale, domain=spec.domain, weights=spec.weights)
+    chain = (load or load_chain)(
+        spec.model, scale, domain=spec.domain, weights=spec.weights, preferred=FIELD_DOMAIN
+    )
     if fields.window == "auto":
         return chain
     stages = tuple(stage for stage in chain.stages if stage.spec.window == 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from vsr_cli.fields.output import FieldOutput
@@ -12,7 +13,7 @@ from vsr_cli.fields.skeleton import Skeleton
 from vsr_cli.fields.stores import FieldStore, open_store
 from vsr_cli.media.pending import PendingFile, PendingStore
 from vsr_cli.media.target import check_place
-from vsr_cli.specs import FIELD_ENDINGS, is_field
+from vsr_cli.specs import FIELD_ENDINGS, is_field, is_zarr
 
 
 def check_target(source: Path, target: Path, *, overwrite: bool) -> None:
@@ -41,12 +42,16 @@ def writing(
     Raises:
         OutputError: the disk does not play along.
     """
-    is_zarr = target.suffix.lower() == ".zarr"
-    pending = (PendingStore if is_zarr else PendingFile)(target, overwrite=overwrite)
+    pending = (PendingStore if is_zarr(target) else PendingFile)(target, overwrite=overwrite)
     try:
-        stored = [output.stored for output in outputs]
-        with open_store(pending.path, skeleton.dataset, stored, is_zarr=is_zarr) as store:
+        stored = [
+            replace(each, attributes=skeleton.true_attributes(each.attributes))
+            for each in (output.stored for output in outputs)
+        ]
+        with open_store(pending.path, skeleton, stored, target) as store:
             yield store
+            for output in outputs:
+                store.annotate(output.stored.name, output.final_attributes)
         pending.commit()
     except BaseException:
         pending.discard()

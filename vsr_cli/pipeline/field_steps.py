@@ -25,6 +25,7 @@ UNEVEN_STEPS = (
     "steps of time are uneven, and networks of several steps take them for even; "
     "--window none does without"
 )
+ONE_STEP = "there is one step of time alone: networks of several steps see it five times"
 
 
 def steps_seen(chain: LoadedChain) -> int:
@@ -38,17 +39,16 @@ def choose_mapping(
     fields: FieldSpec,
     *,
     value_range: tuple[float, float],
-    num_rows: int,
     consistency: int,
 ) -> FieldMapping:
-    """The way of a variable of ``num_rows`` rows to the networks and back."""
+    """The way of a variable to the networks and back."""
     keeps_means = fields.conserve == "mean"
     return FieldMapping(
         value_range=value_range,
         scale=chain.scale,
         margin=reach(chain, consistency),
         edges=grid.edges,
-        row_areas=grid.row_areas(chain.scale * num_rows) if keeps_means else None,
+        areas=grid.areas(chain.scale) if keeps_means else None,
     )
 
 

@@ -140,18 +140,20 @@ class FieldMapping:
     scale: int
     margin: int
     edges: Edges
-    row_areas: Tensor | None = None  # (s*H,) where block means are to stay
+    areas: Tensor | None = None  # (s*H, s*W), or 1 for either, where block means are to stay
     keeps_gaps: bool = True  # else what networks make of a gap's surroundings stays
 
     def there(self, step: HeldStep) -> Tensor:
         """(H + 2 margin, W + 2 margin) float32, the range at 0 to 1, without gaps."""
         low, high = self.value_range
+        unique = step.values.shape[-1] - self.edges.overlap
         filled = fill_missing(
-            step.values,
-            step.valid,
+            step.values[:, :unique],
+            step.valid[:, :unique],
             rounds=self.margin,
             wraps=self.edges.across == "periodic",
         )
+        filled = torch.cat([filled, filled[:, : self.edges.overlap]], -1)
         if step.is_empty:
             filled = torch.full_like(filled, low)
         return extend(((filled - low) / (high - low)).float(), self.margin, self.edges)
@@ -163,8 +165,8 @@ class FieldMapping:
         start = self.scale * self.margin
         inside = result[start : start + height, start : start + width].cpu().double()
         values = inside * (high - low) + low
-        if self.row_areas is not None and not step.is_empty:
-            weights = self.row_areas[:, None].expand(height, width)
+        if self.areas is not None and not step.is_empty:
+            weights = self.areas.expand(height, width)
             values = conserve_means(
                 values, step.values, step.valid, weights, self.scale, self.edges
             )
@@ -175,9 +177,9 @@ class FieldMapping:
 
     def mean_error(self, values: Tensor, step: HeldStep) -> float:
         """The largest difference of a block's mean, 0 where none is kept; ``values`` as stored."""
-        if self.row_areas is None or step.is_empty:
+        if self.areas is None or step.is_empty:
             return 0.0
-        means = block_means(values, self.row_areas[:, None].expand(values.shape), self.scale)
+        means = block_means(values, self.areas.expand(values.shape), self.scale)
         return float((means - step.values)[step.valid].abs().max())
 
 

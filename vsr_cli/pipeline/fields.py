@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from vsr_cli.fields import FieldStream, open_fields
-from vsr_cli.fields.dataset import find_dims
+from vsr_cli.fields.copying import look_into, split_copies
+from vsr_cli.fields.dims import find_dims
 from vsr_cli.fields.grid import FieldGrid, is_uneven
 from vsr_cli.fields.output import FieldOutput, common_dims, plan_variable
 from vsr_cli.fields.raw import open_raw
@@ -24,6 +25,7 @@ from vsr_cli.pipeline.field_networks import field_chain, field_settings
 from vsr_cli.pipeline.field_output import check_target, writing
 from vsr_cli.pipeline.field_report import FieldReport, VariableReport
 from vsr_cli.pipeline.field_steps import (
+    ONE_STEP,
     UNEVEN_STEPS,
     choose_mapping,
     enlarge_steps,
@@ -66,14 +68,18 @@ def upscale_fields(
     started = time.perf_counter()
     check_target(source, target, overwrite=overwrite)
     chain, settings = field_chain(spec, fields, load=load), field_settings(spec)
+    contents = look_into(source)
     with ExitStack() as stack:
         run = _Run(source, chain, settings, fields, stack)
         command = f"upscale --model {chain_name(chain)} --scale {chain.scale}"
         skeleton = make_skeleton(run.raw, run.names, run.dims, chain.scale, history=command)
+        skeleton = split_copies(skeleton, contents, source, target)
         store = stack.enter_context(writing(target, skeleton, run.outputs, overwrite=overwrite))
         warnings = [*chain_warnings(chain, settings.tile), *run.warnings]
         if skeleton.left_out:
-            warnings.append(f"on the grid, but not in the output: {', '.join(skeleton.left_out)}")
+            warnings.append(f"not in the output: {', '.join(skeleton.left_out)}")
+        if contents.groups:
+            warnings.append(f"groups are not copied: {', '.join(contents.groups)}")
         listener.on_start(start := run.start(target, tuple(warnings)))
         variables = run.write(store, listener)
     return FieldReport.of(
@@ -111,6 +117,8 @@ class _Run:
         ]
         self.summaries = [self._summary(streams) for streams in self.streams]
         self.warnings: list[str] = list(self.grids[0].warnings)
+        if fields.conserve == "mean":
+            self.warnings += self.grids[0].area_warnings
         self.told: list[str] = []
         self.outputs: list[FieldOutput] = []
         for name, summary in zip(self.names, self.summaries, strict=True):
@@ -121,6 +129,8 @@ class _Run:
             self.warnings += warnings
         if steps_seen(chain) and is_uneven(self.raw, self.dims.time):
             self.warnings.append(UNEVEN_STEPS)
+        if steps_seen(chain) and self.streams[0][0].num_frames == 1:
+            self.warnings.append(ONE_STEP)
 
     @property
     def num_frames(self) -> int:
@@ -146,7 +156,7 @@ class _Run:
         """Compute and store all steps of all series of all variables."""
         reports, done = [], 0
         for number, (name, streams) in enumerate(zip(self.names, self.streams, strict=True)):
-            output, error = self.outputs[number], 0.0
+            output, error, infinite = self.outputs[number], 0.0, 0
             for place, stream in zip(self._places(name), streams, strict=True):
                 mapping = self._mapping(number, stream)
                 for step, (values, held) in enumerate(self._enlarged(stream, mapping)):
@@ -154,8 +164,11 @@ class _Run:
                     store.write(name, output.place(place, step), packed)
                     stored = torch.from_numpy(output.packing.unpack(packed))
                     error = max(error, mapping.mean_error(stored, held))
+                    infinite += int(held.values.isinf().sum())
                     done += 1
                     listener.on_frame(done)
+            if infinite:
+                self.told.append(f"{infinite} infinite values of {name} count as missing")
             reports.append(self._report(number, streams, error))
         return tuple(reports)
 
@@ -178,7 +191,6 @@ class _Run:
             self.grids[number],
             self.fields,
             value_range=self.summaries[number].value_range,
-            num_rows=stream.height,
             consistency=self.settings.consistency,
         )
 
@@ -194,6 +206,8 @@ class _Run:
         self, number: int, streams: tuple[FieldStream, ...], error: float
     ) -> VariableReport:
         name, packing = self.names[number], self.outputs[number].packing
+        if packing.lowest > packing.highest:
+            self.told.append(f"{name} holds no value: all of it is missing")
         if packing.clipped:
             self.told.append(
                 f"{packing.clipped} values of {name} lie beyond what its packing holds; they are "

@@ -25,11 +25,17 @@ class LoadChain(Protocol):
         *,
         domain: str | None = None,
         weights: tuple[Path, ...] = (),
+        preferred: str = "natural",
     ) -> LoadedChain: ...
 
 
 def load_chain_once(
-    model: str, scale: int, *, domain: str | None = None, weights: tuple[Path, ...] = ()
+    model: str,
+    scale: int,
+    *,
+    domain: str | None = None,
+    weights: tuple[Path, ...] = (),
+    preferred: str = "natural",
 ) -> LoadedChain:
     """As ``load_chain``, but a process reads and checks each file once, unless the file changes.
 
@@ -39,7 +45,11 @@ def load_chain_once(
         ValueError, VsrError: as ``load_chain``.
     """
     stamps = tuple(map(_stamp, weight_paths(weights)))
-    chain = _load(model, scale, domain, weights, stamps)
+    return copy_chain(_load(model, scale, domain, weights, preferred, stamps))
+
+
+def copy_chain(chain: LoadedChain) -> LoadedChain:
+    """The same networks once more, for a run that changes the form of their layers."""
     stages = tuple(replace(stage, module=deepcopy(stage.module)) for stage in chain.stages)
     return replace(chain, stages=stages)
 
@@ -50,10 +60,11 @@ def _load(
     scale: int,
     domain: str | None,
     weights: tuple[Path, ...],
+    preferred: str,
     stamps: tuple[tuple[int, ...], ...],
 ) -> LoadedChain:
     del stamps  # a part of the key: a file that was written anew is another one
-    return load_chain(model, scale, domain=domain, weights=weights)
+    return load_chain(model, scale, domain=domain, weights=weights, preferred=preferred)
 
 
 def absolute_weights(weights: Iterable[Path]) -> tuple[Path, ...]:

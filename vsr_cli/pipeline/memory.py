@@ -1,13 +1,18 @@
-"""How the C library hands out memory, set for a process that reuses the same sizes all the time."""
+"""How much memory there is, and how the C library hands it out."""
 
 from __future__ import annotations
 
 import ctypes
+from pathlib import Path
+
+import torch
 
 # Names and numbers of malloc.h of the GNU C library.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 LARGEST_BLOCK = 1 << 25  # the largest that M_MMAP_THRESHOLD takes
 KEPT = 1 << 30
+MEMORY_INFO = Path("/proc/meminfo")  # of Linux
+GROUP = Path("/sys/fs/cgroup")  # of containers and jobs: what they may have, and have
 
 
 def keep_freed_memory() -> bool:
@@ -25,3 +30,31 @@ def keep_freed_memory() -> bool:
         return False
     settings = {M_ARENA_MAX: 1, M_MMAP_THRESHOLD: LARGEST_BLOCK, M_TRIM_THRESHOLD: KEPT}
     return all(mallopt(name, value) for name, value in settings.items())
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that a device still has for this process; None: not known."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return free + kept
+    known = [size for size in (_available(), _left_in_group()) if size is not None]
+    return min(known, default=None)
+
+
+def _available() -> int | None:
+    try:
+        lines = MEMORY_INFO.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    sizes = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    return 1024 * int(sizes[0]) if sizes else None
+
+
+def _left_in_group() -> int | None:
+    try:
+        most = (GROUP / "memory.max").read_text(encoding="ascii").strip()
+        used = (GROUP / "memory.current").read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    return max(0, int(most) - int(used)) if most.isdecimal() and used.isdecimal() else None

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.media import shown_rgb, write_png
+from vsr_cli.media.limits import check_output_pixels
 from vsr_cli.media.pending import PendingFile
 from vsr_cli.media.target import check_png
 from vsr_cli.models.load import LoadedChain, load_chain
@@ -112,7 +113,7 @@ def preview_video(
     listener, started = listener or Listener(), time.perf_counter()
     check_png(target, overwrite=overwrite, input_path=source)
     clip = SoughtClip.of(source, decoding)
-    comparison = _Comparison.of(spec, clip.info)
+    comparison = _Comparison.of(spec, clip.info, decoding.max_pixels)
     start = comparison.start(clip, target, num_frames)
     listener.on_start(start)
     rows: list[NDArray[np.uint8]] = []
@@ -138,8 +139,9 @@ class _Comparison:
     scene_threshold: float
 
     @classmethod
-    def of(cls, spec: UpscaleSpec, info: ClipInfo) -> Self:
+    def of(cls, spec: UpscaleSpec, info: ClipInfo, max_pixels: int) -> Self:
         size = choose_size(spec, info)
+        check_output_pixels(width=size.width, height=size.height, limit=max_pixels)
         chain = load_chain(spec.model, size.scale, domain=spec.domain, weights=spec.weights)
         return cls(
             chain=chain,

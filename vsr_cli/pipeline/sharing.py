@@ -13,8 +13,12 @@ from vsr_cli.pipeline.perceptual import load_similarity
 from vsr_cli.specs import EvaluateSpec
 
 
-def load_contenders(specs: Sequence[EvaluateSpec]) -> list[Contender]:
+def load_contenders(
+    specs: Sequence[EvaluateSpec], *, preferred: str = "natural"
+) -> list[Contender]:
     """What is compared, with the networks that it needs; one network of LPIPS is for all.
+
+    ``preferred`` is the domain of released weights where none is named.
 
     Raises:
         ValueError: as ``share_weights``, or settings that cannot be.
@@ -22,7 +26,7 @@ def load_contenders(specs: Sequence[EvaluateSpec]) -> list[Contender]:
     """
     paths = specs[0].lpips_weights
     similarity = load_similarity(paths) if paths else None
-    return [Contender.of(spec, similarity) for spec in share_weights(specs)]
+    return [Contender.of(spec, similarity, preferred=preferred) for spec in share_weights(specs)]
 
 
 def share_weights(specs: Sequence[EvaluateSpec]) -> tuple[EvaluateSpec, ...]:

@@ -104,10 +104,10 @@ def run_stage(
 ) -> Iterator[Frame]:
     """Send frames through one network: 2D frame by frame, 3D by windows of its size."""
     module = _fast_form(model.module, settings)
+    network = _network(module, model, settings)
     if isinstance(module, TemporalUpscaler):
         steps = StepNetwork(module, model.spec.margin, settings, tile=_window_tile(settings))
-        return upscale_windows(frames, steps, settings)
-    network = _network(module, model, settings)
+        return upscale_windows(frames, steps, network, settings)
     if model.spec.kind == "clip":
         return refine_frames(frames, network, model.spec.window, settings)
     upscale = upscale_rgb if model.spec.color == "rgb" else upscale_frames

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 
 import torch
 from torch import Tensor
@@ -19,9 +19,11 @@ from vsr_cli.frames import Frame
 from vsr_cli.imaging.borders import mirror_pad
 from vsr_cli.imaging.resample import keep_siting
 from vsr_cli.models.temporal import TemporalUpscaler
+from vsr_cli.pipeline.memory import free_memory
 from vsr_cli.pipeline.settings import StageSettings, batched, checked
 from vsr_cli.pipeline.tiling import TiledModel
 from vsr_cli.pipeline.upscale import FRAME_PIXELS, cut_plane, interpolation
+from vsr_cli.pipeline.whole_windows import WholeWindows, fits, held_values
 
 # A step of up to three neighbours holds less than a 3D network, so its tile may be larger: 320x160
 # through 2d3d-fast takes 0.71 of the CPU time with tiles of 400 that it takes with tiles of 160
@@ -42,6 +44,7 @@ class StepNetwork:
         self.module = module
         self.margin = margin
         self.settings = settings
+        self.held_values = held_values(module)
         self._steps = [
             TiledModel(
                 partial(self._run, number),
@@ -133,9 +136,10 @@ class WindowStream:
         latest = self._latest[number]
         made = {} if latest is None else {tuple(map(id, latest[0])): latest[1]}
         different = {k: w for k, w in zip(keys, around, strict=True) if k not in made}
-        if different:
-            stacked = _stack(list(different.values()))
-            made |= dict(zip(different, self.network.step(number, stacked), strict=True))
+        size = self.network.settings.batch(around[0][0][0].numel(), FRAME_PIXELS)
+        for start in range(0, len(different), size):
+            few = dict(islice(different.items(), start, start + size))
+            made |= dict(zip(few, self.network.step(number, _stack([*few.values()])), strict=True))
         self._latest[number] = (around[-1], made[keys[-1]])
         return [made[key] for key in keys]
 
@@ -160,17 +164,29 @@ def _stack(around: list[list[Tensor]]) -> Tensor:
 
 
 def upscale_windows(
-    frames: Iterable[Frame], network: StepNetwork, settings: StageSettings
+    frames: Iterable[Frame], network: StepNetwork, whole: TiledModel, settings: StageSettings
 ) -> Iterator[Frame]:
-    """Enlarge each frame by the window around it; planes that no network sees by interpolation."""
+    """Enlarge each frame by the window around it; planes that no network sees by interpolation.
+
+    Frames go through the network by steps, or where memory does not hold what these keep, through
+    ``whole``, which takes windows.
+    """
     for _, shot in groupby(frames, key=lambda frame: frame.shot):
-        yield from _upscale_shot(shot, network, settings)
+        yield from _upscale_shot(shot, network, whole, settings)
 
 
 def _upscale_shot(
-    shot: Iterator[Frame], network: StepNetwork, settings: StageSettings
+    shot: Iterator[Frame], network: StepNetwork, whole: TiledModel, settings: StageSettings
 ) -> Iterator[Frame]:
-    streams = {plane: WindowStream(network) for plane in settings.model_planes}
+    first = next(shot)
+    shot = chain([first], shot)
+    by_steps = fits(network.held_values, first.planes[0].numel(), free_memory(settings.device))
+    streams = {
+        plane: WindowStream(network)
+        if by_steps
+        else WholeWindows(whole, network.module.window, settings)
+        for plane in settings.model_planes
+    }
     waiting: deque[Frame] = deque()
     with torch.inference_mode():
         for first in shot:

@@ -20,6 +20,7 @@ from vsr_cli.pipeline.alignment import ClipFrames, paired_frames
 from vsr_cli.pipeline.degrade import degrade_clip
 from vsr_cli.pipeline.scored import needed_planes
 from vsr_cli.specs import Channel, EvaluateSpec
+from vsr_cli.specs import is_field as is_file_of_fields
 
 # What is a clip in a folder; a file that is named itself may have any ending.
 CLIP_EXTENSIONS = frozenset(
@@ -69,7 +70,7 @@ def find_clips(paths: Iterable[Path]) -> tuple[Path, ...]:
 
 def is_field(path: Path) -> bool:
     """True if it is a file of values instead of pictures, by its name."""
-    return path.suffix.lower() in FIELD_SUFFIXES
+    return is_file_of_fields(path) or path.suffix.lower() in FIELD_SUFFIXES
 
 
 def _in_folder(folder: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 Standard library only: ``vsr --help`` reads these files and loads no torch.
 """
 
+from vsr_cli.specs.address import Address, as_path
 from vsr_cli.specs.batch import BatchSpec, SchedulerSpec, Shard
 from vsr_cli.specs.bench import BenchSpec, Peer
 from vsr_cli.specs.compare import Align, Box, CompareSpec, Layout, Resize
@@ -19,8 +20,16 @@ from vsr_cli.specs.degradation import (
 from vsr_cli.specs.degradation_text import parse_degradation
 from vsr_cli.specs.droplet import DropletSpec
 from vsr_cli.specs.evaluate import EvaluateSpec, OutlineMethod
-from vsr_cli.specs.fields import FIELD_ENDINGS, Boundary, Conserve, FieldSpec, Window, is_field
-from vsr_cli.specs.media import DecodingSpec, Deinterlace, EncodingSpec
+from vsr_cli.specs.fields import (
+    FIELD_ENDINGS,
+    Boundary,
+    Conserve,
+    FieldSpec,
+    Window,
+    is_field,
+    is_zarr,
+)
+from vsr_cli.specs.media import MAX_PIXELS, DecodingSpec, Deinterlace, EncodingSpec
 from vsr_cli.specs.metrics import DEFAULT_METRICS, Channel, Grid, MetricName
 from vsr_cli.specs.render import RenderSpec
 from vsr_cli.specs.simulation import (
@@ -47,7 +56,9 @@ __all__ = [
     "FIELD_ENDINGS",
     "FIELD_RANGES",
     "FIELD_UNITS",
+    "MAX_PIXELS",
     "SPINUP_HOURS",
+    "Address",
     "Align",
     "BatchSpec",
     "BenchSpec",
@@ -91,7 +102,9 @@ __all__ = [
     "UpscaleSpec",
     "VideoCoding",
     "Window",
+    "as_path",
     "is_field",
+    "is_zarr",
     "parse_degradation",
     "parse_simulated",
 ]

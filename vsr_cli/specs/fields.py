@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal, get_args
 
+from vsr_cli.specs.address import Address, ending
+
 Boundary = Literal["auto", "periodic", "reflect", "replicate"]
 Conserve = Literal["none", "mean"]
 Window = Literal["auto", "none"]
@@ -14,8 +16,13 @@ FIELD_ENDINGS = (".nc", ".nc4", ".zarr")  # of files of fields, read and written
 
 
 def is_field(path: PurePath) -> bool:
-    """True if a path names a file of fields, by its ending."""
-    return path.suffix.lower() in FIELD_ENDINGS
+    """True if a path names a file of fields, by its ending; addresses of servers may have none."""
+    return ending(path) in FIELD_ENDINGS or (isinstance(path, Address) and not ending(path))
+
+
+def is_zarr(path: PurePath) -> bool:
+    """True if a path names a Zarr store."""
+    return ending(path) == ".zarr"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,8 @@ from typing import Literal, get_args
 
 Deinterlace = Literal["auto", "off", "bwdif"]
 MAX_RATE = 1000  # frames per second
+# Of a frame; a 16K video has 15360x8640. Absurd sizes are refused before memory is taken for them.
+MAX_PIXELS = 1 << 27
 MAX_TIME_S = 1e9  # thirty years, which every time base can count
 
 
@@ -21,6 +23,7 @@ class DecodingSpec:
     deinterlace: Deinterlace = "auto"  # auto: the frames that say so; bwdif: all of them
     rate: Fraction | None = None  # frames per second of stills, which have no times; None: 25
     tolerate: int = 0  # damaged packets that are put up with; an early end counts as one
+    max_pixels: int = MAX_PIXELS  # of a frame, of the input as it states its size and of the output
 
     def __post_init__(self) -> None:
         start, end = self.start_s or 0.0, self.end_s
@@ -37,6 +40,8 @@ class DecodingSpec:
             raise ValueError(f"rate must be above 0 and at most {MAX_RATE}, got {self.rate}")
         if self.tolerate < 0:
             raise ValueError(f"tolerate must be at least 0 damaged packets, got {self.tolerate}")
+        if self.max_pixels < 1:
+            raise ValueError(f"max pixels must be at least 1, got {self.max_pixels}")
 
     @property
     def is_cut(self) -> bool:

@@ -7,6 +7,8 @@ PyAV.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,15 +18,27 @@ from PIL import Image
 
 from vsr_cli.errors import InputError
 from vsr_cli.frames import ColorInfo
+from vsr_cli.media.limits import check_input_pixels
 from vsr_cli.media.pictures.deep import Samples, decode_deep
 from vsr_cli.media.pictures.png import png_color, png_is_deep
 from vsr_cli.media.pictures.tiff import check_samples, deep_page, is_thumbnail
+from vsr_cli.specs import MAX_PIXELS
 
 _ORIENTATION = 0x0112  # EXIF
 _MILLISECOND = Fraction(1, 1000)
 # What Pillow raises for files that are damaged in one way or another.
 _DAMAGED = (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, struct.error)
 _HINT = "accepted are 8 or 16-bit gray or RGB, try converting it to PNG"
+
+
+@contextmanager
+def _own_limit() -> Iterator[None]:
+    """Open pictures of any size: what Pillow warns of, and refuses, our limit decides on."""
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
 
 
 class PictureFile:
@@ -42,14 +56,20 @@ class PictureFile:
         InputError: the file is missing, or is no picture.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, max_pixels: int = MAX_PIXELS) -> None:
         self.path = path
         if not path.is_file():
             raise InputError(f"{path} does not exist or is not a file; check the name")
         try:
-            self._image: Image.Image = Image.open(path)
-            self._describe()
-        except (*_DAMAGED, Image.DecompressionBombError) as error:
+            with _own_limit():
+                self._image: Image.Image = Image.open(path)
+            with ExitStack() as stack:
+                stack.callback(self._image.close)
+                width, height = self._image.size
+                check_input_pixels(path, width=width, height=height, limit=max_pixels)
+                self._describe()
+                stack.pop_all()  # it stays open
+        except _DAMAGED as error:
             raise InputError(f"{path} is not a picture that can be read; try a PNG file") from error
 
     def page(self, number: int) -> Samples:

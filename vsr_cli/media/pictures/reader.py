@@ -40,7 +40,8 @@ class StillsReader:
         self.frames_read = 0
         self.lost: tuple[str, ...] = ()
         self._files = sequence.files
-        with PictureFile(self._files[0]) as first:
+        self._max_pixels = decoding.max_pixels
+        with PictureFile(self._files[0], max_pixels=self._max_pixels) as first:
             is_paged = len(self._files) == 1
             # File and page of each frame; None: its first page.
             self._places: list[tuple[Path, int | None]] = [(path, None) for path in self._files]
@@ -76,7 +77,7 @@ class StillsReader:
                 if file is None or file.path != path:
                     if file is not None:
                         file.close()
-                    file = PictureFile(path)
+                    file = PictureFile(path, max_pixels=self._max_pixels)
                     self._check_file(file)
                 frame = self._frame(file, page)
                 self.frames_read += 1

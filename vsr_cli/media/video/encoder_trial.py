@@ -131,7 +131,7 @@ def _complaint(codec: str, options: Mapping[str, str], pix_fmt: str) -> Complain
     context.pix_fmt = pix_fmt
     context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
     context.options = dict(options)
-    with _hearing_log() as log, _hearing_stderr() as said, ordinary_scheduling():
+    with hearing_log() as log, hearing_stderr() as said, ordinary_scheduling():
         try:
             context.open()
         except av.error.FFmpegError as error:
@@ -160,7 +160,7 @@ def _complaint(codec: str, options: Mapping[str, str], pix_fmt: str) -> Complain
 
 
 @contextlib.contextmanager
-def _hearing_log() -> Iterator[list[tuple[int, str, str]]]:
+def hearing_log() -> Iterator[list[tuple[int, str, str]]]:
     """What FFmpeg says meanwhile: (level, who, text)."""
     level, skips = av.logging.get_level(), av.logging.get_skip_repeated()
     with av.logging.Capture(local=False) as log:
@@ -174,7 +174,7 @@ def _hearing_log() -> Iterator[list[tuple[int, str, str]]]:
 
 
 @contextlib.contextmanager
-def _hearing_stderr() -> Iterator[list[str]]:
+def hearing_stderr() -> Iterator[list[str]]:
     """What encoders themselves write to stderr meanwhile; filled in at the end."""
     said: list[str] = []
     try:

@@ -65,7 +65,8 @@ class VideoReader:
         self.frames_read = 0
         self.lost: tuple[str, ...] = ()
         self._converter = PictureConverter()
-        self._source = PictureSource(path, tolerate=decoding.tolerate)
+        limits = {"tolerate": decoding.tolerate, "max_pixels": decoding.max_pixels}
+        self._source = PictureSource(path, **limits)
         try:
             self._deinterlacer = Deinterlacer(decoding.deinterlace, path)
             pictures = self._source.pictures()

@@ -16,6 +16,7 @@ from vsr_cli.media.faults.damage import Damage
 from vsr_cli.media.faults.ledger import PictureLedger
 from vsr_cli.media.faults.replay import replay_end
 from vsr_cli.media.faults.truncation import find_truncation
+from vsr_cli.media.limits import check_input_pixels
 from vsr_cli.media.pipes import is_pipe
 from vsr_cli.media.video.alpha import alpha_decoder
 from vsr_cli.media.video.packets import PacketSource
@@ -38,7 +39,8 @@ class PictureSource:
         end_tick: where the last packet ends that was read, in presentation; None: not known.
     """
 
-    def __init__(self, path: Path, *, tolerate: int = 0) -> None:
+    def __init__(self, path: Path, *, tolerate: int = 0, max_pixels: int | None = None) -> None:
+        """``max_pixels``: of a picture, by what the file states; None: it was looked at before."""
         self.path = path
         self.tolerate = tolerate
         truncation = None if is_pipe(path) else find_truncation(path)
@@ -46,6 +48,9 @@ class PictureSource:
         self._source = PacketSource(path, truncation)
         self.container, self.stream = self._source.container, self._source.stream
         try:
+            if max_pixels is not None:
+                size = self.stream.codec_context
+                check_input_pixels(path, width=size.width, height=size.height, limit=max_pixels)
             self._decoder = alpha_decoder(self.stream) or self.stream.codec_context
             self._restart()
         except BaseException:
