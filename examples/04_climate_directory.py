@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             coarsen(path, low / path.name)
 
     # The mean of each coarse cell stays what it is, with a network and without.
-    fields = ["--pattern", "*.nc", "--variable", options.variable, "--conserve", "mean"]
+    fields = ["--variable", options.variable, "--conserve", "mean"]
     against = []
     for model, domain in {"bicubic": [], options.network: ["--domain", "climate"]}.items():
         vsr("batch", low, options.folder / model, "--model", model, *domain, *fields)

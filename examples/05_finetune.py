@@ -14,10 +14,9 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from vsr_cli import evaluate_clips
-from vsr_cli.media import open_reader, open_writer
+from vsr_cli import EncodingSpec, evaluate, open_reader, open_writer
 from vsr_cli.models.weights import find_released
-from vsr_cli.specs import EncodingSpec, EvaluateSpec, TrainSpec
+from vsr_cli.specs import TrainSpec
 from vsr_cli.training.recipes import find_recipe
 from vsr_cli.training.train import train
 
@@ -37,8 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     learn, test = split(options.clip, options.folder)
 
-    before = EvaluateSpec(model=options.model, domain=options.domain, scale=SCALE)
-    print(f"released weights: {evaluate_clips([test], before).mean.psnr:.3f} dB", flush=True)
+    before = evaluate(test, model=options.model, scale=SCALE, domain=options.domain)
+    print(f"released weights: {before.mean.psnr:.3f} dB", flush=True)
 
     recipe = find_recipe(options.model).finetuned()  # a lower rate, a short warm-up
     spec = TrainSpec(
@@ -52,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         overwrite=True,
     )
     weights = train(spec, lambda now: None)
-    after = EvaluateSpec(model=options.model, weights=(weights,), scale=SCALE)
-    print(f"fine-tuned: {evaluate_clips([test], after).mean.psnr:.3f} dB")
+    after = evaluate(test, model=options.model, scale=SCALE, weights=[weights])
+    print(f"fine-tuned: {after.mean.psnr:.3f} dB")
     print(f"vsr upscale in.mp4 out.mp4 --model {options.model} --weights {weights}")
 
 

@@ -10,8 +10,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from vsr_cli import compare_videos, upscale_video
-from vsr_cli.specs import CompareSpec, DecodingSpec, UpscaleSpec
+from vsr_cli import DecodingSpec, compare_videos, upscale
+from vsr_cli.specs import CompareSpec
 
 HERE = Path(__file__).parent
 
@@ -29,13 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.folder / f"{name}_{what}.mp4" for what in ("x2", "bicubic", "look")
     )
 
-    network = UpscaleSpec(model="2d3d-fast", domain="natural", scale=2)
-    report = upscale_video(options.clip, larger, network, decoding=part, overwrite=True)
+    both = {"scale": 2, "decoding": part, "overwrite": True}
+    upscale(options.clip, plain, model="bicubic", **both)
+    report = upscale(options.clip, larger, model="2d3d-fast", domain="natural", **both)
     print(f"{larger}: {report.frames} frames in {report.seconds:.1f} s")
     for warning in report.warnings:
         print("Warning:", warning)
 
-    upscale_video(options.clip, plain, UpscaleSpec(model="bicubic"), decoding=part, overwrite=True)
     split = CompareSpec(layout="split", labels=("bicubic", "2d3d-fast"))
     compare_videos([plain, larger], look, split, overwrite=True)
     print(f"{look}: both, beside each other")

@@ -16,11 +16,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from vsr_cli import upscale_video
-from vsr_cli.media import open_reader
+from vsr_cli import EncodingSpec, open_reader, upscale
 from vsr_cli.models import get_spec
 from vsr_cli.pipeline.export import export_model
-from vsr_cli.specs import EncodingSpec, UpscaleSpec
 
 HERE = Path(__file__).parent
 TOLERANCE = 1  # codes of 8 bits: float32, sums in another order, then rounded
@@ -44,17 +42,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(json.dumps(exported.to_json()))
 
     ours = options.folder / f"{options.clip.stem}_{options.network}.mkv"
-    spec = UpscaleSpec(
-        model=options.network, domain=options.domain, scale=options.scale, precision="fp32"
+    upscale(
+        options.clip,
+        ours,
+        model=options.network,
+        scale=options.scale,
+        domain=options.domain,
+        precision="fp32",
+        encoding=EncodingSpec(codec="ffv1"),
+        overwrite=True,
     )
-    upscale_video(options.clip, ours, spec, EncodingSpec(codec="ffv1"), overwrite=True)
 
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     margin = get_spec(options.network).radius
     worst, unequal, pixels = 0, 0, 0
     with open_reader(options.clip) as low, open_reader(ours) as high:
         for lr, sr in zip(low, high, strict=True):
-            found = upscale(session, lr.planes[0].numpy(), margin, options.scale)
+            found = run(session, lr.planes[0].numpy(), margin, options.scale)
             difference = np.abs(found.astype(int) - sr.planes[0].numpy())
             worst = max(worst, int(difference.max()))
             unequal, pixels = unequal + np.count_nonzero(difference), pixels + difference.size
@@ -63,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(f"{graph} does not compute what vsr upscale does")
 
 
-def upscale(
+def run(
     session: onnxruntime.InferenceSession, luma: np.ndarray, margin: int, scale: int
 ) -> np.ndarray:
     """One plane of 8 bits, (H, W) to (s*H, s*W)."""

@@ -298,7 +298,7 @@ def test_another_runtime_computes_what_vsr_does(
     luma = _luma(low)[0]
     radius = get_spec("fsrcnn").radius
     assert radius is not None
-    with_margin, without = (runtime.upscale(session, luma, margin, 2) for margin in (radius, 0))
+    with_margin, without = (runtime.run(session, luma, margin, 2) for margin in (radius, 0))
     difference = np.abs(with_margin.astype(int) - without)
     assert difference.max() > runtime.TOLERANCE
     inside = slice(2 * radius, -2 * radius)
