@@ -40,7 +40,9 @@ def repeated_columns(longitude: Axis) -> int | None:
         return None
     steps = np.diff(np.unwrap(longitude, period=TURN))
     step = steps.mean()
-    if step == 0 or np.abs(steps - step).max() > TOLERANCE * abs(step) + 1e-4:
+    if abs(step) * len(longitude) < TURN / 2:
+        return None
+    if np.abs(steps - step).max() > TOLERANCE * abs(step) + 1e-4:
         return None
     excess = len(longitude) - TURN / abs(step)
     if abs(excess) < 0.5:
