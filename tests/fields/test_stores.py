@@ -9,6 +9,7 @@ import pytest
 
 from vsr_cli.errors import InputError, MissingExtraError
 from vsr_cli.fields import stores
+from vsr_cli.fields.skeleton import Skeleton
 from vsr_cli.pipeline.fields import upscale_fields
 from vsr_cli.specs import UpscaleSpec
 
@@ -20,7 +21,9 @@ def test_store_without_zarr_names_the_extra(
 ) -> None:
     monkeypatch.setattr(stores, "find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"zarr is not installed; try: .*\[fields\]"):
-        stores.open_store(tmp_path / "a.zarr", xarray.Dataset(), [], is_zarr=True)
+        stores.open_store(
+            tmp_path / "part.zarr", Skeleton(xarray.Dataset(), ()), [], tmp_path / "a.zarr"
+        )
     assert [*tmp_path.iterdir()] == []
 
 
