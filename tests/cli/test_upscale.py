@@ -74,9 +74,9 @@ BAD_INPUT = {
     "unknown model": (["in.mp4", "o.mp4", "--model", "foo"], 2, "unknown model 'foo': known are"),
     "unknown scale": (["in.mp4", "o.mp4", "--model", "fsrcnn", "--scale", "7"], 2, "no scale 7"),
     "no weights": (
-        ["in.mp4", "o.mp4", "--model", "fsrcnn", "--scale", "4", "--domain", "mars"],
+        ["in.mp4", "o.mp4", "--model", "vdsr", "--scale", "4", "--domain", "mars"],
         1,
-        "no released weights for fsrcnn x4 of domain 'mars'; there are:",
+        "no released weights for vdsr x4 of domain 'mars'; there are:",
     ),
     "no folder": (["in.mp4", "no/o.mp4"], 1, "folder no does not exist"),
     "exists": (["in.mp4", "text.mp4"], 1, "text.mp4 exists; give --overwrite"),
