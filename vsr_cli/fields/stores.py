@@ -91,7 +91,7 @@ def open_store(
         unlimited = [dim for dim in dataset.dims if dim in growing]
         dataset.to_netcdf(path, engine="netcdf4", encoding=encoding, unlimited_dims=unlimited)
         return NetcdfStore(path, skeleton, variables, target)
-    except (OSError, ValueError, RuntimeError, TypeError) as error:
+    except (OSError, ValueError, RuntimeError, TypeError, AttributeError) as error:
         raise _unwritable(target, error) from error
 
 
