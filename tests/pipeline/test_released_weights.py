@@ -7,14 +7,17 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+import torch
 
 from vsr_cli.media import open_reader, open_writer
 from vsr_cli.metrics import MeanScores
 from vsr_cli.models.load import load_chain
 from vsr_cli.models.weights import released_weights
+from vsr_cli.pipeline import device
+from vsr_cli.pipeline.contender import Contender
 from vsr_cli.pipeline.device import MOST_BF16_LOSS
 from vsr_cli.pipeline.evaluate import evaluate_clips
-from vsr_cli.pipeline.field_networks import field_chain
+from vsr_cli.pipeline.field_networks import field_chain, field_settings
 from vsr_cli.specs import EncodingSpec, EvaluateSpec, FieldSpec, UpscaleSpec
 
 TRUTH = Path(__file__).parents[2] / "examples" / "jet_640x320_truth.mkv"
@@ -91,3 +94,16 @@ def test_fields_get_climate_weights_and_videos_natural_ones_where_none_are_named
     for model in ("fsrcnn", "2d3d-fast"):
         assert field_chain(UpscaleSpec(model=model), FieldSpec()).domain == "climate"
         assert load_chain(model, 2).domain == "natural"
+
+
+def test_fields_are_scored_in_the_precision_in_which_they_are_upscaled(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """On a processor with bf16, where videos take it by themselves."""
+    info = tmp_path / "cpuinfo"
+    info.write_text("flags : avx512_bf16\n")
+    monkeypatch.setattr(device, "CPU_INFO", info)
+    spec = EvaluateSpec(model="fsrcnn", device="cpu", domain="climate")
+    assert Contender.of(spec).precision == torch.bfloat16
+    own = field_settings(UpscaleSpec(model="fsrcnn", device="cpu", domain="climate")).precision
+    assert Contender.of(spec, is_field=True).precision == own == torch.float32

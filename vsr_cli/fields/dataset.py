@@ -61,6 +61,8 @@ def opened(path: Path, **decoding: Any) -> Iterator[xarray.Dataset]:
 def unreadable(path: Path, error: Exception) -> InputError:
     """The error line of a file that a library cannot read."""
     reason = (str(error).splitlines() or [type(error).__name__])[0]
+    if "installed IO backends" in reason:  # what xarray says of any other file
+        reason = "it is neither a NetCDF file nor a Zarr store"
     return InputError(f"{path} cannot be read as a field: {reason}")
 
 

@@ -24,7 +24,7 @@ from vsr_cli.models.load import LoadedChain, load_chain
 from vsr_cli.pipeline.consistency import Consistency
 from vsr_cli.pipeline.degrade import degradation_protocol, degradation_warnings
 from vsr_cli.pipeline.device import choose_device, choose_precision, precision_name
-from vsr_cli.pipeline.field_networks import FIELD_FORMAT
+from vsr_cli.pipeline.field_networks import FIELD_DOMAIN, FIELD_FORMAT
 from vsr_cli.pipeline.report import chain_name, chain_warnings
 from vsr_cli.pipeline.rgb import sees_rgb
 from vsr_cli.pipeline.scored import (
@@ -75,9 +75,9 @@ class Contender:
         spec: EvaluateSpec,
         similarity: LearnedSimilarity | None = None,
         *,
-        preferred: str = "natural",
+        is_field: bool = False,
     ) -> Self:
-        """Load the networks, if there are any; of which domain, see ``weights.choose_domain``.
+        """Load the networks, if there are any; those of fields as ``field_networks`` has them.
 
         Raises:
             ValueError: settings that cannot be.
@@ -86,14 +86,10 @@ class Contender:
         if spec.model is None:
             return cls(spec, None, torch.device("cpu"), torch.float32, similarity)
         device = choose_device(spec.device)
-        chain = load_chain(
-            spec.model,
-            spec.scale,
-            domain=spec.domain,
-            weights=spec.weights,
-            preferred=preferred,
-        )
-        precision = choose_precision(spec.precision, device, bf16_loss=chain.bf16_loss)
+        wish = {"preferred": FIELD_DOMAIN} if is_field else {}
+        chain = load_chain(spec.model, spec.scale, domain=spec.domain, weights=spec.weights, **wish)
+        bf16_loss = None if is_field else chain.bf16_loss  # fields are computed in fp32 on a CPU
+        precision = choose_precision(spec.precision, device, bf16_loss=bf16_loss)
         told = (*chain.warnings, *degradation_warnings(chain, spec))
         on_device = similarity and similarity.on(device)
         return cls(spec, replace(chain, warnings=told), device, precision, on_device)

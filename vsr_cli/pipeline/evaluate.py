@@ -19,7 +19,6 @@ from vsr_cli.metrics import ClipScores, PlaneAccumulator, mean_over_clips
 from vsr_cli.pipeline.contender import Contender
 from vsr_cli.pipeline.device import precision_name
 from vsr_cli.pipeline.evaluation import Evaluation, ScoredFrame, Watch
-from vsr_cli.pipeline.field_networks import FIELD_DOMAIN
 from vsr_cli.pipeline.field_run import FieldRun
 from vsr_cli.pipeline.field_truth import are_fields, count_steps
 from vsr_cli.pipeline.report import RunStart
@@ -93,7 +92,7 @@ def compare_models(
     matched = [match_clips(paths, folder) for folder in folders]
     others = list(zip(*(files for files, _ in matched), strict=True)) or [()] * len(paths)
     fields = are_fields([*paths, *chain.from_iterable(others)], specs[0])
-    contenders = load_contenders(specs, preferred=FIELD_DOMAIN if fields else "natural")
+    contenders = load_contenders(specs, is_field=fields)
     frames = count_steps(paths, specs[0].variables) if fields else estimate_frames(paths)
     start = _start(contenders, frames, [line for _, lines in matched for line in lines])
     if on_start:

@@ -13,12 +13,8 @@ from vsr_cli.pipeline.perceptual import load_similarity
 from vsr_cli.specs import EvaluateSpec
 
 
-def load_contenders(
-    specs: Sequence[EvaluateSpec], *, preferred: str = "natural"
-) -> list[Contender]:
+def load_contenders(specs: Sequence[EvaluateSpec], *, is_field: bool = False) -> list[Contender]:
     """What is compared, with the networks that it needs; one network of LPIPS is for all.
-
-    ``preferred`` is the domain of released weights where none is named.
 
     Raises:
         ValueError: as ``share_weights``, or settings that cannot be.
@@ -26,7 +22,7 @@ def load_contenders(
     """
     paths = specs[0].lpips_weights
     similarity = load_similarity(paths) if paths else None
-    return [Contender.of(spec, similarity, preferred=preferred) for spec in share_weights(specs)]
+    return [Contender.of(spec, similarity, is_field=is_field) for spec in share_weights(specs)]
 
 
 def share_weights(specs: Sequence[EvaluateSpec]) -> tuple[EvaluateSpec, ...]:
