@@ -15,9 +15,9 @@ from typing import Any
 
 from vsr_cli import evaluate_clips
 from vsr_cli.metrics import mean_over_clips, scores_to_json
-from vsr_cli.pipeline.evaluate import Evaluation
+from vsr_cli.pipeline.evaluate.run import Evaluation
 from vsr_cli.pipeline.memory import keep_freed_memory
-from vsr_cli.pipeline.simulate import simulate_to_file
+from vsr_cli.pipeline.simulate.shallow_water import simulate_to_file
 from vsr_cli.specs import EvaluateSpec, ShallowWaterSpec
 
 HERE = Path(__file__).parent

@@ -17,7 +17,7 @@ from vsr_cli import evaluate_clips
 from vsr_cli.metrics import mean_over_clips
 from vsr_cli.models import get_spec
 from vsr_cli.models.weights import read_weights, released_weights
-from vsr_cli.pipeline.truth import find_clips
+from vsr_cli.pipeline.evaluate.truth import find_clips
 from vsr_cli.specs import EvaluateSpec
 
 FIGURES = Path(__file__).with_name("published_figures.toml")

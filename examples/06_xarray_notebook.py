@@ -13,7 +13,7 @@ import xarray
 from matplotlib.figure import Figure
 
 import vsr_cli.accessor  # noqa: F401  (gives every array the attribute .vsr)
-from vsr_cli.pipeline.simulate import simulate_to_file
+from vsr_cli.pipeline.simulate.shallow_water import simulate_to_file
 from vsr_cli.specs import ShallowWaterSpec
 
 if not Path("vorticity.nc").exists():

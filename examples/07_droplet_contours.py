@@ -18,9 +18,9 @@ from statistics import fmean
 from matplotlib.figure import Figure
 
 from vsr_cli.metrics.contour import find_outline
-from vsr_cli.pipeline.droplets import simulate_droplets_to_file
-from vsr_cli.pipeline.evaluate import compare_models
-from vsr_cli.pipeline.evaluation import ScoredFrame
+from vsr_cli.pipeline.evaluate.evaluation import ScoredFrame
+from vsr_cli.pipeline.evaluate.run import compare_models
+from vsr_cli.pipeline.simulate.droplets import simulate_droplets_to_file
 from vsr_cli.specs import DropletSpec, EvaluateSpec
 
 HERE = Path(__file__).parent

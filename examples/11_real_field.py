@@ -22,8 +22,8 @@ import numpy as np
 import xarray
 
 from vsr_cli.fields.refinement import cell_edges, row_areas
-from vsr_cli.pipeline.evaluate import compare_models
-from vsr_cli.pipeline.fields import upscale_fields
+from vsr_cli.pipeline.evaluate.run import compare_models
+from vsr_cli.pipeline.fields.run import upscale_fields
 from vsr_cli.specs import Conserve, EvaluateSpec, FieldSpec, UpscaleSpec
 
 HERE = Path(__file__).parent

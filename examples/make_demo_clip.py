@@ -16,7 +16,7 @@ import torch
 
 from vsr_cli.imaging.degradation import degrade_bicubic
 from vsr_cli.media import open_reader, open_writer
-from vsr_cli.pipeline.simulate import GRAY, simulate_to_file
+from vsr_cli.pipeline.simulate.shallow_water import GRAY, simulate_to_file
 from vsr_cli.specs import EncodingSpec, ShallowWaterSpec
 
 HERE = Path(__file__).parent

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from vsr_cli.errors import InputError
-from vsr_cli.pipeline.field_blocks import measure_array
-from vsr_cli.pipeline.field_values import summarise
-from vsr_cli.pipeline.fields import upscale_fields
+from vsr_cli.pipeline.fields.blocks import measure_array
+from vsr_cli.pipeline.fields.run import upscale_fields
+from vsr_cli.pipeline.fields.values import summarise
 from vsr_cli.specs import FieldSpec, UpscaleSpec
 
 xarray = pytest.importorskip("xarray", reason="needs the extra [fields]")
@@ -158,8 +158,8 @@ def test_lazy_array_is_read_once_for_its_range_and_computed_where_it_is_looked_a
 
 def test_range_does_not_depend_on_how_an_array_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where only some of the values are kept for the quantiles."""
-    monkeypatch.setattr("vsr_cli.pipeline.field_values.SAMPLED", 64)
-    monkeypatch.setattr("vsr_cli.pipeline.field_values.MOST_SAMPLED", 100)
+    monkeypatch.setattr("vsr_cli.pipeline.fields.values.SAMPLED", 64)
+    monkeypatch.setattr("vsr_cli.pipeline.fields.values.MOST_SAMPLED", 100)
     values = np.random.default_rng(2).normal(0, 1, (20, 16, 32)).cumsum(0)
     whole = summarise(values)
     for chunks in ((20, 16, 32), (1, 16, 32), (7, 5, 9)):

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from vsr_cli.errors import VsrError
     from vsr_cli.frames import ClipInfo, Frame
     from vsr_cli.media import open_reader, open_writer, shown_rgb
-    from vsr_cli.pipeline.compare import compare_videos
-    from vsr_cli.pipeline.evaluate import evaluate_clips
-    from vsr_cli.pipeline.resume import resume_video
+    from vsr_cli.pipeline.compare.run import compare_videos
+    from vsr_cli.pipeline.evaluate.run import evaluate_clips
+    from vsr_cli.pipeline.segments.resume import resume_video
     from vsr_cli.pipeline.video import upscale_video
     from vsr_cli.specs import DecodingSpec, EncodingSpec, EvaluateSpec, FieldSpec, UpscaleSpec
 
@@ -66,13 +66,13 @@ _PLACES: Mapping[str, str] = MappingProxyType(
         "UpscaleSpec": "vsr_cli.specs",
         "UpscalingModel": "vsr_cli.api",
         "VsrError": "vsr_cli.errors",
-        "compare_videos": "vsr_cli.pipeline.compare",
+        "compare_videos": "vsr_cli.pipeline.compare.run",
         "evaluate": "vsr_cli.api",
-        "evaluate_clips": "vsr_cli.pipeline.evaluate",
+        "evaluate_clips": "vsr_cli.pipeline.evaluate.run",
         "load_model": "vsr_cli.api",
         "open_reader": "vsr_cli.media",
         "open_writer": "vsr_cli.media",
-        "resume_video": "vsr_cli.pipeline.resume",
+        "resume_video": "vsr_cli.pipeline.segments.resume",
         "shown_rgb": "vsr_cli.media",
         "upscale": "vsr_cli.api",
         "upscale_video": "vsr_cli.pipeline.video",

@@ -23,10 +23,10 @@ from vsr_cli.fields.packing import FILL_NAMES
 from vsr_cli.fields.skeleton import make_skeleton
 from vsr_cli.fields.validity import EVERYTHING, limits_of
 from vsr_cli.models.load import LoadedChain
-from vsr_cli.pipeline.field_blocks import BlockUpscaler, measure_array, upscale_array
-from vsr_cli.pipeline.field_networks import field_chain, field_settings
-from vsr_cli.pipeline.field_steps import UNEVEN_STEPS, choose_mapping, steps_seen
-from vsr_cli.pipeline.field_values import choose_summary
+from vsr_cli.pipeline.fields.blocks import BlockUpscaler, measure_array, upscale_array
+from vsr_cli.pipeline.fields.networks import field_chain, field_settings
+from vsr_cli.pipeline.fields.steps import UNEVEN_STEPS, choose_mapping, steps_seen
+from vsr_cli.pipeline.fields.values import choose_summary
 from vsr_cli.pipeline.loaded import absolute_weights, load_chain_once
 from vsr_cli.pipeline.report import chain_name, chain_warnings
 from vsr_cli.specs import Boundary, Conserve, FieldSpec, UpscaleSpec, Window

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from vsr_cli.batch.inputs import find_inputs
 from vsr_cli.batch.stamps import ends_digest, stamp, whole_digest
 from vsr_cli.cli import main
-from vsr_cli.pipeline.fields import upscale_fields
+from vsr_cli.pipeline.fields.run import upscale_fields
 from vsr_cli.specs import BatchSpec, FieldSpec, UpscaleSpec
 
 xarray = pytest.importorskip("xarray", reason="needs the extra [fields]")

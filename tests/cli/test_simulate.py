@@ -11,9 +11,10 @@ from click.testing import CliRunner, Result
 
 from vsr_cli.cli import main
 from vsr_cli.cli.progress import progress_bar
-from vsr_cli.pipeline import droplets, simulate
-from vsr_cli.pipeline.droplets import DropletReport
-from vsr_cli.pipeline.simulate import SimulationReport
+from vsr_cli.pipeline.simulate import droplets
+from vsr_cli.pipeline.simulate import shallow_water as simulate
+from vsr_cli.pipeline.simulate.droplets import DropletReport
+from vsr_cli.pipeline.simulate.shallow_water import SimulationReport
 from vsr_cli.specs import DropletSpec, ShallowWaterSpec
 
 

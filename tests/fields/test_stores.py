@@ -10,7 +10,7 @@ import pytest
 from vsr_cli.errors import InputError, MissingExtraError
 from vsr_cli.fields import stores
 from vsr_cli.fields.skeleton import Skeleton
-from vsr_cli.pipeline.fields import upscale_fields
+from vsr_cli.pipeline.fields.run import upscale_fields
 from vsr_cli.specs import UpscaleSpec
 
 xarray = pytest.importorskip("xarray")

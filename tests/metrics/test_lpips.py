@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from vsr_cli.errors import WeightsError
 from vsr_cli.metrics import METRICS, LearnedSimilarity, MetricSettings
-from vsr_cli.pipeline.perceptual import load_similarity
+from vsr_cli.pipeline.evaluate.perceptual import load_similarity
 
 EXACT = 1e-10  # float64 on both sides; sums of some thousand products in another order
 Tensors = dict[str, torch.Tensor]

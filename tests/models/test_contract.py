@@ -20,7 +20,7 @@ from vsr_cli.models.edrn import EDRN
 from vsr_cli.models.fstrn import FSTRN
 from vsr_cli.models.load import load_chain, load_model
 from vsr_cli.models.msrn import MSRN
-from vsr_cli.models.rewrite import (
+from vsr_cli.models.rewrite.faster import (
     ANYWHERE,
     CPU_FP32,
     Forms,

@@ -13,7 +13,7 @@ import torch
 from vsr_cli.errors import InputError
 from vsr_cli.frames import ClipInfo, Frame, PixelFormat
 from vsr_cli.pipeline.alignment import ClipFrames, paired_frames
-from vsr_cli.pipeline.evaluate import evaluate_clips
+from vsr_cli.pipeline.evaluate.run import evaluate_clips
 from vsr_cli.specs import EvaluateSpec
 
 Clip = Callable[..., Path]

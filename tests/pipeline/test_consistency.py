@@ -12,7 +12,7 @@ import torch
 from vsr_cli.imaging.resample import resize
 from vsr_cli.imaging.siting import CENTERED, Siting
 from vsr_cli.media import open_reader
-from vsr_cli.pipeline.evaluate import evaluate_clips
+from vsr_cli.pipeline.evaluate.run import evaluate_clips
 from vsr_cli.pipeline.video import upscale_video
 from vsr_cli.specs import Chroma, EncodingSpec, EvaluateSpec, UpscaleSpec
 

@@ -13,7 +13,7 @@ import torch
 
 from vsr_cli.models import get_spec
 from vsr_cli.models.load import LoadedModel, load_chain
-from vsr_cli.models.rewrite import channels_last, rewrite
+from vsr_cli.models.rewrite.faster import channels_last, rewrite
 
 pytestmark = [pytest.mark.cuda, pytest.mark.usefixtures("require_cuda")]
 SIZE = (96, 160)  # (H, W) of the low-resolution frames

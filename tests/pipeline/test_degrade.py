@@ -21,7 +21,7 @@ from vsr_cli.media import open_reader, write_png
 from vsr_cli.models import get_spec
 from vsr_cli.models.weights import WeightRecord, save_weights
 from vsr_cli.pipeline.degrade import PLAIN, degrade_clip
-from vsr_cli.pipeline.evaluate import Evaluation, evaluate_clips
+from vsr_cli.pipeline.evaluate.run import Evaluation, evaluate_clips
 from vsr_cli.specs import EvaluateSpec, parse_degradation
 from vsr_cli.specs.degradation_text import PLAIN_RECORD
 

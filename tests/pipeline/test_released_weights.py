@@ -14,10 +14,10 @@ from vsr_cli.metrics import MeanScores
 from vsr_cli.models.load import load_chain
 from vsr_cli.models.weights import released_weights
 from vsr_cli.pipeline import device
-from vsr_cli.pipeline.contender import Contender
 from vsr_cli.pipeline.device import MOST_BF16_LOSS
-from vsr_cli.pipeline.evaluate import evaluate_clips
-from vsr_cli.pipeline.field_networks import field_chain, field_settings
+from vsr_cli.pipeline.evaluate.contender import Contender
+from vsr_cli.pipeline.evaluate.run import evaluate_clips
+from vsr_cli.pipeline.fields.networks import field_chain, field_settings
 from vsr_cli.specs import EncodingSpec, EvaluateSpec, FieldSpec, UpscaleSpec
 
 TRUTH = Path(__file__).parents[2] / "examples" / "jet_640x320_truth.mkv"

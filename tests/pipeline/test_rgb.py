@@ -19,7 +19,7 @@ from vsr_cli.media.pixels.formats import require_planar
 from vsr_cli.models import get_spec
 from vsr_cli.models.load import LoadedChain, LoadedModel
 from vsr_cli.models.spec import ModelSpec
-from vsr_cli.pipeline.evaluate import evaluate_clips
+from vsr_cli.pipeline.evaluate.run import evaluate_clips
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.stages import run_stage, to_codes, to_planes
 from vsr_cli.specs import EncodingSpec, EvaluateSpec, UpscaleSpec
@@ -192,7 +192,7 @@ def test_eval_gives_it_red_green_and_blue(tmp_path: Path, monkeypatch: pytest.Mo
     with open_writer(path, info, EncodingSpec(codec="ffv1")) as writer:
         writer.write(Frame(planes, pts=0, duration=1))
     monkeypatch.setattr(
-        "vsr_cli.pipeline.contender.load_chain", lambda *args, **more: chain(Swapped())
+        "vsr_cli.pipeline.evaluate.contender.load_chain", lambda *args, **more: chain(Swapped())
     )
     found = evaluate_clips([path], EvaluateSpec(model="bicubic", device="cpu")).mean.mse
     assert found == pytest.approx(((81 - 41) / 255) ** 2, rel=1e-6)

@@ -17,7 +17,7 @@ from vsr_cli.media import open_reader
 from vsr_cli.models import get_spec
 from vsr_cli.models.edrn import EDRN
 from vsr_cli.models.load import LoadedChain, LoadedModel
-from vsr_cli.pipeline.evaluate import evaluate_clips
+from vsr_cli.pipeline.evaluate.run import evaluate_clips
 from vsr_cli.pipeline.video import upscale_video
 from vsr_cli.specs import EncodingSpec, EvaluateSpec, UpscaleSpec
 

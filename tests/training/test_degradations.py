@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from vsr_cli.cli import main
 from vsr_cli.media import write_png
 from vsr_cli.models.weights import read_weights
-from vsr_cli.pipeline.evaluate import evaluate_clips
+from vsr_cli.pipeline.evaluate.run import evaluate_clips
 from vsr_cli.specs import (
     DegradationSpec,
     EvaluateSpec,

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from vsr_cli.api.model import exact
-from vsr_cli.pipeline.evaluate import evaluate_clips
-from vsr_cli.pipeline.evaluation import Evaluation
-from vsr_cli.pipeline.field_report import FieldReport
+from vsr_cli.pipeline.evaluate.evaluation import Evaluation
+from vsr_cli.pipeline.evaluate.run import evaluate_clips
+from vsr_cli.pipeline.fields.report import FieldReport
 from vsr_cli.pipeline.loaded import load_chain_once
 from vsr_cli.pipeline.report import Listener, UpscaleReport
 from vsr_cli.pipeline.video import upscale_video
@@ -91,7 +91,7 @@ def _choose_run(
         run = partial(upscale_video, encoding=encoding, decoding=decoding)
         return partial(run, load=load_chain_once)
     _check_absent(source, "a field", encoding=encoding, decoding=decoding)
-    from vsr_cli.pipeline.fields import upscale_fields  # which loads more than a video needs
+    from vsr_cli.pipeline.fields.run import upscale_fields  # which loads more than a video needs
 
     return partial(upscale_fields, load=load_chain_once, fields=fields)
 

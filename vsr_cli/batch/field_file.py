@@ -13,9 +13,9 @@ from vsr_cli.batch.progress import Progress, Relay
 from vsr_cli.batch.stop_after import EnoughError, StopAfter
 from vsr_cli.errors import OutputError, VsrError
 from vsr_cli.fields import open_fields
-from vsr_cli.pipeline.field_report import FieldReport
-from vsr_cli.pipeline.field_values import summarise
-from vsr_cli.pipeline.fields import upscale_fields
+from vsr_cli.pipeline.fields.report import FieldReport
+from vsr_cli.pipeline.fields.run import upscale_fields
+from vsr_cli.pipeline.fields.values import summarise
 from vsr_cli.pipeline.loaded import load_chain_once
 from vsr_cli.specs import FieldSpec
 

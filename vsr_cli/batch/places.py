@@ -16,7 +16,7 @@ from vsr_cli.batch.record import (
 )
 from vsr_cli.batch.stamps import stamp
 from vsr_cli.errors import OutputError
-from vsr_cli.pipeline.field_report import FieldReport
+from vsr_cli.pipeline.fields.report import FieldReport
 from vsr_cli.pipeline.report import UpscaleReport
 
 Report: TypeAlias = UpscaleReport | FieldReport

@@ -26,11 +26,11 @@ from vsr_cli.media.segments.packets import read_record as read_segment
 from vsr_cli.media.segments.work_folder import WorkFolder, remove_work
 from vsr_cli.pipeline.loaded import load_chain_once
 from vsr_cli.pipeline.report import Stopwatch, UpscaleReport
-from vsr_cli.pipeline.resumable import UnjoinableError
-from vsr_cli.pipeline.resume import ResumeReport, resume_video
-from vsr_cli.pipeline.segment_job import complete_segments, fingerprint, join_segments
-from vsr_cli.pipeline.stretch import run_stretch
-from vsr_cli.pipeline.survey import survey_source, surveyed_stretch
+from vsr_cli.pipeline.segments.job import complete_segments, fingerprint, join_segments
+from vsr_cli.pipeline.segments.resumable import UnjoinableError
+from vsr_cli.pipeline.segments.resume import ResumeReport, resume_video
+from vsr_cli.pipeline.segments.stretch import run_stretch
+from vsr_cli.pipeline.segments.survey import survey_source, surveyed_stretch
 from vsr_cli.pipeline.video import upscale_video
 
 

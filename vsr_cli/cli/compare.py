@@ -15,7 +15,7 @@ from vsr_cli.cli.upscale_options import file_options, pop_file_settings
 from vsr_cli.specs import Align, Box, CompareSpec, Layout, Resize
 
 if TYPE_CHECKING:
-    from vsr_cli.pipeline.compare import CompareReport
+    from vsr_cli.pipeline.compare.run import CompareReport
 
 DEFAULT = CompareSpec()
 FEWEST = 3  # paths: two clips and the output
@@ -108,7 +108,7 @@ def compare(
     encoding, decoding = pop_file_settings(options)
     spec = CompareSpec(**options, has_labels=not no_labels, has_times=times)
     from vsr_cli.cli.display import RunDisplay
-    from vsr_cli.pipeline.compare import compare_videos
+    from vsr_cli.pipeline.compare.run import compare_videos
 
     *sources, target = paths
     with RunDisplay("compare", quiet=quiet) as display:

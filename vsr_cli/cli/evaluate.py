@@ -141,8 +141,8 @@ def evaluate(
     """
     specs = _specs(options)
     from vsr_cli.cli.display import RunDisplay
-    from vsr_cli.pipeline.evaluate import compare_models
-    from vsr_cli.pipeline.evaluation import to_json
+    from vsr_cli.pipeline.evaluate.evaluation import to_json
+    from vsr_cli.pipeline.evaluate.run import compare_models
     from vsr_cli.pipeline.memory import keep_freed_memory
     from vsr_cli.report import EvaluationOutputs
 

@@ -22,7 +22,7 @@ from vsr_cli.cli.upscale_options import PICTURE_ENCODING, picture_encoding_optio
 from vsr_cli.specs import EncodingSpec, RenderSpec
 
 if TYPE_CHECKING:
-    from vsr_cli.pipeline.render import RenderReport
+    from vsr_cli.pipeline.render.run import RenderReport
 
 DEFAULT = RenderSpec()
 
@@ -85,7 +85,7 @@ def render(
     encoding = EncodingSpec(**{name: options.pop(name) for name in PICTURE_ENCODING})
     spec = RenderSpec(**options, bits=int(bits), has_labels=not no_labels)  # type: ignore[arg-type]
     from vsr_cli.cli.display import RunDisplay
-    from vsr_cli.pipeline.render import render_field
+    from vsr_cli.pipeline.render.run import render_field
 
     with RunDisplay("render", quiet=quiet) as display:
         report = render_field(source, target, spec, encoding, overwrite=overwrite, listener=display)

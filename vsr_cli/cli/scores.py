@@ -9,7 +9,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from vsr_cli.metrics import ClipScores, FieldUnits, MeanScores
-    from vsr_cli.pipeline.evaluation import Evaluation
+    from vsr_cli.pipeline.evaluate.evaluation import Evaluation
 
 OUTLINE_COLUMNS = ("diameter", "error", "area", "error")
 

@@ -106,7 +106,7 @@ def shallow_water(
         seed=seed,
         field=field,
     )
-    from vsr_cli.pipeline.simulate import simulate_to_file
+    from vsr_cli.pipeline.simulate.shallow_water import simulate_to_file
 
     with progress_bar("shallow water", spec.frames, quiet) as advance:
         report = simulate_to_file(spec, output, crf=crf, overwrite=overwrite, on_frame=advance)
@@ -202,7 +202,7 @@ def droplet(
         stills=by_ending if stills is None else stills,
         **settings,
     )
-    from vsr_cli.pipeline.droplets import simulate_droplets_to_file
+    from vsr_cli.pipeline.simulate.droplets import simulate_droplets_to_file
 
     with progress_bar("droplets", spec.frames, quiet) as advance:
         report = simulate_droplets_to_file(

@@ -131,7 +131,7 @@ def train(model: str, output: Path, quiet: bool, **options: Any) -> None:
 
 def _spec(model: str, output: Path, options: dict[str, Any]) -> TrainSpec:
     """The settings of a run: the model's recipe, with what the user wants otherwise."""
-    from vsr_cli.pipeline.truth import find_clips
+    from vsr_cli.pipeline.evaluate.truth import find_clips
     from vsr_cli.training.recipes import find_recipe
 
     tuned = {name: options.pop(name) for name in TUNED}

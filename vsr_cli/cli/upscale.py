@@ -17,7 +17,7 @@ from vsr_cli.cli.upscale_options import clip_options, clip_settings
 from vsr_cli.specs import EncodingSpec, FieldSpec, is_field
 
 if TYPE_CHECKING:
-    from vsr_cli.pipeline.field_report import FieldReport
+    from vsr_cli.pipeline.fields.report import FieldReport
     from vsr_cli.pipeline.preview import PreviewReport
     from vsr_cli.pipeline.report import UpscaleReport
 
@@ -90,7 +90,7 @@ def _choose_fields(
     if is_resumed or is_preview:
         name = "resume" if is_resumed else "preview"
         raise click.UsageError(f"--{name} is for videos, not for fields; leave it out")
-    from vsr_cli.pipeline.fields import upscale_fields
+    from vsr_cli.pipeline.fields.run import upscale_fields
 
     return partial(upscale_fields, fields=fields)
 
@@ -111,7 +111,7 @@ def _choose_run(
 
         return partial(preview_video, num_frames=preview)
     if resume:
-        from vsr_cli.pipeline.resume import resume_video
+        from vsr_cli.pipeline.segments.resume import resume_video
 
         return partial(resume_video, encoding=encoding, segment_frames=segment_frames)
     from vsr_cli.pipeline.video import upscale_video

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from vsr_cli.doctor.finding import Finding
-from vsr_cli.models.rewrite import channels_last
+from vsr_cli.models.rewrite.faster import channels_last
 from vsr_cli.pipeline.device import BF16_FLAGS, CPU_FLAGS, CPU_INFO
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from vsr_cli.frames import ClipInfo, Frame, PixelFormat
 from vsr_cli.models.cost import largest_layer
 from vsr_cli.models.load import LoadedChain, LoadedModel
-from vsr_cli.models.rewrite import ANYWHERE, CPU_BF16, CPU_FP32, channels_last, rewrite
+from vsr_cli.models.rewrite.faster import ANYWHERE, CPU_BF16, CPU_FP32, channels_last, rewrite
 from vsr_cli.models.temporal import TemporalUpscaler
 from vsr_cli.pipeline.consistency import Consistency
 from vsr_cli.pipeline.refine import refine_frames

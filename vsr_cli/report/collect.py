@@ -9,7 +9,7 @@ from vsr_cli.report.keep import ClipKeeper
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vsr_cli.pipeline.evaluation import ScoredFrame
+    from vsr_cli.pipeline.evaluate.evaluation import ScoredFrame
 
 MOST_CLIPS = 6  # whose pictures are shown; curves and scores are those of all
 

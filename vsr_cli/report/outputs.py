@@ -13,7 +13,7 @@ from typing import Self
 from vsr_cli.errors import MissingExtraError, OutputError
 from vsr_cli.media.pending import PendingFile, PendingFolder
 from vsr_cli.media.target import check_place
-from vsr_cli.pipeline.evaluation import Evaluation, ScoredFrame, Watch
+from vsr_cli.pipeline.evaluate.evaluation import Evaluation, ScoredFrame, Watch
 from vsr_cli.report.collect import ReportCollector
 from vsr_cli.report.page import PAGE, report_files
 

@@ -16,7 +16,7 @@ from vsr_cli.report.protocol import protocol_rows
 
 if TYPE_CHECKING:
     from vsr_cli.metrics import ClipScores, FieldUnits, MeanScores
-    from vsr_cli.pipeline.evaluation import Evaluation
+    from vsr_cli.pipeline.evaluate.evaluation import Evaluation
     from vsr_cli.report.collect import ReportCollector
     from vsr_cli.report.keep import ClipKeeper, KeptFrame, KeptRegion
 

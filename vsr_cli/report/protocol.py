@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vsr_cli.pipeline.evaluation import Evaluation
+    from vsr_cli.pipeline.evaluate.evaluation import Evaluation
 
 
 def protocol_rows(results: Sequence[Evaluation]) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vsr_cli.imaging.color import rgb_to_luma
 from vsr_cli.metrics import psnr
-from vsr_cli.models.rewrite import channels_last
+from vsr_cli.models.rewrite.faster import channels_last
 from vsr_cli.models.spec import ModelSpec
 from vsr_cli.pipeline.stages import CPU_WINDOW_TILE
 from vsr_cli.pipeline.tiling import TiledModel

@@ -12,7 +12,7 @@ import torch
 from vsr_cli.errors import OutputError
 from vsr_cli.models import get_spec
 from vsr_cli.models.load import load_model
-from vsr_cli.models.rewrite import channels_last, rewrite
+from vsr_cli.models.rewrite.faster import channels_last, rewrite
 from vsr_cli.models.spec import ModelSpec
 from vsr_cli.models.weights import WeightRecord, file_sha256, read_weights, save_weights
 from vsr_cli.pipeline.device import choose_device, choose_precision

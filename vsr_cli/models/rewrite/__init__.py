@@ -1,0 +1,1 @@
+"""Exact faster forms of layers, made when a network is loaded."""

@@ -1,0 +1,1 @@
+"""Clips beside each other in one file."""

@@ -1,0 +1,1 @@
+"""The street for fields: NetCDF and Zarr through networks."""

@@ -1,0 +1,1 @@
+"""A field as a video or picture."""

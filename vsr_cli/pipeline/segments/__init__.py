@@ -1,0 +1,1 @@
+"""Parts of a clip that are made apart: resuming, clusters."""

@@ -1,0 +1,50 @@
+"""One look at a whole clip, so that each of its segments can be made anywhere, in any order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from vsr_cli.errors import InputError
+from vsr_cli.media import VideoReader
+from vsr_cli.media.segments.packets import FrameMark
+from vsr_cli.media.segments.survey import Border, Survey
+from vsr_cli.pipeline.segments.cutting import Stretch, mark
+from vsr_cli.pipeline.segments.job import SegmentJob
+
+
+def survey_source(job: SegmentJob, on_frame: Callable[[], None]) -> Survey:
+    """Decode the source once and mark the frames at the borders of its segments.
+
+    Packets alone would not do: some show nothing, and their times are not always those of frames.
+    ``on_frame`` is called for each frame.
+
+    Raises:
+        InputError: the file is damaged, or holds no frames.
+    """
+    length, context = job.length, job.context
+    borders: list[Border] = []
+    recent: deque[FrameMark] = deque(maxlen=context)
+    num_frames = 0
+    with VideoReader(job.source, job.decoding) as reader:
+        for num_frames, frame in enumerate(reader, start=1):
+            place = (num_frames - 1) % length
+            if not place:
+                borders.append(Border(head=mark(frame), context=tuple(recent)))
+            if place >= length - context:
+                recent.append(mark(frame))
+            on_frame()
+    if not num_frames:
+        raise InputError(f"{job.source} has no frames")
+    return Survey(frames=num_frames, borders=tuple(borders))
+
+
+def surveyed_stretch(survey: Survey, number: int) -> Stretch:
+    """One segment by itself, its place in the source as the survey found it."""
+    is_last = number + 1 == len(survey.borders)
+    return Stretch(
+        first=number,
+        end=None if is_last else number + 1,
+        context=survey.borders[number].context,
+        head=None if is_last else survey.borders[number + 1].head,
+    )
