@@ -25,7 +25,7 @@ from vsr_cli.fields.validity import EVERYTHING, limits_of
 from vsr_cli.models.load import LoadedChain
 from vsr_cli.pipeline.fields.blocks import BlockUpscaler, measure_array, upscale_array
 from vsr_cli.pipeline.fields.networks import field_chain, field_settings
-from vsr_cli.pipeline.fields.steps import UNEVEN_STEPS, choose_mapping, steps_seen
+from vsr_cli.pipeline.fields.steps import UNEVEN_STEPS, choose_mapping
 from vsr_cli.pipeline.fields.values import choose_summary
 from vsr_cli.pipeline.loaded import absolute_weights, load_chain_once
 from vsr_cli.pipeline.report import chain_name, chain_warnings
@@ -164,7 +164,7 @@ def _upscale(dataset: xarray.Dataset, spec: UpscaleSpec, fields: FieldSpec) -> x
     told = [*chain_warnings(chain, spec.tile)]
     if skeleton.left_out:
         told.append(f"on the grid, but not in the result: {', '.join(skeleton.left_out)}")
-    if steps_seen(chain) and is_uneven(raw, dims.time):
+    if chain.reach and is_uneven(raw, dims.time):
         told.append(UNEVEN_STEPS)
     finer = skeleton.dataset.assign_coords(
         {
@@ -216,7 +216,7 @@ def _upscale_variable(
         ),
         packing=output.packing,
         time_axis=None if dims.time is None else output.stored.dims.index(dims.time),
-        context=steps_seen(chain),
+        context=chain.reach,
     )
     finer = xarray.Variable(
         output.stored.dims, upscale_array(values, upscaler), dict(output.stored.attributes)

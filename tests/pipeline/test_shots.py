@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,13 @@ import torch
 
 from vsr_cli.frames import Frame, PixelFormat
 from vsr_cli.media import open_reader
+from vsr_cli.pipeline import shots as detector
+from vsr_cli.pipeline.evaluate.run import evaluate_clips
+from vsr_cli.pipeline.preview import preview_video
+from vsr_cli.pipeline.segments.resume import resume_video
 from vsr_cli.pipeline.shots import dissimilarity, mark_shots
-from vsr_cli.specs import UpscaleSpec
+from vsr_cli.pipeline.video import upscale_video
+from vsr_cli.specs import EvaluateSpec, UpscaleSpec
 
 GRAY = PixelFormat("gray", "gray", 8)
 THRESHOLD = UpscaleSpec().scene_threshold
@@ -55,6 +61,42 @@ def test_small_moving_thing_before_a_still_wall_is_no_cut() -> None:
 
 def test_zero_turns_the_detector_off() -> None:
     assert _shots([_picture(1), _picture(2), _picture(3)], threshold=0) == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("model", "threshold", "is_looked_for"),
+    [("bicubic", THRESHOLD, False), ("2d3d", THRESHOLD, True), ("2d3d", 0.0, False)],
+)
+def test_cuts_are_looked_for_where_a_network_sees_neighbours(
+    make_clip: Callable[..., Path],
+    random_weights: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    model: str,
+    threshold: float,
+    is_looked_for: bool,
+) -> None:
+    num_calls = 0
+
+    def counted(first: torch.Tensor, second: torch.Tensor) -> float:
+        nonlocal num_calls
+        num_calls += 1
+        return dissimilarity(first, second)
+
+    monkeypatch.setattr(detector, "dissimilarity", counted)
+    source = make_clip("in.mkv", codec="ffv1", pix_fmt="yuv444p")  # five frames of no relation
+    weights = random_weights if model == "2d3d" else ()
+    settings = {"model": model, "weights": weights, "scene_threshold": threshold, "device": "cpu"}
+    spec = UpscaleSpec(**settings)
+    found = [
+        upscale_video(source, tmp_path / "a.mkv", spec).scene_cuts,
+        resume_video(source, tmp_path / "b.mkv", spec).scene_cuts,
+    ]
+    assert num_calls == (8 if is_looked_for else 0)
+    assert found == ([4, 4] if is_looked_for else [None, None])
+    preview_video(source, tmp_path / "c.png", 1, spec)
+    evaluate_clips([source], EvaluateSpec(**settings))
+    assert (num_calls > 8) == is_looked_for
 
 
 def test_noise_on_black_and_a_flash_are_no_cuts() -> None:

@@ -110,7 +110,7 @@ class UpscalingModel:
     @property
     def reach(self) -> int:
         """How many frames before and after a frame its result depends on."""
-        return sum(stage.spec.window // 2 for stage in self._chain.stages)
+        return self._chain.reach
 
     def output_info(self, info: ClipInfo) -> ClipInfo:
         """What a writer has to know of the clip that ``upscale_frames`` gives."""
@@ -143,7 +143,7 @@ class UpscalingModel:
             choose_size(self.spec, info),
             StageSettings.of(self.spec, info, self._chain),
         )
-        clip = mark_shots(_checked(frames, info), info.pixel_format, self.spec.scene_threshold)
+        clip = mark_shots(_checked(frames, info), info.pixel_format, settings.scene_threshold)
         return run_stages(clip, copy_chain(self._chain), settings, info, size)
 
     def upscale_array(self, clip: NDArray[Any]) -> NDArray[Any]:
@@ -173,7 +173,7 @@ class UpscalingModel:
             choose_size(self.spec, info),
             StageSettings.of(self.spec, info, self._chain),
         )
-        shots = mark_shots(_array_frames(clip, form), form, self.spec.scene_threshold)
+        shots = mark_shots(_array_frames(clip, form), form, settings.scene_threshold)
         chain = copy_chain(self._chain)
         frames = run_networks(to_planes(shots, settings), chain, settings, info, size)
         if clip.dtype.kind == "u":

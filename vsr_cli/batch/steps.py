@@ -26,7 +26,12 @@ from vsr_cli.media.segments.packets import read_record as read_segment
 from vsr_cli.media.segments.work_folder import WorkFolder, remove_work
 from vsr_cli.pipeline.loaded import load_chain_once
 from vsr_cli.pipeline.report import Stopwatch, UpscaleReport
-from vsr_cli.pipeline.segments.job import complete_segments, fingerprint, join_segments
+from vsr_cli.pipeline.segments.job import (
+    complete_segments,
+    count_cuts,
+    fingerprint,
+    join_segments,
+)
 from vsr_cli.pipeline.segments.resumable import UnjoinableError
 from vsr_cli.pipeline.segments.resume import ResumeReport, resume_video
 from vsr_cli.pipeline.segments.stretch import run_stretch
@@ -188,7 +193,7 @@ def do_join(job: Job, seconds: float) -> UpscaleReport | Split:
         may_replace = found.may_replace or found.is_joining
         replace(found, is_joining=True).write(job.record, job.source)
         join_segments(segment_job, segments, overwrite=may_replace)
-        cuts = sum(segment.record.scene_cuts for segment in segments)
+        cuts = count_cuts(segment_job, segments)
         report = ResumeReport.of(
             start, watch, frames=(len(times), survey.frames), scene_cuts=cuts, warnings=[]
         )

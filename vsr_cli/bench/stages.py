@@ -74,13 +74,14 @@ class StageBench:
     def measure(self) -> Iterator[StageTime]:
         """Each stage in its turn, when it is measured."""
         settings, device = self.settings, self.settings.device
-        codes = yield from self._decode()
-        form, threshold = settings.pixel_format, self.setting.upscale.scene_threshold
-        mark = partial(mark_shots, pixel_format=form, threshold=threshold)
-        frames, timing = self._time("scene cuts", mark, codes)
-        luma = Frame(codes[0].planes[:1], pts=0)
-        work = Work(flops=None, bytes=frame_bytes(luma))
-        yield StageTime(name="scene cuts", kind="frame", timing=timing, work=work)
+        frames = yield from self._decode()
+        form, threshold = settings.pixel_format, settings.scene_threshold
+        if threshold:
+            mark = partial(mark_shots, pixel_format=form, threshold=threshold)
+            frames, timing = self._time("scene cuts", mark, frames)
+            luma = Frame(frames[0].planes[:1], pts=0)
+            work = Work(flops=None, bytes=frame_bytes(luma))
+            yield StageTime(name="scene cuts", kind="frame", timing=timing, work=work)
         planes, timing = self._time("host to device", partial(to_planes, settings=settings), frames)
         work = transfer_work(frames[0], planes[0], device, "upload")
         yield StageTime(name="host to device", kind="transfer", timing=timing, work=work)

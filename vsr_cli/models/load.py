@@ -47,6 +47,11 @@ class LoadedChain:
     warnings: tuple[str, ...] = ()
 
     @property
+    def reach(self) -> int:
+        """How many frames before and after a frame its result depends on; 0: it alone."""
+        return sum(stage.spec.window // 2 for stage in self.stages)
+
+    @property
     def bf16_loss(self) -> float | None:
         """dB of PSNR that bf16 costs these networks; None where it is not known of all of them."""
         losses = [stage.bf16_loss for stage in self.stages if stage.spec.has_weights]

@@ -118,7 +118,7 @@ def preview_video(
     listener.on_start(start)
     rows: list[NDArray[np.uint8]] = []
     times: list[float] = []
-    for frames, middle in clip.places(num_frames, comparison.reach):
+    for frames, middle in clip.places(num_frames, comparison.chain.reach):
         rows.append(comparison.row(frames, middle))
         times.append(round(clip.time_s(frames[middle]), 6))
         listener.on_frame(len(rows))
@@ -136,7 +136,6 @@ class _Comparison:
     settings: StageSettings
     info: ClipInfo
     size: OutputSize
-    scene_threshold: float
 
     @classmethod
     def of(cls, spec: UpscaleSpec, info: ClipInfo, max_pixels: int) -> Self:
@@ -149,13 +148,7 @@ class _Comparison:
             settings=StageSettings.of(spec, info, chain),
             info=info,
             size=size,
-            scene_threshold=spec.scene_threshold,
         )
-
-    @property
-    def reach(self) -> int:
-        """How many frames before and after a frame its result depends on."""
-        return sum(stage.spec.window // 2 for stage in self.chain.stages)
 
     def start(self, clip: SoughtClip, target: Path, num_frames: int) -> Start:
         return Start(
@@ -172,11 +165,12 @@ class _Comparison:
 
     def row(self, frames: list[Frame], middle: int) -> NDArray[np.uint8]:
         """Bicubic beside the model, for one of some frames that follow each other."""
-        shots = [*mark_shots(frames, self.info.pixel_format, self.scene_threshold)]
-        plain = replace(self.settings, kernel="bicubic", consistency=0)
+        settings = self.settings
+        shots = [*mark_shots(frames, settings.pixel_format, settings.scene_threshold)]
+        plain = replace(settings, kernel="bicubic", consistency=0)
         pair = (
             self._shown(shots[middle : middle + 1], 0, self.bicubic, plain),
-            self._shown(shots, middle, self.chain, self.settings),
+            self._shown(shots, middle, self.chain, settings),
         )
         return _stack(pair, axis=1)
 

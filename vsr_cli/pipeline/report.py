@@ -160,7 +160,7 @@ class UpscaleReport:
     seconds: float
     fps: float
     stages: dict[str, float]  # decode_s, model_s, encode_s: each works in a thread of its own
-    scene_cuts: int
+    scene_cuts: int | None  # None: not looked for, as where no network sees two frames
     warnings: list[str]
     peak_rss_mb: float
 
@@ -171,7 +171,7 @@ class UpscaleReport:
         watch: Stopwatch,
         *,
         frames: tuple[int, int],
-        scene_cuts: int,
+        scene_cuts: int | None,
         warnings: list[str],
     ) -> Self:
         """``frames`` are those written and those expected, ``warnings`` those since the start."""

@@ -35,6 +35,8 @@ class StageSettings:
     is_full: bool = False  # the range of the code values
     batch_size: int | None = None
     tile: int | None = None
+    # Of scene cuts, where windows end; 0: none are looked for, and no network sees two frames.
+    scene_threshold: float = 0.0
     is_bounded: bool = True  # results of networks are held in [0, 1]; those of fields are not
 
     @classmethod
@@ -58,6 +60,7 @@ class StageSettings:
             is_full=is_full_range(info),
             batch_size=spec.batch_size,
             tile=spec.tile,
+            scene_threshold=spec.scene_threshold if chain.reach else 0.0,
         )
 
     def batch(self, pixels: int, limits: Mapping[str, int]) -> int:

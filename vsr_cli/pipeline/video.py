@@ -61,13 +61,17 @@ def upscale_video(
         listener.on_start(start := Start.of(chain, settings, reader, writer, decoding))
         decoded = stack.enter_context(prefetch(watch.each("decode", reader), PREFETCH_FRAMES))
         waited = watch.each("wait", decoded)
-        frames = mark_shots(waited, settings.pixel_format, spec.scene_threshold)
+        frames = mark_shots(waited, settings.pixel_format, settings.scene_threshold)
         frames = run_stages(frames, chain, settings, reader.info, size)
         finished = stack.enter_context(prefetch(watch.each("model", frames), PREFETCH_FRAMES))
-        written, scene_cuts = _write(finished, writer, watch, listener)
+        written, cuts = _write(finished, writer, watch, listener)
         expected = _check_complete(written, reader)
     return UpscaleReport.of(
-        start, watch, frames=(written, expected), scene_cuts=scene_cuts, warnings=reader.warnings
+        start,
+        watch,
+        frames=(written, expected),
+        scene_cuts=cuts if settings.scene_threshold else None,
+        warnings=reader.warnings,
     )
 
 

@@ -128,8 +128,8 @@ class PlainFile:
         """None: it is in the file."""
 
     def _run(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        settings, threshold = self.settings, self.setting.upscale.scene_threshold
-        marked = mark_shots(frames, settings.pixel_format, threshold)
+        settings = self.settings
+        marked = mark_shots(frames, settings.pixel_format, settings.scene_threshold)
         info, size = self.setting.clip.info, self.setting.size
         return run_plainly(marked, self.networks, settings, info, size)
 

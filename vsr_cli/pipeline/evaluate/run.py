@@ -203,7 +203,9 @@ class _Run:
         if self.spec.model is not None:
             clip = given[0] if given else truth
             low = (row[0] for row in rows)
-            shots = mark_shots(low, clip.info.pixel_format, self.spec.scene_threshold)
+            has_windows = any(one.chain is not None and one.chain.reach for one in self.contenders)
+            threshold = self.spec.scene_threshold if has_windows else 0.0
+            shots = mark_shots(low, clip.info.pixel_format, threshold)
             # What one model has taken and another has not is kept: a window and a batch at most.
             copies: Sequence[Iterator[Frame]] = tee(shots, len(self.contenders))
             infos: Sequence[ClipInfo] = [clip.info] * len(self.contenders)

@@ -29,7 +29,6 @@ from vsr_cli.pipeline.fields.steps import (
     UNEVEN_STEPS,
     choose_mapping,
     enlarge_steps,
-    steps_seen,
 )
 from vsr_cli.pipeline.fields.values import (
     FieldMapping,
@@ -127,9 +126,9 @@ class _Run:
             )
             self.outputs.append(output)
             self.warnings += warnings
-        if steps_seen(chain) and is_uneven(self.raw, self.dims.time):
+        if chain.reach and is_uneven(self.raw, self.dims.time):
             self.warnings.append(UNEVEN_STEPS)
-        if steps_seen(chain) and self.streams[0][0].num_frames == 1:
+        if chain.reach and self.streams[0][0].num_frames == 1:
             self.warnings.append(ONE_STEP)
 
     @property

@@ -28,11 +28,6 @@ UNEVEN_STEPS = (
 ONE_STEP = "there is one step of time alone: networks of several steps see it five times"
 
 
-def steps_seen(chain: LoadedChain) -> int:
-    """Steps before and after a step on which its result depends: two for each window of five."""
-    return sum(stage.spec.window // 2 for stage in chain.stages)
-
-
 def choose_mapping(
     chain: LoadedChain,
     grid: FieldGrid,

@@ -77,8 +77,8 @@ def _stretch(records: Mapping[int, SegmentRecord], first: int, end: int | None) 
 
 
 def context_frames(chain: LoadedChain) -> int:
-    """How many neighbours on each side a result depends on; one at least, to find scene cuts."""
-    return max(1, sum(stage.spec.window // 2 for stage in chain.stages))
+    """How many neighbours on each side a result depends on; one at least, to find the place."""
+    return max(1, chain.reach)
 
 
 def segment_length(

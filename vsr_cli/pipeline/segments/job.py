@@ -176,6 +176,13 @@ def complete_segments(work: WorkFolder) -> list[StoredSegment]:
     return segments[: ends.index(True) + 1]
 
 
+def count_cuts(job: SegmentJob, segments: Sequence[StoredSegment]) -> int | None:
+    """The scene cuts in all segments; None if none were looked for."""
+    if not job.settings.scene_threshold:
+        return None
+    return sum(segment.record.scene_cuts for segment in segments)
+
+
 def join_segments(job: SegmentJob, segments: Sequence[StoredSegment], *, overwrite: bool) -> None:
     """Write the output: the packets of the segments, and all that the source has beside them.
 

@@ -15,6 +15,7 @@ from vsr_cli.pipeline.report import Listener, Start, Stopwatch, UpscaleReport
 from vsr_cli.pipeline.segments.cutting import missing_stretches
 from vsr_cli.pipeline.segments.job import (
     complete_segments,
+    count_cuts,
     fingerprint,
     join_segments,
     prepare_job,
@@ -79,7 +80,9 @@ def resume_video(
         segments = complete_segments(work)
         join_segments(job, segments, overwrite=overwrite)
         work.remove()
-    return _report(start, watch, segments, kept=_num_frames(kept.values()), warnings=warnings)
+        cuts = count_cuts(job, segments)
+    num_kept = _num_frames(kept.values())
+    return _report(start, watch, segments, cuts=cuts, kept=num_kept, warnings=warnings)
 
 
 def _num_frames(segments: Iterable[StoredSegment]) -> int:
@@ -98,6 +101,7 @@ def _report(
     watch: Stopwatch,
     segments: Sequence[StoredSegment],
     *,
+    cuts: int | None,
     kept: int,
     warnings: list[str],
 ) -> ResumeReport:
@@ -106,7 +110,7 @@ def _report(
         start,
         watch,
         frames=(written, written),
-        scene_cuts=sum(segment.record.scene_cuts for segment in segments),
+        scene_cuts=cuts,
         warnings=warnings,
     )
     fps = round((written - kept) / report.seconds, 3)

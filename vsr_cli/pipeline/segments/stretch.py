@@ -120,7 +120,7 @@ def _open_writer(
 
 
 def _upscale(job: SegmentJob, frames: Iterator[Frame]) -> Iterator[Frame]:
-    marked = mark_shots(frames, job.settings.pixel_format, job.spec.scene_threshold)
+    marked = mark_shots(frames, job.settings.pixel_format, job.settings.scene_threshold)
     return run_stages(marked, job.chain, job.settings, job.info, job.size)
 
 
