@@ -14,6 +14,7 @@ from vsr_cli.pipeline.loaded import LoadChain
 from vsr_cli.pipeline.report import Listener, Start, Stopwatch, UpscaleReport
 from vsr_cli.pipeline.segments.cutting import missing_stretches
 from vsr_cli.pipeline.segments.job import (
+    SegmentJob,
     complete_segments,
     count_cuts,
     fingerprint,
@@ -80,9 +81,7 @@ def resume_video(
         segments = complete_segments(work)
         join_segments(job, segments, overwrite=overwrite)
         work.remove()
-        cuts = count_cuts(job, segments)
-    num_kept = _num_frames(kept.values())
-    return _report(start, watch, segments, cuts=cuts, kept=num_kept, warnings=warnings)
+    return _report(job, start, watch, segments, kept=_num_frames(kept.values()), warnings=warnings)
 
 
 def _num_frames(segments: Iterable[StoredSegment]) -> int:
@@ -97,11 +96,11 @@ def _of_the_rest(start: Start, kept: Mapping[int, StoredSegment]) -> Start:
 
 
 def _report(
+    job: SegmentJob,
     start: Start,
     watch: Stopwatch,
     segments: Sequence[StoredSegment],
     *,
-    cuts: int | None,
     kept: int,
     warnings: list[str],
 ) -> ResumeReport:
@@ -110,7 +109,7 @@ def _report(
         start,
         watch,
         frames=(written, written),
-        scene_cuts=cuts,
+        scene_cuts=count_cuts(job, segments),
         warnings=warnings,
     )
     fps = round((written - kept) / report.seconds, 3)
