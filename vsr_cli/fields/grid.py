@@ -13,7 +13,7 @@ from vsr_cli.fields.dims import FieldDims, Kind, axis_of, map_pairs
 from vsr_cli.fields.maps import map_areas
 from vsr_cli.fields.raw import coordinate_values, unpacked
 from vsr_cli.fields.refinement import cell_edges, poles, refine_bounds, repeated_columns, row_areas
-from vsr_cli.imaging.globe import Edges
+from vsr_cli.imaging.globe import Edges, Pole
 
 if TYPE_CHECKING:
     import xarray
@@ -67,7 +67,8 @@ class FieldGrid:
         if across == "auto":
             across = "reflect" if repeated is None else "periodic"
         overlap = repeated if repeated and across == "periodic" else 0
-        top = bottom = "none"
+        top: Pole = "none"
+        bottom: Pole = "none"
         warnings = []
         is_globe = repeated is not None and across == "periodic"
         if latitude is not None and longitude is not None and is_globe:
@@ -79,8 +80,8 @@ class FieldGrid:
                 top = bottom = "none"
         edges = Edges(
             across=across,
-            top=top,  # type: ignore[arg-type]  # as ``poles`` has it
-            bottom=bottom,  # type: ignore[arg-type]
+            top=top,
+            bottom=bottom,
             is_vector=is_vector,
             overlap=overlap,
         )

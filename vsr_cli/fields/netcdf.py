@@ -39,6 +39,12 @@ def require_netcdf() -> None:
         raise MissingExtraError(error.name or "xarray", "fields") from None
 
 
+def history_line(what: str) -> str:
+    """What was done, after the time and our version: a line of the attribute ``history``."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{now} vsr {__version__}: {what}"
+
+
 def write_field_series(path: Path, series: FieldSeries, *, history: str) -> None:
     """Write a series as NetCDF-4 with CF attributes, float32, deflated.
 
@@ -50,14 +56,13 @@ def write_field_series(path: Path, series: FieldSeries, *, history: str) -> None
     require_netcdf()
     import xarray
 
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     dataset = xarray.Dataset(
         {series.name: (("time", "lat", "lon"), series.values, _variable_attributes(series))},
         coords=_coordinates(series),
         attrs={
             "Conventions": CONVENTIONS,
             **series.attributes,
-            "history": f"{now} vsr {__version__}: {history}",
+            "history": history_line(history),
         },
     )
     deflate = {"dtype": "float32", "zlib": True, "complevel": DEFLATE_LEVEL, "_FillValue": None}

@@ -6,16 +6,17 @@ so Gaussian latitudes stay uneven, and a projection's axes stay in their unit.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from vsr_cli.imaging.globe import Pole
+
     Axis = NDArray[np.float64]
 
-Pole = Literal["none", "between", "on"]
 POLE = 90.0  # degrees north
 TURN = 360.0  # degrees east
 NEAR = 0.8  # of a step, at which a pole lies beyond the last row at most

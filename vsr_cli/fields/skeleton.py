@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vsr_cli import __version__
 from vsr_cli.fields.dims import FieldDims
 from vsr_cli.fields.finer import finer_coordinates
+from vsr_cli.fields.netcdf import CONVENTIONS, history_line
 from vsr_cli.fields.references import global_attributes, outside_names, true_attributes
 from vsr_cli.specs import MAX_PIXELS
 
@@ -79,16 +78,14 @@ def make_skeleton(
             kept[name] = finer[name]
         else:
             left_out.append(name)
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    line = f"{now} vsr {__version__}: {history}"
-    before = raw.attrs.get("history")
+    line, before = history_line(history), raw.attrs.get("history")
     outside = outside_names(raw.attrs)
     for name, variable in kept.items():
         kept[name] = variable.copy(deep=False)
         kept[name].attrs = true_attributes(variable.attrs, left_out, outside)
     stated = global_attributes(raw.attrs, left_out, [raw[name].attrs for name in names])
     attributes = {**stated, "history": f"{line}\n{before}" if before else line}
-    attributes.setdefault("Conventions", "CF-1.11")
+    attributes.setdefault("Conventions", CONVENTIONS)
     coords = {name: kept.pop(name) for name in list(kept) if name in raw.coords}
     dataset = xarray.Dataset(kept, coords=coords, attrs=attributes)
     dataset.encoding["unlimited_dims"] = raw.encoding.get("unlimited_dims", set())

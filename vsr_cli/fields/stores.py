@@ -13,13 +13,13 @@ import numpy as np
 
 from vsr_cli.errors import MissingExtraError, OutputError
 from vsr_cli.fields.copying import copy_variables
+from vsr_cli.fields.netcdf import DEFLATE_LEVEL
 from vsr_cli.fields.skeleton import Skeleton
 from vsr_cli.specs import is_zarr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-DEFLATE_LEVEL = 4
 CHUNK_VALUES = 1 << 20  # of a grid that is larger, rows and columns are split
 
 

@@ -11,10 +11,11 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from vsr_cli.errors import OutputError
+from vsr_cli.media.containers import BROADCAST
 
+DEFAULT_RATE = Fraction(25)  # frames per second, of clips that state none and of stills
 # A cut is given in seconds with a few decimals; a frame this little before it still belongs to it.
 _CUT_TOLERANCE_TICKS = Fraction(1, 1000)
-_BROADCAST = frozenset({"mpegts", "mpeg"})  # FFmpeg's names of MPEG-TS and MPEG-PS
 _MICROSECOND = Fraction(1, 1_000_000)
 
 
@@ -66,7 +67,7 @@ def timeline_start(container: InputContainer) -> Fraction:
     moved so that the earliest stream starts at 0. Everywhere else the zero means something, and
     nothing is taken off.
     """
-    if container.format.name not in _BROADCAST or container.start_time is None:
+    if container.format.name not in BROADCAST or container.start_time is None:
         return Fraction(0)
     return container.start_time * _MICROSECOND
 

@@ -18,6 +18,10 @@ from av.video.stream import VideoStream
 from vsr_cli.errors import InputError, OutputError
 from vsr_cli.media.pipes import StdinBytes, is_pipe
 
+# FFmpeg's names of what it reads: MP4 and QuickTime, Matroska and WebM, MPEG-TS and MPEG-PS.
+MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
+MATROSKA = "matroska,webm"
+BROADCAST = frozenset({"mpegts", "mpeg"})
 _HINT = "try opening it in a player, or give another file"
 NEEDS_SEEKING = (
     "standard input is an MP4 with its index behind the pictures, which needs seeking; give it as "

@@ -15,6 +15,7 @@ from vsr_cli.models.foreign import open_weights
 from vsr_cli.models.spandrel import OutsideModel
 from vsr_cli.models.spec import ModelSpec
 from vsr_cli.models.weights import (
+    PREFERRED_DOMAIN,
     WeightRecord,
     choose_domain,
     file_sha256,
@@ -65,7 +66,7 @@ def load_chain(
     *,
     domain: str | None = None,
     weights: tuple[Path, ...] = (),
-    preferred: str = "natural",
+    preferred: str = PREFERRED_DOMAIN,
 ) -> LoadedChain:
     """Load every network of ``model`` (``fsrcnn``, ``2d3d``, ``bicubic+srnet3d``) for ``scale``.
 
@@ -102,12 +103,12 @@ def load_network(
     own = assign_weights(names, weights)
     if own.specs[0].scales != (1,):
         _check_scale(own.specs, scale)
-    stages, chosen, warnings = _load_stages(own, scale, domain)
+    stages, chosen, warnings = _load_stages(own, scale, domain, PREFERRED_DOMAIN)
     return LoadedChain(stages=stages, scale=scale, domain=chosen, warnings=warnings)
 
 
 def _load_stages(
-    own: OwnWeights, scale: int, domain: str | None, preferred: str = "natural"
+    own: OwnWeights, scale: int, domain: str | None, preferred: str
 ) -> tuple[tuple[LoadedModel, ...], str | None, tuple[str, ...]]:
     """The networks, the domain of those that are released, and what is to be warned of."""
     specs, files = own.specs, own.by_network(scale)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vsr_cli.models.layers import centred
 from vsr_cli.models.spec import ModelSpec
 
 WINDOW = 5
-CENTRE = 0.5  # subtracted in the residual form
 LAST_STD = 1e-4  # start of the last layer in the residual form
 RADIUS = 2 + 2 + 2 + 1  # 3x5x5, two 3x3x3 maps, two 3x3x3 fusions, conv3
 
@@ -56,8 +56,7 @@ class SRNet3D(nn.Module):
         _initialise(self)
 
     def forward(self, frames: Tensor) -> Tensor:
-        x = frames - CENTRE if self.residual else frames
-        x = F.relu(self.feature(x), inplace=True)  # (B, 32, 5, H, W)
+        x = F.relu(self.feature(centred(frames, self.residual)), inplace=True)  # (B, 32, 5, H, W)
         x = F.relu(self.shrink(x), inplace=True)  # (B, 8, 5, H, W)
         for conv in self.map:
             x = F.relu(conv(x), inplace=True)

@@ -25,6 +25,7 @@ from vsr_cli.errors import WeightsError
 FORMAT_VERSION = 1
 LISTED = 8  # names of tensors in a message
 BATCH_COUNTER = "num_batches_tracked"
+PREFERRED_DOMAIN = "natural"  # of the released weights, where nothing says another
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -104,7 +105,7 @@ def find_fault(entry: ReleasedWeights) -> str:
 
 
 def choose_domain(
-    names: tuple[str, ...], scale: int, domain: str | None, *, preferred: str = "natural"
+    names: tuple[str, ...], scale: int, domain: str | None, *, preferred: str = PREFERRED_DOMAIN
 ) -> str:
     """The domain whose released weights cover every network of ``names`` at ``scale``.
 

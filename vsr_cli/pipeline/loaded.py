@@ -11,6 +11,7 @@ from typing import Protocol
 
 from vsr_cli.models.foreign import split_name
 from vsr_cli.models.load import LoadedChain, load_chain
+from vsr_cli.models.weights import PREFERRED_DOMAIN
 
 CHAINS = 4  # that are kept; clips of one batch seldom ask for more than one or two
 
@@ -25,7 +26,7 @@ class LoadChain(Protocol):
         *,
         domain: str | None = None,
         weights: tuple[Path, ...] = (),
-        preferred: str = "natural",
+        preferred: str = PREFERRED_DOMAIN,
     ) -> LoadedChain: ...
 
 
@@ -35,7 +36,7 @@ def load_chain_once(
     *,
     domain: str | None = None,
     weights: tuple[Path, ...] = (),
-    preferred: str = "natural",
+    preferred: str = PREFERRED_DOMAIN,
 ) -> LoadedChain:
     """As ``load_chain``, but a process reads and checks each file once, unless the file changes.
 

@@ -27,6 +27,7 @@ from vsr_cli.pipeline.size import OutputSize, fit_frames
 from vsr_cli.pipeline.temporal import StepNetwork, upscale_windows
 from vsr_cli.pipeline.tiling import TiledModel
 from vsr_cli.pipeline.upscale import upscale_frames
+from vsr_cli.pipeline.whole_windows import PROBE_SIDE
 
 # Side of a tile of the 3D stage that keeps its working set in a CPU's cache and its margin small:
 # 320x640 takes 1.22 s in such tiles, 1.34 s in tiles of 112 and 2.05 s whole (srnet3d, fp32, one
@@ -35,7 +36,6 @@ CPU_WINDOW_TILE = 160
 # Values of the largest layer of a 2D stage on a CPU: 256 MiB in fp32, and a few times that in all.
 # Of the released networks none comes to it below 1000x1000; drcn does at 256x256.
 LAYER_VALUES = 1 << 26
-PROBE_SIDE = 16  # pixels of the frame on which the largest layer is found
 STRIP_ROWS = 64
 
 

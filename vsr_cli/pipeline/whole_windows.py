@@ -15,7 +15,7 @@ from vsr_cli.models.temporal import TemporalUpscaler
 from vsr_cli.pipeline.settings import StageSettings, checked
 from vsr_cli.pipeline.tiling import TiledModel
 
-PROBE_SIDE = 16
+PROBE_SIDE = 16  # pixels of a frame on which a network is tried, to see what it holds
 SCRATCH = 2  # memory that a step takes beside its codes, in times of these
 
 

@@ -20,7 +20,7 @@ _IN_MOVI = re.compile(rb"\d\d[0-9A-Za-z]{2}|ix\d\d|JUNK|junk|LIST|idx1|RIFF")
 _DATA = re.compile(rb"\d\d(?:db|dc|wb|tx|pc)")
 _SCANNED = 1 << 16  # bytes at a time, in search of the next chunk or tag
 _FLV_HEADER, _FLV_TAG, _FLV_BACK = 9, 11, 4  # bytes
-_FLV_KINDS = (8, 9, 18)  # audio, video, script; their fifth bit tells of encryption
+# A tag: its kind (8 audio, 9 video, 18 script), size and time, and its stream, which is 0.
 _FLV_START = re.compile(rb"[\x08\x09\x12].{7}\0{3}", re.DOTALL)
 
 Part = Generator[tuple[int, int] | Gap, bytes, int]  # returns the position behind it

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import av
 
+from vsr_cli.media.containers import MATROSKA, MP4
+
 # Formats whose packets have exact times, and codecs in which each packet is a picture to be shown.
 # VP8, VP9 and AV1 have hidden pictures, MPEG-4 in AVI has empty ones.
-_FORMATS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts"})
+_FORMATS = frozenset({MP4, MATROSKA, "mpegts"})
 _CODECS = frozenset({"h264", "hevc"})
 _LONGEST_DELAY = 64  # packets; far more than the 16 by which H.264 reorders, and any threads
 

@@ -25,7 +25,6 @@ from vsr_cli.media.pictures.tiff import check_samples, deep_page, is_thumbnail
 from vsr_cli.specs import MAX_PIXELS
 
 _ORIENTATION = 0x0112  # EXIF
-_MILLISECOND = Fraction(1, 1000)
 # What Pillow raises for files that are damaged in one way or another.
 _DAMAGED = (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, struct.error)
 _HINT = "accepted are 8 or 16-bit gray or RGB, try converting it to PNG"

@@ -12,14 +12,12 @@ from typing import Self
 
 from vsr_cli.errors import InputError
 from vsr_cli.frames import ClipInfo, Frame
-from vsr_cli.media.clock import cut_tick
+from vsr_cli.media.clock import DEFAULT_RATE, cut_tick
 from vsr_cli.media.pictures.pages import PictureFile
 from vsr_cli.media.pictures.sequence import PictureSequence
 from vsr_cli.media.pictures.stills import to_planes
+from vsr_cli.media.pixels.tags import RGB_MATRIX
 from vsr_cli.specs import DecodingSpec
-
-DEFAULT_RATE = Fraction(25)  # frames per second of stills
-_RGB_MATRIX = 0  # code point
 
 
 class StillsReader:
@@ -106,7 +104,7 @@ class StillsReader:
             self._warn(f"{first.path} states pixels that are not square; they are taken for square")
         color = replace(first.color, range="full")
         if pixel_format.family == "gbr":
-            color = replace(color, matrix=_RGB_MATRIX)
+            color = replace(color, matrix=RGB_MATRIX)
         total = self._ticks[-1]
         steps = {end - start for start, end in zip(self._ticks, self._ticks[1:], strict=False)}
         return ClipInfo(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,12 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vsr_cli.errors import OutputError
-from vsr_cli.frames import ClipInfo, ColorInfo, Frame, PixelFormat
+from vsr_cli.frames import UNSPECIFIED, ClipInfo, Frame, PixelFormat
 from vsr_cli.media.pictures.deep import Samples
 from vsr_cli.media.pictures.pages import PictureFile
+from vsr_cli.media.pictures.png import SRGB
+from vsr_cli.media.pixels.tags import RGB_MATRIX
 
 _log = logging.getLogger(__name__)
-_SRGB_PRIMARIES, _SRGB_TRANSFER, _RGB_MATRIX = 1, 13, 0  # code points
 _STILL_TIME_BASE = Fraction(1)  # a still is a clip of one frame that lasts one second
 _NO_COLORS = 2  # channels of gray with alpha, and fewer
 
@@ -39,9 +41,8 @@ def read_still(path: str | Path) -> tuple[Frame, ClipInfo]:
         _log.warning("%s: alpha is dropped", path)
         samples = samples[..., :-1]
     planes, pixel_format = to_planes(samples)
-    color = ColorInfo("full", primaries=_SRGB_PRIMARIES, transfer=_SRGB_TRANSFER)
-    if pixel_format.family == "gbr":
-        color = ColorInfo("full", _RGB_MATRIX, _SRGB_PRIMARIES, _SRGB_TRANSFER)
+    matrix = RGB_MATRIX if pixel_format.family == "gbr" else UNSPECIFIED
+    color = replace(SRGB, range="full", matrix=matrix)
     height, width = planes[0].shape
     info = ClipInfo(
         width, height, pixel_format, _STILL_TIME_BASE, color, num_frames=1, origin="pictures"

@@ -17,7 +17,6 @@ from av.audio.stream import AudioStream
 from av.packet import Packet
 from av.stream import Stream
 
-EDITED = "mov,mp4,m4a,3gp,3g2,mj2"  # FFmpeg's name of the containers with edit lists
 # Packets that a decoder must have seen before the first one that is heard: 80 ms of Opus, one of
 # those that overlap, none of those that stand alone.
 _OPUS_PREROLL, _PREROLL = 4, 1

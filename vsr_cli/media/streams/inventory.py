@@ -12,11 +12,10 @@ from av.stream import Stream
 from PIL import Image
 
 from vsr_cli.errors import OutputError
-from vsr_cli.media.clock import cut_tick
+from vsr_cli.media.clock import DEFAULT_RATE, cut_tick
 from vsr_cli.media.containers import main_video, open_container
 from vsr_cli.media.pipes import is_pipe
 from vsr_cli.media.streams.metadata import clean_tags
-from vsr_cli.media.video.encoder import DEFAULT_RATE
 from vsr_cli.media.video.y4m import JITTER, irregular_times
 from vsr_cli.specs import DecodingSpec
 

@@ -12,10 +12,9 @@ from av.stream import Discard, Stream
 
 from vsr_cli.errors import OutputError
 from vsr_cli.frames import ClipInfo
-from vsr_cli.media.clock import timeline_start
-from vsr_cli.media.containers import main_video, open_container
+from vsr_cli.media.clock import DEFAULT_RATE, timeline_start
+from vsr_cli.media.containers import MP4, main_video, open_container
 from vsr_cli.media.streams.audio import check_audio_codec
-from vsr_cli.media.streams.hidden import EDITED
 from vsr_cli.media.streams.metadata import (
     TagPlan,
     clean_tags,
@@ -32,7 +31,6 @@ from vsr_cli.media.streams.routes import (
     is_timecode,
 )
 from vsr_cli.media.streams.silence import is_silent
-from vsr_cli.media.video.encoder import DEFAULT_RATE
 from vsr_cli.specs import DecodingSpec, EncodingSpec
 
 # What is said of a stream that has nothing in a cut; texts and data may well have nothing there.
@@ -72,7 +70,7 @@ class StreamPlan:
             self.placer = PacketPlacer(
                 self._zero, start - self._zero, decoding, has_edit_lists=has_edit_lists
             )
-            is_hiding = self.input.format.name == EDITED and not has_edit_lists
+            is_hiding = self.input.format.name == MP4 and not has_edit_lists
             copied = [route.stream for route in self.routes if route.way is Way.COPY]
             self.hiding = [
                 stream

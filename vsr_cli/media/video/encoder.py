@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from typing import Protocol
 
 import av
@@ -14,13 +13,13 @@ from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
 from vsr_cli.frames import ClipInfo, Frame
+from vsr_cli.media.clock import DEFAULT_RATE
 from vsr_cli.media.pixels.conversion import to_layout
 from vsr_cli.media.pixels.formats import require_planar
 from vsr_cli.media.pixels.planes import PictureConverter, check_planes, make_picture
 from vsr_cli.media.pixels.tags import tag_encoder, tag_picture, written_color
 from vsr_cli.media.video.codecs import EncoderPlan
 
-DEFAULT_RATE = Fraction(25)  # a tag only, where the source has none
 _NO_B_FRAMES = 2  # clips of so many frames are decoded in the order in which they are shown
 
 
@@ -93,7 +92,7 @@ class FrameEncoder:
 
     def _add_stream(self, container: OutputContainer) -> VideoStream:
         info, plan = self._info, self._plan
-        rate = info.frame_rate or DEFAULT_RATE
+        rate = info.frame_rate or DEFAULT_RATE  # a tag only
         stream = container.add_stream(plan.codec, rate=rate, options=dict(plan.options))
         if not isinstance(stream, VideoStream):
             raise ValueError(f"codec {plan.codec} is no video encoder")

@@ -13,17 +13,15 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from vsr_cli.errors import InputError
-from vsr_cli.media.containers import NEEDS_SEEKING, main_video, open_container, open_stdin
+from vsr_cli.media.containers import MP4, NEEDS_SEEKING, main_video, open_container, open_stdin
 from vsr_cli.media.faults.walk import Gap, Truncation
 from vsr_cli.media.faults.watch import StructureWatch
 from vsr_cli.media.pipes import StdinBytes, is_pipe
 
-_INDEXED = frozenset({"mov,mp4,m4a,3gp,3g2,mj2"})  # say beforehand which packets they have
-
 
 def num_indexed(container: InputContainer, stream: VideoStream) -> int:
     """Packets that a container's index promises; 0 where it promises nothing."""
-    if container.format.name not in _INDEXED or not stream.frames:
+    if container.format.name != MP4 or not stream.frames:  # others say nothing beforehand
         return 0
     return len(stream.index_entries)
 

@@ -16,6 +16,7 @@ import av
 from vsr_cli.errors import InputError
 from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.media.clock import FrameClock, cut_tick, stated, stated_rate, timeline_start
+from vsr_cli.media.containers import MATROSKA
 from vsr_cli.media.pipes import is_pipe
 from vsr_cli.media.pixels.formats import require_planar
 from vsr_cli.media.pixels.planes import PictureConverter, matches, read_planes
@@ -28,7 +29,6 @@ from vsr_cli.media.video.source import PictureSource
 from vsr_cli.specs import DecodingSpec
 
 _log = logging.getLogger(__name__)
-_MATROSKA = "matroska,webm"
 _MICROSECONDS = 1_000_000
 _ANIMATIONS = frozenset({"gif", "apng", "webp_pipe", "png_pipe"})  # FFmpeg's names
 
@@ -167,7 +167,7 @@ class VideoReader:
             duration_s = float(stream.duration * stream.time_base)
         elif container.duration is not None:
             duration_s = container.duration / _MICROSECONDS
-            if container.format.name == _MATROSKA and stream.start_time and stream.time_base:
+            if container.format.name == MATROSKA and stream.start_time and stream.time_base:
                 # It states where the clip ends, not how long it is.
                 duration_s -= float(stream.start_time * stream.time_base)
         pixel_format = require_planar(picture.format.name)

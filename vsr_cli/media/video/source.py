@@ -12,6 +12,7 @@ from av.codec.codec import Capabilities
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from vsr_cli.media.containers import BROADCAST
 from vsr_cli.media.faults.damage import Damage
 from vsr_cli.media.faults.ledger import PictureLedger
 from vsr_cli.media.faults.replay import replay_end
@@ -22,7 +23,6 @@ from vsr_cli.media.video.alpha import alpha_decoder
 from vsr_cli.media.video.packets import PacketSource
 
 _WITHOUT_PTS = frozenset({"avi"})  # FFmpeg 8.1 makes them up: that of decoding plus one
-_BROADCAST = frozenset({"mpegts", "mpeg"})  # may begin in the middle of a group of pictures
 _SEEK_MARGIN_S = 2  # a broadcast file has no index: seeking in it may end behind its goal
 _MAX_THREADS = 64  # more than FFmpeg starts by itself
 
@@ -170,7 +170,7 @@ class PictureSource:
     def _fail(self) -> None:
         """A packet cannot be decoded; or an earlier one, for threads say so when they are asked."""
         self._num_failed += 1
-        if self._has_key or self.container.format.name not in _BROADCAST:
+        if self._has_key or self.container.format.name not in BROADCAST:
             self._note(self._latest[max(-1 - self._num_hidden(), -len(self._latest))])
         else:
             self.packets_skipped += 1
@@ -229,6 +229,6 @@ class PictureSource:
         """The pts of the last key frame that was shown; None: not known."""
         if not self._key_pts or self._last_pts is None or self._key_pts[0] > self._last_pts:
             return None
-        if self.container.format.name in _BROADCAST and self.stream.time_base:
+        if self.container.format.name in BROADCAST and self.stream.time_base:
             return self._key_pts[0] - round(_SEEK_MARGIN_S / self.stream.time_base)
         return self._key_pts[0]

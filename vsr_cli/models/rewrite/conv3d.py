@@ -16,7 +16,7 @@ from torch.nn import functional as F
 # How time goes into 2D convolutions: in the form that suits a layer on a CPU, always by stacked
 # frames, or not at all.
 TimeForm = Literal["summed", "stacked", "native"]
-LANES = 16  # fp32 values of the widest vectors: so many stacked channels cost what one does
+LANES = 16  # fp32 values of a vector of AVX-512: so many channels cost what one does
 IS_DILATED = 2  # of a kernel of one pixel: see ``force_blocked``
 
 

@@ -7,7 +7,8 @@ import math
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-LANES = 16  # fp32 values of a vector of AVX-512; a CPU computes so many outputs at the cost of one
+from vsr_cli.models.rewrite.conv3d import LANES
+
 LEAST_GAIN = 1.5  # of a vector's use over the zeros that are multiplied
 
 

@@ -14,13 +14,13 @@ from math import gcd, lcm
 
 from vsr_cli.errors import InputError
 from vsr_cli.frames import ClipInfo, Frame
+from vsr_cli.media.clock import DEFAULT_RATE
 from vsr_cli.pipeline.alignment import clock_error_s
 
 _FINEST = 1_000_000  # ticks per second of an output
 _USUAL_TICK_S = Fraction(1, 90_000)
 _LEAST_APART_S = Fraction(1, 1000)  # an .mkv keeps no more
 _MICROSECOND = Fraction(1, 1_000_000)  # times on the command line have decimals
-_USUAL_DURATION_S = Fraction(1, 25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,7 @@ class Track:
         frame = self.shown or self._next
         if frame is not None and frame.duration:
             return frame.duration * self._info.time_base
-        return self._step_s or (
-            1 / self._info.frame_rate if self._info.frame_rate else _USUAL_DURATION_S
-        )
+        return self._step_s or 1 / (self._info.frame_rate or DEFAULT_RATE)
 
     @property
     def end_s(self) -> Fraction | None:

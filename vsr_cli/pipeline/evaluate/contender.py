@@ -21,6 +21,7 @@ from vsr_cli.media.pixels.formats import without_alpha
 from vsr_cli.media.pixels.tags import conversion_matrix
 from vsr_cli.metrics import METRICS, LearnedSimilarity, MetricSettings
 from vsr_cli.models.load import LoadedChain, load_chain
+from vsr_cli.models.weights import PREFERRED_DOMAIN
 from vsr_cli.pipeline.consistency import Consistency
 from vsr_cli.pipeline.degrade import degradation_protocol, degradation_warnings
 from vsr_cli.pipeline.device import choose_device, choose_precision, precision_name
@@ -86,8 +87,13 @@ class Contender:
         if spec.model is None:
             return cls(spec, None, torch.device("cpu"), torch.float32, similarity)
         device = choose_device(spec.device)
-        wish = {"preferred": FIELD_DOMAIN} if is_field else {}
-        chain = load_chain(spec.model, spec.scale, domain=spec.domain, weights=spec.weights, **wish)
+        chain = load_chain(
+            spec.model,
+            spec.scale,
+            domain=spec.domain,
+            weights=spec.weights,
+            preferred=FIELD_DOMAIN if is_field else PREFERRED_DOMAIN,
+        )
         bf16_loss = None if is_field else chain.bf16_loss  # fields are computed in fp32 on a CPU
         precision = choose_precision(spec.precision, device, bf16_loss=bf16_loss)
         told = (*chain.warnings, *degradation_warnings(chain, spec))
