@@ -194,11 +194,11 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], str]:
 def parse_record(text: str, path: Path) -> WeightRecord:
     """A record from its JSON; ``WeightsError`` if it is not one of this version."""
     try:
-        fields = json.loads(text)
-        version = fields["version"]
+        stated = json.loads(text)
+        version = stated["version"]
         if version == FORMAT_VERSION:
-            tuples = {name: tuple(fields.get(name, ())) for name in ("range", "scales")}
-            return WeightRecord(**fields | tuples)
+            tuples = {name: tuple(stated.get(name, ())) for name in ("range", "scales")}
+            return WeightRecord(**stated | tuples)
     except (ValueError, TypeError, KeyError) as error:
         raise WeightsError(f"the record of {path} cannot be read: {error}") from error
     raise WeightsError(f"{path} is of version {version}, this vsr reads {FORMAT_VERSION}")
@@ -227,9 +227,8 @@ def find_misfits(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> st
         for name in sorted(own.keys() & tensors.keys())
         if own[name].shape != tensors[name].shape
     ]
-    lines = [f"missing: {_shorten(missing)}"] if missing else []
-    lines += [f"unexpected: {_shorten(unexpected)}"] if unexpected else []
-    return "; ".join([*lines, *([_shorten(shapes)] if shapes else [])])
+    found = {"missing: ": missing, "unexpected: ": unexpected, "": shapes}
+    return "; ".join(f"{what}{_shorten(names)}" for what, names in found.items() if names)
 
 
 def _shorten(names: list[str]) -> str:
