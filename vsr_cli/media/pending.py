@@ -13,8 +13,10 @@ import re
 import shutil
 import socket
 import zlib
+from abc import ABC, abstractmethod
 from itertools import count
 from pathlib import Path
+from typing import Self
 
 from vsr_cli.errors import OutputError
 
@@ -23,7 +25,33 @@ _LONGEST_PID = "9" * 10
 _ASIDE = ".before"  # of what a store takes the place of
 
 
-class PendingFile:
+class Pending(ABC):
+    """An output in the making; left as a context without error it is committed, else discarded."""
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Let the output be there.
+
+        Raises:
+            OutputError: it has come into being meanwhile, or the file system refuses.
+        """
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Remove what is not complete; the target is untouched."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self.commit()
+        finally:
+            self.discard()
+
+
+class PendingFile(Pending):
     """A hidden file beside the target, which takes the target's name when it is complete."""
 
     def __init__(self, target: Path, *, overwrite: bool) -> None:
@@ -33,11 +61,7 @@ class PendingFile:
         _remove_leftovers(target)
 
     def commit(self) -> None:
-        """Give the file the target's name, in one step.
-
-        Raises:
-            OutputError: the target has come into being meanwhile, or the file system refuses.
-        """
+        """Give the file the target's name, in one step."""
         _move(self.path, self.target, overwrite=self._overwrite)
 
     def keep(self) -> Path:
@@ -76,11 +100,7 @@ class PendingStore(PendingFile):
         super().__init__(target, overwrite=overwrite)
 
     def commit(self) -> None:
-        """Give the folder the target's name.
-
-        Raises:
-            OutputError: the target has come into being meanwhile, or the file system refuses.
-        """
+        """Give the folder the target's name."""
         before = self.path.with_name(self.path.name + _ASIDE)
         if self._overwrite and self.target.exists():
             _move(self.target, before, overwrite=False)
@@ -100,7 +120,7 @@ class PendingStore(PendingFile):
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-class PendingFolder:
+class PendingFolder(Pending):
     """A hidden folder beside the target, whose files move to their places when all are there.
 
     A folder that does not exist yet appears in one step; into one that exists, the files move one
@@ -141,11 +161,7 @@ class PendingFolder:
             raise OutputError(f"cannot write {self.folder / name}: {error.strerror}") from error
 
     def commit(self) -> None:
-        """Move the files to their places.
-
-        Raises:
-            OutputError: one of them has come into being meanwhile, or the file system refuses.
-        """
+        """Move the files to their places."""
         if not self.folder.exists():
             _move(self.path, self.folder, overwrite=False)
             return

@@ -65,14 +65,10 @@ def export_model(
     check_place(target, overwrite=overwrite)
     loaded = load_network(name, scale, domain=domain, weights=weights)
     (model,) = loaded.stages
-    pending = PendingFile(target, overwrite=overwrite)
-    try:
-        (write_onnx if form == "onnx" else write_pth)(model, pending.path)
-        size = pending.path.stat().st_size
-        pending.commit()
-    finally:
-        pending.discard()
     is_onnx = form == "onnx"
+    with PendingFile(target, overwrite=overwrite) as pending:
+        (write_onnx if is_onnx else write_pth)(model, pending.path)
+        size = pending.path.stat().st_size
     return ExportReport(
         output=str(target),
         format=form,

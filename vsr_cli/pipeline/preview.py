@@ -123,7 +123,8 @@ def preview_video(
         times.append(round(clip.time_s(frames[middle]), 6))
         listener.on_frame(len(rows))
     picture = _stack(rows, axis=0)
-    _write(target, picture, overwrite=overwrite)
+    with PendingFile(target, overwrite=overwrite) as pending:
+        write_png(pending.path, picture)
     return PreviewReport.of(start, times, picture, seconds=time.perf_counter() - started)
 
 
@@ -188,12 +189,3 @@ def _stack(pictures: Sequence[NDArray[np.uint8]], *, axis: int) -> NDArray[np.ui
     widths[axis] = (GAP, 0)
     parts = [pictures[0], *(np.pad(p, widths, constant_values=255) for p in pictures[1:])]
     return np.concatenate(parts, axis=axis)
-
-
-def _write(target: Path, picture: NDArray[np.uint8], *, overwrite: bool) -> None:
-    pending = PendingFile(target, overwrite=overwrite)
-    try:
-        write_png(pending.path, picture)
-        pending.commit()
-    finally:
-        pending.discard()

@@ -42,17 +42,12 @@ def writing(
     Raises:
         OutputError: the disk does not play along.
     """
+    stored = [
+        replace(each, attributes=skeleton.true_attributes(each.attributes))
+        for each in (output.stored for output in outputs)
+    ]
     pending = (PendingStore if is_zarr(target) else PendingFile)(target, overwrite=overwrite)
-    try:
-        stored = [
-            replace(each, attributes=skeleton.true_attributes(each.attributes))
-            for each in (output.stored for output in outputs)
-        ]
-        with open_store(pending.path, skeleton, stored, target) as store:
-            yield store
-            for output in outputs:
-                store.annotate(output.stored.name, output.final_attributes)
-        pending.commit()
-    except BaseException:
-        pending.discard()
-        raise
+    with pending, open_store(pending.path, skeleton, stored, target) as store:
+        yield store
+        for output in outputs:
+            store.annotate(output.stored.name, output.final_attributes)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +13,13 @@ import numpy as np
 from vsr_cli.errors import OutputError
 from vsr_cli.frames import ColorInfo
 from vsr_cli.media import check_output
-from vsr_cli.media.pending import PendingFolder
+from vsr_cli.media.pending import PendingFile, PendingFolder
 from vsr_cli.media.pictures.png import encode_png
 from vsr_cli.pipeline.simulate.shallow_water import (
     CODECS,
     GRAY,
     check_file_output,
     encode_values,
-    pending_file,
     write_grey_video,
 )
 from vsr_cli.simulation.droplet import DropletTruth, simulate_droplets
@@ -80,8 +78,8 @@ def simulate_droplets_to_file(
             _write_archive(spec, output, frames, tally, overwrite=overwrite)
         else:
             _write_video(spec, output, frames, crf=crf, overwrite=overwrite)
-        with pending_file(truth, overwrite=overwrite) as part:
-            part.write_text(truth_document(spec, tally.droplets))
+        with PendingFile(truth, overwrite=overwrite) as pending:
+            pending.path.write_text(truth_document(spec, tally.droplets))
     return DropletReport(
         output=str(output),
         truth=str(truth),
@@ -173,7 +171,8 @@ def _write_archive(
         name: np.array([getattr(droplet, name) for droplet in tally.droplets])
         for name in DropletTruth.__slots__
     }
-    with pending_file(output, overwrite=overwrite) as part, part.open("wb") as file:
+    pending = PendingFile(output, overwrite=overwrite)
+    with pending, pending.path.open("wb") as file:
         np.savez(file, frames=values, spec=np.array(json.dumps(asdict(spec))), **columns)
 
 
@@ -181,7 +180,7 @@ def _write_stills(
     spec: DropletSpec, output: Path, frames: Iterable[Values], tally: _Tally, *, overwrite: bool
 ) -> None:
     """Pictures numbered from 1, and the truth; all appear when all are complete."""
-    with _pending_folder(output, overwrite=overwrite) as folder:
+    with PendingFolder(output, folder=output, overwrite=overwrite) as folder:
         names = _picture_names(spec)
         for name, values in zip(names, frames, strict=True):
             samples = encode_values(values, (0.0, 1.0))[..., None]
@@ -209,14 +208,3 @@ def _check_folder(spec: DropletSpec, output: Path, *, overwrite: bool) -> None:
 def _picture_names(spec: DropletSpec) -> tuple[str, ...]:
     """The files of a folder's pictures, numbered from 1 as all pictures that are written."""
     return tuple(f"{number + 1:05d}.png" for number in range(spec.frames))
-
-
-@contextmanager
-def _pending_folder(output: Path, *, overwrite: bool) -> Iterator[PendingFolder]:
-    """A hidden folder that takes its place when the context is left without error."""
-    pending = PendingFolder(output, folder=output, overwrite=overwrite)
-    try:
-        yield pending
-        pending.commit()
-    finally:
-        pending.discard()

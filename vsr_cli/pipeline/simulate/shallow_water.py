@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +18,7 @@ from vsr_cli.fields import FieldSeries, require_netcdf, write_field_series, writ
 from vsr_cli.frames import ClipInfo, ColorInfo, Frame, PixelFormat
 from vsr_cli.media import check_output, open_writer
 from vsr_cli.media.pending import PendingFile
+from vsr_cli.media.target import check_place
 from vsr_cli.simulation.shallow_water import gaussian_latitudes, simulate_shallow_water
 from vsr_cli.specs import DropletSpec, EncodingSpec, ShallowWaterSpec, SimulatedField
 
@@ -106,13 +106,13 @@ def simulate_to_file(
         write_grey_video(output, spec, frames, describe(spec), encoding, overwrite=overwrite)
     elif kind == ".npz":
         series = _collect(spec, frames)
-        with pending_file(output, overwrite=overwrite) as part:
-            write_npz(part, series, value_range=spec.value_range, spec=asdict(spec))
+        with PendingFile(output, overwrite=overwrite) as pending:
+            write_npz(pending.path, series, value_range=spec.value_range, spec=asdict(spec))
     else:
         series = _collect(spec, frames)
         history = f"simulate shallow-water {json.dumps(asdict(spec))}"
-        with pending_file(output, overwrite=overwrite) as part:
-            write_field_series(part, series, history=history)
+        with PendingFile(output, overwrite=overwrite) as pending:
+            write_field_series(pending.path, series, history=history)
     return tally.report(spec, output)
 
 
@@ -218,20 +218,6 @@ def check_file_output(output: Path, *, overwrite: bool) -> None:
     """Refuse, before the run, what could not be written after it."""
     if output.suffix.lower() == ".nc":
         require_netcdf()
-    if not output.parent.is_dir():
-        raise OutputError(f"folder {output.parent} does not exist; create it first")
     if output.is_dir():
         raise OutputError(f"output {output} is a folder; give a file name")
-    if output.exists() and not overwrite:
-        raise OutputError(f"output {output} exists; give --overwrite or another name")
-
-
-@contextmanager
-def pending_file(output: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A path beside ``output`` that takes its place when the context is left without error."""
-    pending = PendingFile(output, overwrite=overwrite)
-    try:
-        yield pending.path
-        pending.commit()
-    finally:
-        pending.discard()
+    check_place(output, overwrite=overwrite)
