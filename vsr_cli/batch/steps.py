@@ -25,7 +25,7 @@ from vsr_cli.media.segments.packets import DamagedSegmentError, SegmentRecord
 from vsr_cli.media.segments.packets import read_record as read_segment
 from vsr_cli.media.segments.work_folder import WorkFolder, remove_work
 from vsr_cli.pipeline.loaded import load_chain_once
-from vsr_cli.pipeline.report import Stopwatch, UpscaleReport
+from vsr_cli.pipeline.report import UpscaleReport
 from vsr_cli.pipeline.segments.job import (
     complete_segments,
     count_cuts,
@@ -36,6 +36,7 @@ from vsr_cli.pipeline.segments.resumable import UnjoinableError
 from vsr_cli.pipeline.segments.resume import ResumeReport, resume_video
 from vsr_cli.pipeline.segments.stretch import run_stretch
 from vsr_cli.pipeline.segments.survey import survey_source, surveyed_stretch
+from vsr_cli.pipeline.stopwatch import Stopwatch
 from vsr_cli.pipeline.video import upscale_video
 
 

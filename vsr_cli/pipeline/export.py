@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from vsr_cli.media.pending import PendingFile
 from vsr_cli.media.target import check_place
 from vsr_cli.models.export import INPUT, OPSET, OUTPUT, write_onnx, write_pth
 from vsr_cli.models.foreign import split_name
 from vsr_cli.models.load import load_network
+from vsr_cli.pipeline.report import Report
 
 ExportFormat = Literal["onnx", "pth"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExportReport:
+class ExportReport(Report):
     """One exported network."""
 
     output: str
@@ -31,10 +32,6 @@ class ExportReport:
     result: str | None
     bytes: int
     warnings: list[str]
-
-    def to_json(self) -> dict[str, Any]:
-        """The document of ``--json``."""
-        return asdict(self)
 
 
 def export_model(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,8 @@ from vsr_cli.media.limits import check_output_pixels
 from vsr_cli.media.pending import PendingFile
 from vsr_cli.media.target import check_png
 from vsr_cli.models.load import LoadedChain, load_chain
-from vsr_cli.pipeline.device import precision_name
 from vsr_cli.pipeline.places import SoughtClip
-from vsr_cli.pipeline.report import Listener, Start, chain_name, chain_warnings
+from vsr_cli.pipeline.report import FileReport, Listener, Start
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.shots import mark_shots
 from vsr_cli.pipeline.size import OutputSize, choose_size, output_info
@@ -34,17 +33,9 @@ MOST_FRAMES = 100  # of one picture; each is sought and decoded by itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PreviewReport:
+class PreviewReport(FileReport):
     """One preview: what it shows, and how it was made."""
 
-    input: str
-    output: str
-    model: str
-    scale: int
-    domain: str | None
-    device: str
-    precision: str
-    frames: int
     times_s: list[float]  # of the frames from top to bottom, from the first frame of the clip
     width: int  # of the picture
     height: int
@@ -64,13 +55,7 @@ class PreviewReport:
                 "shows the same ones"
             )
         return cls(
-            input=str(start.input),
-            output=str(start.output),
-            model=start.model,
-            scale=start.scale,
-            domain=start.domain,
-            device=start.device,
-            precision=start.precision,
+            **start.facts,
             frames=number,
             times_s=times_s,
             width=picture.shape[1],
@@ -79,10 +64,6 @@ class PreviewReport:
             fps=round(number / seconds, 3),
             warnings=warnings,
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """The document of ``--json``."""
-        return asdict(self)
 
 
 def preview_video(
@@ -114,7 +95,14 @@ def preview_video(
     check_png(target, overwrite=overwrite, input_path=source)
     clip = SoughtClip.of(source, decoding)
     comparison = _Comparison.of(spec, clip.info, decoding.max_pixels)
-    start = comparison.start(clip, target, num_frames)
+    start = Start.of(
+        comparison.chain,
+        comparison.settings,
+        source,
+        target,
+        frames=num_frames,
+        warnings=clip.warnings,
+    )
     listener.on_start(start)
     rows: list[NDArray[np.uint8]] = []
     times: list[float] = []
@@ -149,19 +137,6 @@ class _Comparison:
             settings=StageSettings.of(spec, info, chain),
             info=info,
             size=size,
-        )
-
-    def start(self, clip: SoughtClip, target: Path, num_frames: int) -> Start:
-        return Start(
-            input=clip.path,
-            output=target,
-            frames=num_frames,
-            model=chain_name(self.chain),
-            scale=self.chain.scale,
-            domain=self.chain.domain,
-            device=str(self.settings.device),
-            precision=precision_name(self.settings.precision),
-            warnings=(*chain_warnings(self.chain, self.settings.tile), *clip.warnings),
         )
 
     def row(self, frames: list[Frame], middle: int) -> NDArray[np.uint8]:

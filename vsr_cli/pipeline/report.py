@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import resource
 import sys
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from vsr_cli.frames import ClipInfo, FrameReader, FrameWriter
 from vsr_cli.models.load import LoadedChain
 from vsr_cli.pipeline.device import precision_name, precision_warnings
 from vsr_cli.pipeline.settings import StageSettings
+from vsr_cli.pipeline.stopwatch import Stopwatch
 from vsr_cli.specs import DecodingSpec
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +22,11 @@ class RunStart:
     """What will run on what; known before the first frame is computed."""
 
     frames: int | None  # an estimate, for progress
-    model: str  # see chain_name; empty: files are compared
-    scale: int
-    domain: str | None
-    device: str
-    precision: str
+    model: str = ""  # see chain_name; empty: no network runs
+    scale: int = 1
+    domain: str | None = None
+    device: str = "cpu"
+    precision: str = "fp32"
     warnings: tuple[str, ...]
 
 
@@ -46,27 +43,63 @@ class Start(RunStart):
         cls,
         chain: LoadedChain,
         settings: StageSettings,
-        reader: FrameReader,
-        writer: FrameWriter,
-        decoding: DecodingSpec,
+        source: Path,
+        target: Path,
+        *,
+        frames: int | None,
+        frame_pixels: int = 0,
+        warnings: Sequence[str],
     ) -> Self:
+        """A file through networks; ``warnings`` are those that the chain does not give itself."""
         return cls(
-            input=reader.path,
-            output=writer.path,
-            frame_pixels=reader.info.width * reader.info.height,
-            frames=frames_within(reader.info, decoding),
+            input=source,
+            output=target,
+            frame_pixels=frame_pixels,
+            frames=frames,
             model=chain_name(chain),
             scale=chain.scale,
             domain=chain.domain,
             device=str(settings.device),
             precision=precision_name(settings.precision),
+            warnings=(*chain_warnings(chain, settings.tile), *warnings),
+        )
+
+    @classmethod
+    def of_clip(
+        cls,
+        chain: LoadedChain,
+        settings: StageSettings,
+        reader: FrameReader,
+        writer: FrameWriter,
+        decoding: DecodingSpec,
+    ) -> Self:
+        """A clip on its way from a reader to a writer."""
+        return cls.of(
+            chain,
+            settings,
+            reader.path,
+            writer.path,
+            frames=frames_within(reader.info, decoding),
+            frame_pixels=reader.info.width * reader.info.height,
             warnings=(
-                *chain_warnings(chain, settings.tile),
                 *precision_warnings(settings.precision, settings.device),
                 *reader.warnings,
                 *writer.warnings,
             ),
         )
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a ``FileReport`` repeats of it, by the names of its fields."""
+        return {
+            "input": str(self.input),
+            "output": str(self.output),
+            "model": self.model,
+            "scale": self.scale,
+            "domain": self.domain,
+            "device": self.device,
+            "precision": self.precision,
+        }
 
 
 def chain_name(chain: LoadedChain) -> str:
@@ -105,48 +138,18 @@ def frames_within(info: ClipInfo, decoding: DecodingSpec) -> int | None:
     return max(1, round(num_frames * part))
 
 
-@dataclass
-class Stopwatch:
-    """Seconds spent inside the iterators and blocks that it watches, by name."""
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of a run."""
 
-    seconds: dict[str, float] = field(default_factory=dict)
-    started: float = field(default_factory=time.perf_counter)
-
-    def each(self, name: str, items: Iterable[T]) -> Iterator[T]:
-        """Pass items on; what producing each one takes counts for ``name``."""
-        iterator = iter(items)
-        try:
-            while True:
-                with self.block(name):
-                    try:
-                        item = next(iterator)
-                    except StopIteration:
-                        return
-                yield item
-        finally:
-            close = getattr(iterator, "close", None)
-            if close is not None:
-                close()
-
-    @contextmanager
-    def block(self, name: str) -> Iterator[None]:
-        """Count the time of a ``with`` block for ``name``."""
-        before = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.total(name) + time.perf_counter() - before
-
-    def total(self, name: str) -> float:
-        return self.seconds.get(name, 0.0)
-
-    def elapsed(self) -> float:
-        return time.perf_counter() - self.started
+    def to_json(self) -> dict[str, Any]:
+        """The document of ``--json``."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UpscaleReport:
-    """One upscaled file."""
+class FileReport(Report):
+    """What networks have made of one file; see ``Start.facts``."""
 
     input: str
     output: str
@@ -156,6 +159,12 @@ class UpscaleReport:
     device: str
     precision: str
     frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpscaleReport(FileReport):
+    """One upscaled file."""
+
     frames_expected: int  # that the decoder gave; a damaged file is an error before this
     seconds: float
     fps: float
@@ -177,13 +186,7 @@ class UpscaleReport:
         """``frames`` are those written and those expected, ``warnings`` those since the start."""
         seconds = watch.elapsed()
         return cls(
-            input=str(start.input),
-            output=str(start.output),
-            model=start.model,
-            scale=start.scale,
-            domain=start.domain,
-            device=start.device,
-            precision=start.precision,
+            **start.facts,
             frames=frames[0],
             frames_expected=frames[1],
             seconds=round(seconds, 3),
@@ -197,10 +200,6 @@ class UpscaleReport:
             warnings=list(dict.fromkeys([*start.warnings, *warnings])),
             peak_rss_mb=peak_rss_mb(),
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """The document of ``--json``."""
-        return asdict(self)
 
 
 def peak_rss_mb() -> float:

@@ -13,11 +13,12 @@ from vsr_cli.media import check_output, open_reader, open_writer
 from vsr_cli.models.load import load_chain
 from vsr_cli.pipeline.loaded import LoadChain
 from vsr_cli.pipeline.prefetch import prefetch
-from vsr_cli.pipeline.report import Listener, Start, Stopwatch, UpscaleReport
+from vsr_cli.pipeline.report import Listener, Start, UpscaleReport
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.shots import mark_shots
 from vsr_cli.pipeline.size import choose_size, output_info
 from vsr_cli.pipeline.stages import run_stages
+from vsr_cli.pipeline.stopwatch import Stopwatch
 from vsr_cli.specs import DecodingSpec, EncodingSpec, UpscaleSpec
 
 PREFETCH_FRAMES = 8  # decoded or finished frames that wait for the next thread
@@ -58,7 +59,7 @@ def upscale_video(
         open_target = partial(write or open_writer, copy_from=source, decoding=decoding)
         larger = output_info(reader.info, size)
         writer = stack.enter_context(open_target(target, larger, encoding, overwrite=overwrite))
-        listener.on_start(start := Start.of(chain, settings, reader, writer, decoding))
+        listener.on_start(start := Start.of_clip(chain, settings, reader, writer, decoding))
         decoded = stack.enter_context(prefetch(watch.each("decode", reader), PREFETCH_FRAMES))
         waited = watch.each("wait", decoded)
         frames = mark_shots(waited, settings.pixel_format, settings.scene_threshold)

@@ -18,7 +18,7 @@ from vsr_cli.pipeline.prefetch import prefetch
 from vsr_cli.specs import DecodingSpec
 from vsr_cli.specs.compare import Align
 
-PREFETCH_FRAMES = 4  # decoded frames of each clip that wait
+PREFETCH_FRAMES = 4  # that wait: decoded ones of each clip, and finished ones for the encoder
 _USUAL_RATE = Fraction(25)
 _SPARE_FRAMES = 2  # read before those that are needed
 _WIDEN = 4  # times as far back, where frames last longer than the rate says

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from vsr_cli.errors import InputError
 from vsr_cli.frames import Frame, FrameWriter
 from vsr_cli.media import VideoWriter, check_output, open_writer
 from vsr_cli.media.target import target_kind
 from vsr_cli.pipeline.compare.clips import (
+    PREFETCH_FRAMES,
     end_warnings,
     make_tracks,
     open_clips,
@@ -23,12 +24,10 @@ from vsr_cli.pipeline.compare.clips import (
 from vsr_cli.pipeline.compare.frames import Comparison
 from vsr_cli.pipeline.compare.timeline import Moment, Track, clocks_error_s, moment_at, moments
 from vsr_cli.pipeline.prefetch import prefetch
-from vsr_cli.pipeline.report import Listener, Start, Stopwatch, frames_within
+from vsr_cli.pipeline.report import Listener, Report, Start, frames_within
+from vsr_cli.pipeline.stopwatch import Stopwatch
 from vsr_cli.pipeline.video import check_kept
 from vsr_cli.specs import CompareSpec, DecodingSpec, EncodingSpec
-
-PREFETCH_FRAMES = 4  # finished pictures that wait for the encoder
-
 
 _PICTURES = ("still", "pattern")
 
@@ -43,7 +42,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CompareReport:
+class CompareReport(Report):
     """One comparison: what it shows, and how."""
 
     inputs: list[str]
@@ -83,10 +82,6 @@ class CompareReport:
             fps=round(written.frames / seconds, 3),
             warnings=list(dict.fromkeys([*start.warnings, *told])),
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """The document of ``--json``."""
-        return asdict(self)
 
 
 def compare_videos(
@@ -185,11 +180,6 @@ def _start(
         input=run.clips[0].path,
         output=writer.path,
         frames=1 if is_single else max(known, default=None) if lengths else 1,
-        model="",
-        scale=1,
-        domain=None,
-        device="cpu",
-        precision="fp32",
         warnings=(*run.warnings, *late, *writer.warnings),
     )
 

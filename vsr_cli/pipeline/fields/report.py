@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Self
 
-from vsr_cli.pipeline.report import Start, peak_rss_mb
+from vsr_cli.pipeline.report import FileReport, Start, peak_rss_mb
 
 MAPPING = "(value - low) / (high - low); values outside are not cut"
 
@@ -24,17 +24,9 @@ class VariableReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FieldReport:
-    """One upscaled file of fields."""
+class FieldReport(FileReport):
+    """One upscaled file of fields; its frames are the steps of all series."""
 
-    input: str
-    output: str
-    model: str
-    scale: int
-    domain: str | None
-    device: str
-    precision: str
-    frames: int  # steps of all series
     seconds: float
     fps: float
     variables: tuple[VariableReport, ...]
@@ -58,13 +50,7 @@ class FieldReport:
         """``told`` are the warnings since the start."""
         frames = start.frames or 0
         return cls(
-            input=str(start.input),
-            output=str(start.output),
-            model=start.model,
-            scale=start.scale,
-            domain=start.domain,
-            device=start.device,
-            precision=start.precision,
+            **start.facts,
             frames=frames,
             seconds=round(seconds, 3),
             fps=round(frames / seconds, 3),
@@ -75,7 +61,3 @@ class FieldReport:
             warnings=[*start.warnings, *told],
             peak_rss_mb=peak_rss_mb(),
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """The document of ``--json``."""
-        return asdict(self)

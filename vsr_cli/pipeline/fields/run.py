@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
@@ -20,7 +20,6 @@ from vsr_cli.fields.raw import open_raw
 from vsr_cli.fields.skeleton import make_skeleton
 from vsr_cli.fields.stores import FieldStore
 from vsr_cli.models.load import LoadedChain
-from vsr_cli.pipeline.device import precision_name
 from vsr_cli.pipeline.fields.networks import field_chain, field_settings
 from vsr_cli.pipeline.fields.output import check_target, writing
 from vsr_cli.pipeline.fields.report import FieldReport, VariableReport
@@ -38,7 +37,7 @@ from vsr_cli.pipeline.fields.values import (
     summarise,
 )
 from vsr_cli.pipeline.loaded import LoadChain
-from vsr_cli.pipeline.report import Listener, Start, chain_name, chain_warnings
+from vsr_cli.pipeline.report import Listener, Start, chain_name
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.specs import FieldSpec, UpscaleSpec
 
@@ -74,12 +73,12 @@ def upscale_fields(
         skeleton = make_skeleton(run.raw, run.names, run.dims, chain.scale, history=command)
         skeleton = split_copies(skeleton, contents, source, target)
         store = stack.enter_context(writing(target, skeleton, run.outputs, overwrite=overwrite))
-        warnings = [*chain_warnings(chain, settings.tile), *run.warnings]
+        warnings = list(run.warnings)
         if skeleton.left_out:
             warnings.append(f"not in the output: {', '.join(skeleton.left_out)}")
         if contents.groups:
             warnings.append(f"groups are not copied: {', '.join(contents.groups)}")
-        listener.on_start(start := run.start(target, tuple(warnings)))
+        listener.on_start(start := run.start(target, warnings))
         variables = run.write(store, listener)
     return FieldReport.of(
         start,
@@ -135,19 +134,16 @@ class _Run:
     def num_frames(self) -> int:
         return sum(stream.num_frames for streams in self.streams for stream in streams)
 
-    def start(self, target: Path, warnings: tuple[str, ...]) -> Start:
+    def start(self, target: Path, warnings: Sequence[str]) -> Start:
         """What is told before the first step."""
         stream = self.streams[0][0]
-        return Start(
-            input=self.source,
-            output=target,
+        return Start.of(
+            self.chain,
+            self.settings,
+            self.source,
+            target,
             frames=self.num_frames,
             frame_pixels=stream.height * stream.width,
-            model=chain_name(self.chain),
-            scale=self.chain.scale,
-            domain=self.chain.domain,
-            device=str(self.settings.device),
-            precision=precision_name(self.settings.precision),
             warnings=warnings,
         )
 
@@ -157,7 +153,7 @@ class _Run:
         for number, (name, streams) in enumerate(zip(self.names, self.streams, strict=True)):
             output, error, infinite = self.outputs[number], 0.0, 0
             for place, stream in zip(self._places(name), streams, strict=True):
-                mapping = self._mapping(number, stream)
+                mapping = self._mapping(number)
                 for step, (values, held) in enumerate(self._enlarged(stream, mapping)):
                     packed = output.packing.pack(values.numpy())
                     store.write(name, output.place(place, step), packed)
@@ -184,7 +180,7 @@ class _Run:
             lambda: summarise(step[0] for stream in streams for step in stream.frames()),
         )
 
-    def _mapping(self, number: int, stream: FieldStream) -> FieldMapping:
+    def _mapping(self, number: int) -> FieldMapping:
         return choose_mapping(
             self.chain,
             self.grids[number],

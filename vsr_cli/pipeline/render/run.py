@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,8 @@ from vsr_cli.media import check_output, open_writer
 from vsr_cli.media.target import target_kind
 from vsr_cli.pipeline.render.colors import Limits, Palette, choose_limits, find_colors
 from vsr_cli.pipeline.render.look import ColorLook, GrayLook, Look
-from vsr_cli.pipeline.report import Listener, Start, Stopwatch
+from vsr_cli.pipeline.report import Listener, Report, Start
+from vsr_cli.pipeline.stopwatch import Stopwatch
 from vsr_cli.specs import EncodingSpec, RenderSpec
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ LOSSLESS = ("ffv1",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenderReport:
+class RenderReport(Report):
     """One field as it is shown."""
 
     input: str
@@ -47,10 +48,6 @@ class RenderReport:
     seconds: float
     fps: float
     warnings: list[str]
-
-    def to_json(self) -> dict[str, Any]:
-        """The document of ``--json``."""
-        return asdict(self)
 
 
 def render_field(
@@ -183,10 +180,5 @@ def _start(source: Path, target: Path, stream: FieldStream, frames: int, told: l
         output=target,
         frame_pixels=stream.height * stream.width,
         frames=frames,
-        model="",
-        scale=1,
-        domain=None,
-        device="",
-        precision="",
         warnings=tuple(told),
     )

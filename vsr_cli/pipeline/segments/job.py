@@ -111,7 +111,7 @@ def _prepare(
         raise UnjoinableError(f"--resume writes video files, not {target}")
     writer.discard()
     check_joinable(writer.plan)
-    start = Start.of(chain, settings, reader, writer, decoding)
+    start = Start.of_clip(chain, settings, reader, writer, decoding)
     job = SegmentJob(
         source=source,
         target=target,

@@ -11,7 +11,7 @@ from vsr_cli.media.segments.joining import StoredSegment
 from vsr_cli.media.segments.work_folder import WorkFolder, file_digest
 from vsr_cli.models.load import load_chain
 from vsr_cli.pipeline.loaded import LoadChain
-from vsr_cli.pipeline.report import Listener, Start, Stopwatch, UpscaleReport
+from vsr_cli.pipeline.report import Listener, Start, UpscaleReport
 from vsr_cli.pipeline.segments.cutting import missing_stretches
 from vsr_cli.pipeline.segments.job import (
     SegmentJob,
@@ -22,6 +22,7 @@ from vsr_cli.pipeline.segments.job import (
     prepare_job,
 )
 from vsr_cli.pipeline.segments.stretch import run_stretch
+from vsr_cli.pipeline.stopwatch import Stopwatch
 from vsr_cli.specs import DecodingSpec, EncodingSpec, UpscaleSpec
 
 
