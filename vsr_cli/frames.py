@@ -154,7 +154,20 @@ class Frame:
     shot: int = 0  # number of scene cuts before this frame
 
 
-class FrameReader(Protocol):
+class Context(Protocol):
+    """Something that is used in a ``with`` block, which ends it."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+class FrameReader(Context, Protocol):
     """Yields the frames of one clip, once, in order of presentation."""
 
     path: Path
@@ -167,17 +180,8 @@ class FrameReader(Protocol):
 
     def __iter__(self) -> Iterator[Frame]: ...
 
-    def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
-
-
-class FrameWriter(Protocol):
+class FrameWriter(Context, Protocol):
     """Takes frames in order of presentation; leaving the context without error completes the file.
 
     Leaving it with an error removes what was written: the target is untouched.
@@ -187,12 +191,3 @@ class FrameWriter(Protocol):
     warnings: list[str]  # what is not kept; complete before the first frame
 
     def write(self, frame: Frame) -> None: ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...

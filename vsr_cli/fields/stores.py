@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
@@ -15,6 +14,7 @@ from vsr_cli.errors import MissingExtraError, OutputError
 from vsr_cli.fields.copying import copy_variables
 from vsr_cli.fields.netcdf import DEFLATE_LEVEL
 from vsr_cli.fields.skeleton import Skeleton
+from vsr_cli.frames import Context
 from vsr_cli.specs import is_zarr
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class StoredVariable:
         return (*[1] * (len(self.shape) - 2), max(1, -(-height // parts)), width)
 
 
-class FieldStore(Protocol):
+class FieldStore(Context, Protocol):
     """Takes steps of fields; leave its context to close the file."""
 
     def write(self, name: str, index: tuple[int, ...], values: NDArray[Any]) -> None:
@@ -50,15 +50,6 @@ class FieldStore(Protocol):
 
     def annotate(self, name: str, attributes: Mapping[str, Any]) -> None:
         """Add attributes to a field."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
 
 
 def open_store(

@@ -7,7 +7,6 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from vsr_cli.errors import InputError
@@ -89,12 +88,7 @@ class StillsReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         pass
 
     def _describe(self, first: PictureFile, time_base: Fraction) -> ClipInfo:

@@ -14,7 +14,6 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import av
@@ -134,18 +133,13 @@ class WorkFolder:
             if not self._is_shared:
                 self._open_state()
         except OSError as error:
-            self.__exit__(None, None, None)
+            self.__exit__()
             raise OutputError(f"cannot write beside {self._target}: {error.strerror}") from error
         if not self._is_shared:
             self.others = self._find_others()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
