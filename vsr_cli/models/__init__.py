@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 MODELS: Mapping[str, str] = MappingProxyType(
     {
-        "nearest": "vsr_cli.models.nearest",
-        "bilinear": "vsr_cli.models.bilinear",
-        "bicubic": "vsr_cli.models.bicubic",
-        "lanczos": "vsr_cli.models.lanczos",
+        "nearest": "vsr_cli.models.interpolation:NEAREST",
+        "bilinear": "vsr_cli.models.interpolation:BILINEAR",
+        "bicubic": "vsr_cli.models.interpolation:BICUBIC",
+        "lanczos": "vsr_cli.models.interpolation:LANCZOS",
         "ibp": "vsr_cli.models.ibp",
         "srcnn": "vsr_cli.models.srcnn",
         "srcnn-915": "vsr_cli.models.srcnn:SPEC_915",

@@ -9,14 +9,13 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from vsr_cli.errors import NumericalError
 from vsr_cli.frames import Frame
 from vsr_cli.imaging.color import rgb_to_yuv, yuv_to_rgb
 from vsr_cli.imaging.ranges import chroma_range, luma_range
 from vsr_cli.imaging.resample import enlarge, resample_chroma
 from vsr_cli.imaging.siting import CENTERED
 from vsr_cli.models.load import LoadedChain
-from vsr_cli.pipeline.settings import StageSettings
+from vsr_cli.pipeline.settings import StageSettings, checked
 from vsr_cli.pipeline.upscale import FRAME_PIXELS
 
 
@@ -42,12 +41,7 @@ def upscale_rgb(
         batch = [first, *islice(frames, size - 1)]
         with torch.inference_mode():
             rgb = torch.stack([_to_rgb(frame.planes, settings) for frame in batch])
-            enlarged = network(rgb)  # (B, 3, s*H, s*W)
-            if not enlarged.sum().isfinite():
-                raise NumericalError(
-                    "the network gave values that are not finite: try --precision fp32 or other "
-                    "weights"
-                )
+            enlarged = checked(network(rgb), is_bounded=False)  # (B, 3, s*H, s*W)
             for frame, picture in zip(batch, enlarged, strict=True):
                 planes = _from_rgb(picture, settings)
                 if settings.pixel_format.has_alpha:

@@ -67,6 +67,11 @@ class StageSettings:
         """How many frames (or windows) of ``pixels`` go into one call of a network."""
         return self.batch_size or max(1, min(16, limits[self.device.type] // pixels))
 
+    def autocast(self) -> torch.autocast:
+        """The precision in which networks compute; fp32 as it is."""
+        half = self.precision != torch.float32
+        return torch.autocast(self.device.type, dtype=self.precision, enabled=half)
+
     def plane_siting(self, plane: int) -> Siting:
         """The place of the samples of one plane."""
         is_chroma = self.pixel_format.family == "yuv" and plane in (1, 2)

@@ -137,17 +137,15 @@ def _frame_tile(module: nn.Module, color: str) -> int:
 
 def _network(module: nn.Module, model: LoadedModel, settings: StageSettings) -> TiledModel:
     """The network, taking whole frames or tiles of them."""
-    device, precision = settings.device.type, settings.precision
     tile = settings.tile
     if tile is None and model.spec.kind == "clip":
         tile = _window_tile(settings)
     elif tile is None:
-        is_cut = device == "cpu" and model.spec.radius is not None
+        is_cut = settings.device.type == "cpu" and model.spec.radius is not None
         tile = _frame_tile(module, model.spec.color) if is_cut else 0
 
     def run(frames: Tensor) -> Tensor:
-        half = precision != torch.float32
-        with torch.inference_mode(), torch.autocast(device, dtype=precision, enabled=half):
+        with torch.inference_mode(), settings.autocast():
             result: Tensor = module(frames)
         return result.float()
 

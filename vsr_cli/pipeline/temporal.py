@@ -75,7 +75,7 @@ class StepNetwork:
 
     def finish(self, code: Tensor, middle: Tensor) -> Tensor:
         """(B, C, H, W) and the middle frame with its margin to (s*H, s*W) in [0, 1]."""
-        with self._autocast():
+        with self.settings.autocast():
             result = self.module.finish(code, middle[None]).float()
         margin = self.margin * self.module.scale
         height, width = result.shape[-2:]
@@ -83,13 +83,8 @@ class StepNetwork:
         return checked(inside, is_bounded=self.settings.is_bounded)
 
     def _run(self, number: int, codes: Tensor) -> Tensor:
-        with self._autocast():
+        with self.settings.autocast():
             return self.module.step(number, codes)
-
-    def _autocast(self) -> torch.autocast:
-        precision = self.settings.precision
-        half = precision != torch.float32
-        return torch.autocast(self.settings.device.type, dtype=precision, enabled=half)
 
 
 class WindowStream:

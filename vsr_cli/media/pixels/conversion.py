@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vsr_cli.frames import ClipInfo, Frame, PixelFormat
+from vsr_cli.frames import ChromaLocation, ClipInfo, Frame, PixelFormat
 from vsr_cli.imaging.color import rgb_to_yuv, yuv_to_rgb
 from vsr_cli.imaging.ranges import chroma_range, is_full_range, luma_range
 from vsr_cli.imaging.resample import resample_chroma
@@ -19,7 +19,7 @@ from vsr_cli.media.pictures.deep import Samples
 from vsr_cli.media.pixels.planes import convert_gray, sample_dtype
 from vsr_cli.media.pixels.tags import conversion_matrix, written_color
 
-_FULL_CHROMA = PixelFormat("", "yuv", 8)
+FULL_CHROMA = PixelFormat("", "yuv", 8)  # a sample for every pixel
 
 
 def to_rgb(frame: Frame, info: ClipInfo, *, bits: int) -> Samples:
@@ -67,14 +67,15 @@ def _to_yuv(frame: Frame, info: ClipInfo, layout: PixelFormat) -> list[Tensor]:
     is_full = written_color(info, layout).range == "full"
     if info.pixel_format.family == "gbr":
         units = rgb_to_yuv(*rgb_units(frame, info), matrix=conversion_matrix(info))
-        grid = _FULL_CHROMA
+        grid = FULL_CHROMA
     else:
         units, grid = yuv_units(frame, info), info.pixel_format
     luma = _codes(units[0], layout, *luma_range(layout, is_full))
     if layout.family == "gray":
         return [luma]
     low, high = chroma_range(layout, is_full)
-    return [luma, *(_codes(_regrid(p, info, grid, layout), layout, low, high) for p in units[1:])]
+    chroma = (regrid_chroma(plane, info, grid, layout) for plane in units[1:])
+    return [luma, *(_codes(plane, layout, low, high) for plane in chroma)]
 
 
 def rgb_units(frame: Frame, info: ClipInfo) -> tuple[Tensor, ...]:
@@ -85,7 +86,7 @@ def rgb_units(frame: Frame, info: ClipInfo) -> tuple[Tensor, ...]:
     if source.family == "gray":
         return (_unit(frame.planes[0], *luma_range(source, is_full_range(info))),) * 3
     luma, *chroma = yuv_units(frame, info)
-    chroma = [_regrid(plane, info, source, _FULL_CHROMA) for plane in chroma]
+    chroma = [regrid_chroma(plane, info, source, FULL_CHROMA) for plane in chroma]
     return yuv_to_rgb(luma, *chroma, matrix=conversion_matrix(info))
 
 
@@ -99,21 +100,27 @@ def yuv_units(frame: Frame, info: ClipInfo) -> tuple[Tensor, ...]:
     )
 
 
-def _regrid(plane: Tensor, info: ClipInfo, old: PixelFormat, new: PixelFormat) -> Tensor:
-    """A chroma plane on the grid of another subsampling, each in the place that the clip states."""
-    location = info.color.chroma_location
-    size = PixelFormat("", "yuv", 8, new.chroma_shift_x, new.chroma_shift_y).plane_size(
-        1, width=info.width, height=info.height
-    )
+def regrid_chroma(
+    plane: Tensor,
+    info: ClipInfo,
+    old: PixelFormat,
+    new: PixelFormat,
+    location: ChromaLocation | None = None,
+) -> Tensor:
+    """A chroma plane of a clip on the grid of another YUV format, for a picture of the same size.
+
+    ``location`` is where chroma lies on the new grid, as the clip states of the old one by default.
+    """
+    before = info.color.chroma_location
     return resample_chroma(
         plane,
-        size=size,
+        size=new.plane_size(1, width=info.width, height=info.height),
         factors=(
             2.0 ** (old.chroma_shift_y - new.chroma_shift_y),
             2.0 ** (old.chroma_shift_x - new.chroma_shift_x),
         ),
-        source=chroma_siting(old, location),
-        target=chroma_siting(new, location),
+        source=chroma_siting(old, before),
+        target=chroma_siting(new, location or before),
     )
 
 

@@ -7,17 +7,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vsr_cli.frames import ClipInfo, Frame, PixelFormat
+from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.imaging.color import rgb_to_yuv
 from vsr_cli.imaging.ranges import chroma_range, is_full_range, luma_range
-from vsr_cli.imaging.resample import resample_chroma
 from vsr_cli.imaging.siting import chroma_siting
-from vsr_cli.media.pixels.conversion import rgb_units, yuv_units
+from vsr_cli.media.pixels.conversion import FULL_CHROMA, regrid_chroma, rgb_units, yuv_units
 from vsr_cli.media.pixels.formats import without_alpha
 from vsr_cli.media.pixels.tags import conversion_matrix
 
 BACKDROP = 0.5  # the grey that is seen behind a transparent picture
-_FULL_CHROMA = PixelFormat("", "yuv", 8)
 
 
 def has_equal_codes(info: ClipInfo, target: ClipInfo) -> bool:
@@ -64,16 +62,18 @@ def recolored(frame: Frame, info: ClipInfo, target: ClipInfo) -> tuple[Tensor, .
 def _as_yuv(frame: Frame, info: ClipInfo, target: ClipInfo) -> list[Tensor]:
     """Luma from 0 to 1 and chroma from -0.5 to 0.5, on the grid of the target."""
     source, layout = info.pixel_format, target.pixel_format
-    matrix = conversion_matrix(target)
+    matrix, grid = conversion_matrix(target), source
     if source.family == "yuv" and conversion_matrix(info) == matrix and not source.has_alpha:
         luma, *chroma = yuv_units(frame, info)
-        return [luma, *(_regrid(plane, info, source, target) for plane in chroma)]
-    if source.family == "gray":
+    elif source.family == "gray":
         luma, *_ = rgb_units(frame, info)
         size = layout.plane_size(1, width=info.width, height=info.height)
         return [luma, *([torch.zeros(size)] * 2)]
-    luma, *chroma = rgb_to_yuv(*_over_backdrop(frame, info), matrix=matrix)
-    return [luma, *(_regrid(plane, info, _FULL_CHROMA, target) for plane in chroma)]
+    else:
+        luma, *chroma = rgb_to_yuv(*_over_backdrop(frame, info), matrix=matrix)
+        grid = FULL_CHROMA
+    place = target.color.chroma_location
+    return [luma, *(regrid_chroma(plane, info, grid, layout, place) for plane in chroma)]
 
 
 def _over_backdrop(frame: Frame, info: ClipInfo) -> Sequence[Tensor]:
@@ -83,25 +83,6 @@ def _over_backdrop(frame: Frame, info: ClipInfo) -> Sequence[Tensor]:
         return colors
     opacity = frame.planes[-1].to(torch.float32) / info.pixel_format.max_code
     return [color * opacity + BACKDROP * (1 - opacity) for color in colors]
-
-
-def _regrid(plane: Tensor, info: ClipInfo, old: PixelFormat, target: ClipInfo) -> Tensor:
-    """A chroma plane of ``info`` on the grid of the target, from its place there to that here."""
-    new = target.pixel_format
-    places = (
-        chroma_siting(old, info.color.chroma_location),
-        chroma_siting(new, target.color.chroma_location),
-    )
-    shifts = (old.chroma_shift_y, old.chroma_shift_x), (new.chroma_shift_y, new.chroma_shift_x)
-    if places[0] == places[1] and shifts[0] == shifts[1]:
-        return plane
-    return resample_chroma(
-        plane,
-        size=new.plane_size(1, width=info.width, height=info.height),
-        factors=(2.0 ** (shifts[0][0] - shifts[1][0]), 2.0 ** (shifts[0][1] - shifts[1][1])),
-        source=places[0],
-        target=places[1],
-    )
 
 
 def _levels(unit: Tensor, target: ClipInfo, number: int) -> Tensor:

@@ -32,10 +32,10 @@ from vsr_cli.pipeline.evaluate.scored import (
     scored_pictures,
     white_code,
 )
-from vsr_cli.pipeline.fields.networks import FIELD_DOMAIN, FIELD_FORMAT
+from vsr_cli.pipeline.fields.networks import FIELD_DOMAIN
 from vsr_cli.pipeline.report import chain_name, chain_warnings
 from vsr_cli.pipeline.rgb import sees_rgb
-from vsr_cli.pipeline.settings import StageSettings, chain_kernel
+from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.stages import run_stage, to_whole_codes
 from vsr_cli.specs import Channel, EvaluateSpec
 
@@ -145,20 +145,6 @@ class Contender:
             result, planes = PixelFormat("gray", "gray", truth.pixel_format.bits), luma_plane
         low = (planes(frame, pixel_format, white, self.device) for frame in shots)
         return self._upscaled(low, replace(truth, pixel_format=result))
-
-    def field_settings(self) -> StageSettings:
-        """What the stages share for fields: nothing is held in [0, 1], nor rounded."""
-        return StageSettings(
-            device=self.device,
-            precision=self.precision,
-            pixel_format=FIELD_FORMAT,
-            kernel=chain_kernel(self.spec.model or ""),
-            batch_size=self.spec.batch_size,
-            tile=self.spec.tile,
-            consistency=self.spec.consistency,
-            is_full=True,
-            is_bounded=False,
-        )
 
     def _run(self, frames: Iterator[Frame], settings: StageSettings) -> Iterator[Frame]:
         """Frames of float planes through all stages."""

@@ -16,6 +16,7 @@ from vsr_cli.fields.grid import FieldGrid, is_vector
 from vsr_cli.imaging.degradation import degrade_field
 from vsr_cli.pipeline.evaluate.contender import Contender
 from vsr_cli.pipeline.evaluate.field_truth import FieldClip, field_kernel, tensors
+from vsr_cli.pipeline.fields.networks import field_settings
 from vsr_cli.pipeline.fields.steps import choose_mapping, enlarge_steps
 from vsr_cli.pipeline.fields.values import summarise
 from vsr_cli.specs import EvaluateSpec, FieldSpec
@@ -57,7 +58,7 @@ class LowField:
         """What a model makes of one component: (h, w) to (H, W) float64, without gaps."""
         if contender.chain is None:
             raise ValueError("there is no model to enlarge a field by")
-        settings = contender.field_settings()
+        settings = field_settings(contender.spec)
         frames = iter(steps)
         first = next(frames)
         grid = FieldGrid.from_axes(

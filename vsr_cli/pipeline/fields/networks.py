@@ -12,7 +12,8 @@ from vsr_cli.pipeline.device import choose_device, choose_precision
 from vsr_cli.pipeline.loaded import LoadChain
 from vsr_cli.pipeline.settings import StageSettings, chain_kernel
 from vsr_cli.pipeline.size import DEFAULT_SCALE
-from vsr_cli.specs import FieldSpec, UpscaleSpec
+from vsr_cli.pipeline.tiling import round_up
+from vsr_cli.specs import EvaluateSpec, FieldSpec, UpscaleSpec
 
 FIELD_FORMAT = PixelFormat("gray", "gray", 16)  # one plane; nothing is ever rounded to codes
 FIELD_DOMAIN = "climate"  # of the released weights, where the user names none and there are such
@@ -51,8 +52,8 @@ def field_chain(
     return replace(chain, stages=stages)
 
 
-def field_settings(spec: UpscaleSpec) -> StageSettings:
-    """What all stages share.
+def field_settings(spec: UpscaleSpec | EvaluateSpec) -> StageSettings:
+    """What all stages share: nothing is held in [0, 1], nor rounded.
 
     Raises:
         ValueError: not a device or a precision.
@@ -63,7 +64,7 @@ def field_settings(spec: UpscaleSpec) -> StageSettings:
         device=device,
         precision=choose_precision(spec.precision, device),
         pixel_format=FIELD_FORMAT,
-        kernel=chain_kernel(spec.model),
+        kernel=chain_kernel(spec.model or ""),
         consistency=spec.consistency,
         batch_size=spec.batch_size,
         tile=spec.tile,
@@ -77,7 +78,7 @@ def field_info(height: int, width: int) -> ClipInfo:
     return ClipInfo(width, height, FIELD_FORMAT, Fraction(1))
 
 
-def reach(chain: LoadedChain, consistency: int) -> int:
+def needed_margin(chain: LoadedChain, consistency: int) -> int:
     """Cells around a cell of the source on which its parts depend, in whole units of networks."""
     total, scale, unit = float(INTERPOLATION_REACH * (1 + min(consistency, 4))), 1, 1
     for stage in chain.stages:
@@ -85,4 +86,4 @@ def reach(chain: LoadedChain, consistency: int) -> int:
         total += radius / scale
         unit = math.lcm(unit, stage.spec.unit)
         scale *= stage.scale
-    return -(-math.ceil(total) // unit) * unit
+    return round_up(math.ceil(total), unit)

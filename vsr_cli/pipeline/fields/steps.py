@@ -11,7 +11,7 @@ from torch import Tensor
 from vsr_cli.fields.grid import FieldGrid
 from vsr_cli.frames import Frame
 from vsr_cli.models.load import LoadedChain
-from vsr_cli.pipeline.fields.networks import field_info, reach
+from vsr_cli.pipeline.fields.networks import field_info, needed_margin
 from vsr_cli.pipeline.fields.values import FieldMapping, HeldStep, held_step
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.size import OutputSize
@@ -41,7 +41,7 @@ def choose_mapping(
     return FieldMapping(
         value_range=value_range,
         scale=chain.scale,
-        margin=reach(chain, consistency),
+        margin=needed_margin(chain, consistency),
         edges=grid.edges,
         areas=grid.areas(chain.scale) if keeps_means else None,
     )
