@@ -117,6 +117,22 @@ def test_odd_truth_is_cropped_to_a_multiple_of_scale(tmp_path: Path) -> None:
     assert result.clips[0].psnr == pytest.approx(expected[0], abs=EXACT)
 
 
+@pytest.mark.parametrize("model", ["nearest", "bicubic", "lanczos"])
+def test_chroma_is_enlarged_as_upscale_does(
+    make_clip: Callable[..., Path], tmp_path: Path, model: str
+) -> None:
+    truth, low = (
+        make_clip(name, size=size, codec="ffv1", pix_fmt="yuv420p")
+        for name, size in (("truth.mkv", (64, 48)), ("low.mkv", (32, 24)))
+    )
+    written = tmp_path / "sr.mkv"
+    upscale_video(low, written, UpscaleSpec(model=model, device="cpu"), EncodingSpec(codec="ffv1"))
+    given = EvaluateSpec(model=model, lr=low, device="cpu", channel="planes", border=0)
+    compared = EvaluateSpec(against=written, channel="planes")
+    found, expected = (evaluate_clips([truth], spec).mean.values for spec in (given, compared))
+    assert found == expected
+
+
 def test_border_is_the_callers_if_given(clip: Path) -> None:
     result = evaluate_clips([clip], EvaluateSpec(model="bicubic", device="cpu", border=0))
     expected = _scores(_by_hand(_scene(0)), _scene(0), border=0)

@@ -35,7 +35,7 @@ from vsr_cli.pipeline.evaluate.scored import (
 from vsr_cli.pipeline.fields.networks import FIELD_DOMAIN
 from vsr_cli.pipeline.report import chain_name, chain_warnings
 from vsr_cli.pipeline.rgb import sees_rgb
-from vsr_cli.pipeline.settings import StageSettings
+from vsr_cli.pipeline.settings import StageSettings, chain_kernel
 from vsr_cli.pipeline.stages import run_stage, to_whole_codes
 from vsr_cli.specs import Channel, EvaluateSpec
 
@@ -162,6 +162,7 @@ class Contender:
             precision=self.precision,
             pixel_format=pixel_format,
             siting=chroma_siting(pixel_format, result.color.chroma_location),
+            kernel=chain_kernel(self.name),
             matrix=conversion_matrix(result),
             batch_size=spec.batch_size,
             tile=spec.tile,
