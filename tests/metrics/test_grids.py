@@ -69,13 +69,12 @@ def test_order_of_latitudes_changes_nothing() -> None:
 
 def test_cyclic_is_what_goes_all_around() -> None:
     assert _grid(8, 16).is_cyclic
-    assert _grid(8, 16).is_global
     part = LatLonGrid((10.0, 20.0, 30.0), tuple(np.arange(180.0)))
     assert not part.is_cyclic
     # Longitudes as files have them: rounded to float32, and falling.
     rounded = np.linspace(0, 360, 192, endpoint=False).astype(np.float32).astype(float)
     assert LatLonGrid((10.0, 20.0), tuple(rounded[::-1])).is_cyclic
-    assert not LatLonGrid((10.0, 20.0), tuple(rounded)).is_global
+    assert LatLonGrid((10.0, 20.0), tuple(rounded)).is_cyclic
 
 
 def test_part_of_the_globe_has_the_spectrum_of_the_plane() -> None:

@@ -17,7 +17,7 @@ from vsr_cli.errors import InputError
 from vsr_cli.imaging.degradation import degrade_bicubic, degrade_frames
 from vsr_cli.media import open_reader, read_still
 from vsr_cli.media.recode import recode_frames
-from vsr_cli.pipeline.evaluate.scored import luma, scored_luma
+from vsr_cli.pipeline.evaluate.channels import luma, scored_luma
 from vsr_cli.pipeline.evaluate.truth import find_clips
 from vsr_cli.specs import parse_degradation, parse_simulated
 from vsr_cli.training.motion import FRAMES, SHRINK, moving_clip

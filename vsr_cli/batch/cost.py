@@ -17,8 +17,8 @@ from vsr_cli.batch.parts import Measure, measure
 from vsr_cli.batch.stop_after import EnoughError, StopAfter
 from vsr_cli.errors import VsrError
 from vsr_cli.pipeline.loaded import load_chain_once
-from vsr_cli.pipeline.segments.cutting import Stretch
 from vsr_cli.pipeline.segments.job import SegmentJob, prepare_job
+from vsr_cli.pipeline.segments.plan import Stretch
 from vsr_cli.pipeline.segments.resumable import UnjoinableError
 from vsr_cli.pipeline.segments.stretch import run_stretch
 from vsr_cli.pipeline.stopwatch import Stopwatch

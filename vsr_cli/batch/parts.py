@@ -13,8 +13,8 @@ from vsr_cli.errors import VsrError
 from vsr_cli.media import open_reader
 from vsr_cli.pipeline.loaded import load_chain_once
 from vsr_cli.pipeline.report import Start, frames_within
-from vsr_cli.pipeline.segments.cutting import LEAST_FRAMES, segment_length
 from vsr_cli.pipeline.segments.job import SegmentJob, prepare_job
+from vsr_cli.pipeline.segments.plan import LEAST_FRAMES, segment_length
 from vsr_cli.pipeline.segments.resumable import UnjoinableError, check_resumable
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.size import DEFAULT_SCALE, choose_size

@@ -59,13 +59,6 @@ class LatLonGrid:
         step = abs(self.longitude_step)
         return abs(step * len(self.longitude) - 360) < step / 2
 
-    @property
-    def is_global(self) -> bool:
-        """True if rows reach from pole to pole too."""
-        edges = _edges(self.latitude)
-        step = abs(self.latitude[1] - self.latitude[0])
-        return self.is_cyclic and abs(abs(edges[-1] - edges[0]) - 180) < step
-
 
 GridLike: TypeAlias = "Grid | LatLonGrid"
 

@@ -37,7 +37,7 @@ class DRCN(nn.Module):
     predicts a signed difference. Without ``residual`` every prediction holds the skip, as in the
     paper: sum of w (bicubic + r). With it, bicubic + sum of w r: what is added to stays exact
     whatever the weights sum to, the layers see the enlargement about zero, and the last one starts
-    near zero. Training is to supervise each of ``predict_each`` beside the result.
+    near zero. The paper's training supervises the prediction of each recursion beside the result.
 
     References:
         Kim, Lee, Lee, "Deeply-Recursive Convolutional Network for Image Super-Resolution",
@@ -65,11 +65,6 @@ class DRCN(nn.Module):
             (w * r for w, r in zip(self.share, self._differences(bicubic), strict=True)), start
         )
         return mixed + (bicubic if self.residual else bicubic * self.share.sum())
-
-    def predict_each(self, frames: Tensor) -> Tensor:
-        """The prediction of every recursion, (16, B, 1, s*H, s*W)."""
-        bicubic = enlarge(frames, self.scale)
-        return torch.stack([bicubic + r for r in self._differences(bicubic)])
 
     def _differences(self, bicubic: Tensor) -> Iterator[Tensor]:
         x = centred(bicubic, self.residual)

@@ -18,8 +18,8 @@ from vsr_cli.media.limits import check_output_pixels
 from vsr_cli.media.pending import PendingFile
 from vsr_cli.media.target import check_png
 from vsr_cli.models.load import LoadedChain, load_chain
-from vsr_cli.pipeline.places import SoughtClip
 from vsr_cli.pipeline.report import FileReport, Listener, Start
+from vsr_cli.pipeline.seeking import SoughtClip
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.shots import mark_shots
 from vsr_cli.pipeline.size import OutputSize, choose_size, output_info

@@ -13,7 +13,7 @@ from torch import Tensor
 from vsr_cli.frames import ClipInfo, Frame, PixelFormat
 from vsr_cli.imaging.degradation import crop_to_multiple
 from vsr_cli.pipeline.degrade import degrade_clip
-from vsr_cli.pipeline.evaluate.scored import luma
+from vsr_cli.pipeline.evaluate.channels import luma
 from vsr_cli.specs import DegradationSpec
 from vsr_cli.specs.degradation import BICUBIC
 

@@ -12,9 +12,9 @@ import torch
 
 from vsr_cli.metrics import MetricSettings, PlaneAccumulator
 from vsr_cli.pipeline.evaluate import scoring
+from vsr_cli.pipeline.evaluate.channels import Pictures
 from vsr_cli.pipeline.evaluate.evaluation import ScoredFrame
 from vsr_cli.pipeline.evaluate.run import compare_models
-from vsr_cli.pipeline.evaluate.scored import Pictures
 from vsr_cli.pipeline.evaluate.scoring import batch_length, score_rows
 from vsr_cli.specs import EvaluateSpec, MetricName
 

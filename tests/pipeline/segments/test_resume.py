@@ -22,7 +22,7 @@ from vsr_cli.frames import Frame
 from vsr_cli.media import VideoReader
 from vsr_cli.pipeline.report import Listener, Start
 from vsr_cli.pipeline.segments import stretch
-from vsr_cli.pipeline.segments.cutting import mark
+from vsr_cli.pipeline.segments.marks import mark
 from vsr_cli.pipeline.segments.resume import ResumeReport, resume_video
 from vsr_cli.pipeline.video import upscale_video
 from vsr_cli.specs import DecodingSpec, EncodingSpec, UpscaleSpec

@@ -12,16 +12,15 @@ from pathlib import Path
 from vsr_cli.errors import InputError
 from vsr_cli.frames import ClipInfo, Frame, FrameReader
 from vsr_cli.media import open_reader
+from vsr_cli.media.clock import DEFAULT_RATE
 from vsr_cli.media.pictures.sequence import find_sequence
 from vsr_cli.pipeline.compare.timeline import Track, clocks_error_s
 from vsr_cli.pipeline.prefetch import prefetch
+from vsr_cli.pipeline.seeking import SPARE_FRAMES, WIDEN
 from vsr_cli.specs import DecodingSpec
 from vsr_cli.specs.compare import Align
 
 PREFETCH_FRAMES = 4  # that wait: decoded ones of each clip, and finished ones for the encoder
-_USUAL_RATE = Fraction(25)
-_SPARE_FRAMES = 2  # read before those that are needed
-_WIDEN = 4  # times as far back, where frames last longer than the rate says
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,5 +152,5 @@ def _open_at(
             if clip is not None and (not begin_s or clip.first_s - first_s <= start_s):
                 stack.push(attempt.pop_all())
                 return clip
-        rate = _USUAL_RATE if clip is None else clip.info.frame_rate or _USUAL_RATE
-        back_s = max(back_s * _WIDEN, _SPARE_FRAMES / rate)
+        rate = DEFAULT_RATE if clip is None else clip.info.frame_rate or DEFAULT_RATE
+        back_s = max(back_s * WIDEN, SPARE_FRAMES / rate)

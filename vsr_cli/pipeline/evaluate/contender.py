@@ -25,7 +25,7 @@ from vsr_cli.models.weights import PREFERRED_DOMAIN
 from vsr_cli.pipeline.consistency import Consistency
 from vsr_cli.pipeline.degrade import degradation_protocol, degradation_warnings
 from vsr_cli.pipeline.device import choose_device, choose_precision, precision_name
-from vsr_cli.pipeline.evaluate.scored import (
+from vsr_cli.pipeline.evaluate.channels import (
     Pictures,
     all_planes,
     luma_plane,
@@ -78,7 +78,7 @@ class Contender:
         *,
         is_field: bool = False,
     ) -> Self:
-        """Load the networks, if there are any; those of fields as ``field_networks`` has them.
+        """Load the networks, if there are any; those of fields by ``FIELD_DOMAIN``.
 
         Raises:
             ValueError: settings that cannot be.
@@ -127,7 +127,7 @@ class Contender:
     def results(
         self, shots: Iterable[Frame], clip: ClipInfo, truth: ClipInfo
     ) -> Iterator[Pictures]:
-        """The pictures that are compared with the truth, frame by frame (see scored.py).
+        """The pictures that are compared with the truth, frame by frame (see channels.py).
 
         Args:
             shots: frames of code values: what the networks get, or what is compared as it is.

@@ -20,7 +20,7 @@ from torch import Tensor
 from vsr_cli.errors import InputError
 from vsr_cli.fields import FieldStream, open_fields
 from vsr_cli.metrics import FieldUnits, LatLonGrid
-from vsr_cli.pipeline.evaluate.truth import is_field
+from vsr_cli.pipeline.evaluate.truth import holds_values
 from vsr_cli.specs import Downscale, EvaluateSpec
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def are_fields(paths: Sequence[Path], spec: EvaluateSpec) -> bool:
     Raises:
         ValueError: there are both, or settings that the kind does not have.
     """
-    kinds = {is_field(path) for path in paths}
+    kinds = {holds_values(path) for path in paths}
     if len(kinds) > 1:
         raise ValueError(ONE_SIDE)
     if kinds != {True}:

@@ -17,11 +17,11 @@ from torch import Tensor
 from vsr_cli.frames import ClipInfo, Frame, PixelFormat
 from vsr_cli.metrics import ClipScores, PlaneAccumulator, mean_over_clips
 from vsr_cli.pipeline.device import precision_name
+from vsr_cli.pipeline.evaluate.channels import Pictures, scored_pictures
 from vsr_cli.pipeline.evaluate.contender import Contender
 from vsr_cli.pipeline.evaluate.evaluation import Evaluation, ScoredFrame, Watch
 from vsr_cli.pipeline.evaluate.field_run import FieldRun
 from vsr_cli.pipeline.evaluate.field_truth import are_fields, count_steps
-from vsr_cli.pipeline.evaluate.scored import Pictures, scored_pictures
 from vsr_cli.pipeline.evaluate.scoring import ScoredRow, score_rows
 from vsr_cli.pipeline.evaluate.sharing import load_contenders
 from vsr_cli.pipeline.evaluate.truth import (

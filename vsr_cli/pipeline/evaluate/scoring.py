@@ -13,7 +13,7 @@ from vsr_cli.metrics import TruthFrames
 
 if TYPE_CHECKING:
     from vsr_cli.metrics import FrameScores, PlaneAccumulator
-    from vsr_cli.pipeline.evaluate.scored import Pictures
+    from vsr_cli.pipeline.evaluate.channels import Pictures
     from vsr_cli.specs import MetricName
 
 # Pixels of the truth that are scored together. A GPU needs many to be busy; metrics hold a few

@@ -18,9 +18,8 @@ from vsr_cli.media.pixels.formats import without_alpha
 from vsr_cli.media.target import CONTAINERS
 from vsr_cli.pipeline.alignment import ClipFrames, paired_frames
 from vsr_cli.pipeline.degrade import degrade_clip
-from vsr_cli.pipeline.evaluate.scored import needed_planes
-from vsr_cli.specs import Channel, EvaluateSpec
-from vsr_cli.specs import is_field as is_file_of_fields
+from vsr_cli.pipeline.evaluate.channels import needed_planes
+from vsr_cli.specs import Channel, EvaluateSpec, is_field
 
 # What is a clip in a folder; a file that is named itself may have any ending.
 CLIP_EXTENSIONS = frozenset(
@@ -63,21 +62,21 @@ def find_clips(paths: Iterable[Path]) -> tuple[Path, ...]:
     for path in paths:
         if not path.exists():
             raise InputError(f"{path} does not exist; check the name")
-        is_folder = path.is_dir() and not is_field(path)  # a .zarr is one
+        is_folder = path.is_dir() and not holds_values(path)  # a .zarr is one
         found.extend(_in_folder(path) if is_folder else [path])
     return tuple(found)
 
 
-def is_field(path: Path) -> bool:
+def holds_values(path: Path) -> bool:
     """True if it is a file of values instead of pictures, by its name."""
-    return is_file_of_fields(path) or path.suffix.lower() in FIELD_SUFFIXES
+    return is_field(path) or path.suffix.lower() in FIELD_SUFFIXES
 
 
 def _in_folder(folder: Path) -> list[Path]:
     shown = [path for path in folder.iterdir() if path.name[0] != "."]
-    files = [path for path in shown if path.is_file() or is_field(path)]
+    files = [path for path in shown if path.is_file() or holds_values(path)]
     stills = [path for path in files if path.suffix.lower() in STILL_EXTENSIONS]
-    clips = [path for path in files if path.suffix.lower() in CLIP_EXTENSIONS or is_field(path)]
+    clips = [path for path in files if path.suffix.lower() in CLIP_EXTENSIONS or holds_values(path)]
     if not (stills or clips):
         raise InputError(f"folder {folder} holds neither clips nor stills; name the files")
     if stills and clips:

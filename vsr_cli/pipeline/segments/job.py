@@ -20,7 +20,7 @@ from vsr_cli.models.load import LoadedChain, load_chain
 from vsr_cli.pipeline.device import precision_name
 from vsr_cli.pipeline.loaded import LoadChain
 from vsr_cli.pipeline.report import Start, chain_name
-from vsr_cli.pipeline.segments.cutting import context_frames, segment_length
+from vsr_cli.pipeline.segments.plan import context_frames, segment_length
 from vsr_cli.pipeline.segments.resumable import UnjoinableError, check_joinable, check_resumable
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.size import OutputSize, choose_size, output_info

@@ -12,7 +12,6 @@ from vsr_cli.media.segments.work_folder import WorkFolder, file_digest
 from vsr_cli.models.load import load_chain
 from vsr_cli.pipeline.loaded import LoadChain
 from vsr_cli.pipeline.report import Listener, Start, UpscaleReport
-from vsr_cli.pipeline.segments.cutting import missing_stretches
 from vsr_cli.pipeline.segments.job import (
     SegmentJob,
     complete_segments,
@@ -21,6 +20,7 @@ from vsr_cli.pipeline.segments.job import (
     join_segments,
     prepare_job,
 )
+from vsr_cli.pipeline.segments.plan import missing_stretches
 from vsr_cli.pipeline.segments.stretch import run_stretch
 from vsr_cli.pipeline.stopwatch import Stopwatch
 from vsr_cli.specs import DecodingSpec, EncodingSpec, UpscaleSpec

@@ -15,8 +15,9 @@ from vsr_cli.media.segments.packets import FrameMark, SegmentRecord
 from vsr_cli.media.segments.writer import SegmentWriter
 from vsr_cli.pipeline.prefetch import prefetch
 from vsr_cli.pipeline.report import Listener
-from vsr_cli.pipeline.segments.cutting import MarkBook, Stretch, mark
 from vsr_cli.pipeline.segments.job import SegmentJob
+from vsr_cli.pipeline.segments.marks import MarkBook, mark
+from vsr_cli.pipeline.segments.plan import Stretch
 from vsr_cli.pipeline.shots import mark_shots
 from vsr_cli.pipeline.stages import run_stages
 from vsr_cli.pipeline.stopwatch import Stopwatch

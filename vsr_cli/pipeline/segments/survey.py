@@ -9,8 +9,9 @@ from vsr_cli.errors import InputError
 from vsr_cli.media import VideoReader
 from vsr_cli.media.segments.packets import FrameMark
 from vsr_cli.media.segments.survey import Border, Survey
-from vsr_cli.pipeline.segments.cutting import Stretch, mark
 from vsr_cli.pipeline.segments.job import SegmentJob
+from vsr_cli.pipeline.segments.marks import mark
+from vsr_cli.pipeline.segments.plan import Stretch
 
 
 def survey_source(job: SegmentJob, on_frame: Callable[[], None]) -> Survey:

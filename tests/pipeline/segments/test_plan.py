@@ -1,4 +1,4 @@
-"""Which segments are still to be made, how long they are, and how their places are found again."""
+"""Which segments are still to be made, and how long they are."""
 
 from __future__ import annotations
 
@@ -7,20 +7,15 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-import torch
 
-from vsr_cli.errors import InputError
-from vsr_cli.frames import ClipInfo, Frame
+from vsr_cli.frames import ClipInfo
 from vsr_cli.media.pixels.formats import require_planar
 from vsr_cli.media.segments.packets import FrameMark, SegmentRecord
 from vsr_cli.models.load import load_chain
-from vsr_cli.pipeline.segments.cutting import (
+from vsr_cli.pipeline.segments.plan import (
     LEAST_FRAMES,
     MOST_FRAMES,
-    MarkBook,
-    Stretch,
     context_frames,
-    mark,
     missing_stretches,
     segment_length,
 )
@@ -38,7 +33,6 @@ RECORD = SegmentRecord(
     tail=(),
     is_last=False,
 )
-ALL = Stretch(first=0, end=None, context=(), head=None)
 
 
 @pytest.mark.parametrize(
@@ -91,36 +85,3 @@ def test_length_falls_with_the_work_and_stays_in_its_limits() -> None:
     assert lengths[4:] == sorted(lengths[4:], reverse=True)
     assert all(slow <= fast for fast, slow in zip(lengths[:4], lengths[4:], strict=True))
     assert (max(lengths), min(lengths)) == (MOST_FRAMES, LEAST_FRAMES)
-
-
-def _frames(count: int) -> list[Frame]:
-    return [Frame((torch.full((2, 3), n, dtype=torch.uint8),), pts=10 * n) for n in range(count)]
-
-
-def test_marks_are_those_at_the_borders() -> None:
-    frames, book = _frames(12), MarkBook(5, 2)
-    assert [*book.watch(iter(frames), 0, ALL)] == frames
-    first = book.take(0, 5)
-    assert (first.head, first.tail) == (mark(frames[0]), (mark(frames[3]), mark(frames[4])))
-    book.take(5, 10)
-    assert book.take(10, 12).head == mark(frames[10])
-
-
-def test_frame_that_is_not_the_one_that_followed_is_refused() -> None:
-    frames = _frames(7)
-    stretch = Stretch(first=0, end=1, context=(), head=mark(frames[5]))
-    assert len([*MarkBook(5, 2).watch(iter(frames), 0, stretch)]) == 7
-    for other in (replace(frames[5], pts=51), replace(frames[5], planes=frames[4].planes)):
-        wrong = [*frames[:5], other, frames[6]]
-        with pytest.raises(InputError, match="is not the one that was there before"):
-            list(MarkBook(5, 2).watch(iter(wrong), 0, stretch))
-
-
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16])
-def test_mark_depends_on_every_sample(dtype: torch.dtype) -> None:
-    plane = torch.arange(24).to(dtype).reshape(4, 6)
-    frame = Frame((plane, plane[::2, ::2]), pts=3)
-    changed = plane.clone()
-    changed[3, 5] = 99
-    assert mark(frame) == mark(Frame((plane.clone(), plane[::2, ::2].clone()), pts=3))
-    assert mark(frame).digest != mark(Frame((changed, plane[::2, ::2]), pts=3)).digest

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
 from vsr_cli.errors import InputError
 from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.media import open_reader
+from vsr_cli.media.clock import DEFAULT_RATE
 from vsr_cli.specs import DecodingSpec
 
-_USUAL_RATE = Fraction(25)  # frames per second, where the clip states none
-_SPARE_FRAMES = 2  # read before those that are needed
-_WIDEN = 4  # times as far back, where frames last longer than the rate says
+SPARE_FRAMES = 2  # read before those that are needed
+WIDEN = 4  # times as far back, where frames last longer than the rate says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +77,7 @@ class SoughtClip:
 
         There are fewer at the ends. Also given is its place among them.
         """
-        back_s = float((reach + _SPARE_FRAMES) / (self.info.frame_rate or _USUAL_RATE))
+        back_s = float((reach + SPARE_FRAMES) / (self.info.frame_rate or DEFAULT_RATE))
         while True:
             start_s = max(self.start_s, place_s - back_s)
             is_start = start_s <= self.start_s
@@ -91,7 +90,7 @@ class SoughtClip:
                 before = []
             if before and (is_start or len(before) > reach):
                 return [*before, *after], len(before) - 1
-            back_s *= _WIDEN
+            back_s *= WIDEN
 
     def _collect(
         self, start_s: float, place_s: float, reach: int
