@@ -11,7 +11,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from vsr_cli.errors import OutputError
-from vsr_cli.media.containers import BROADCAST
+from vsr_cli.media.containers import BROADCAST_DEMUXERS
 
 DEFAULT_RATE = Fraction(25)  # frames per second, of clips that state none and of stills
 # A cut is given in seconds with a few decimals; a frame this little before it still belongs to it.
@@ -67,7 +67,7 @@ def timeline_start(container: InputContainer) -> Fraction:
     moved so that the earliest stream starts at 0. Everywhere else the zero means something, and
     nothing is taken off.
     """
-    if container.format.name not in BROADCAST or container.start_time is None:
+    if container.format.name not in BROADCAST_DEMUXERS or container.start_time is None:
         return Fraction(0)
     return container.start_time * _MICROSECOND
 

@@ -17,11 +17,12 @@ from av.video.stream import VideoStream
 
 from vsr_cli.errors import InputError, OutputError
 from vsr_cli.media.pipes import StdinBytes, is_pipe
+from vsr_cli.media.target import QUICKTIME
 
 # FFmpeg's names of what it reads: MP4 and QuickTime, Matroska and WebM, MPEG-TS and MPEG-PS.
-MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
-MATROSKA = "matroska,webm"
-BROADCAST = frozenset({"mpegts", "mpeg"})
+MP4_DEMUXER = "mov,mp4,m4a,3gp,3g2,mj2"
+MATROSKA_DEMUXER = "matroska,webm"
+BROADCAST_DEMUXERS = frozenset({"mpegts", "mpeg"})
 _HINT = "try opening it in a player, or give another file"
 NEEDS_SEEKING = (
     "standard input is an MP4 with its index behind the pictures, which needs seeking; give it as "
@@ -111,7 +112,7 @@ def open_output(path: Path, container: str, *, time_base: Fraction) -> OutputCon
     """
     # Some codecs have their place in a container by a standard that FFmpeg still calls new.
     options = {"strict": "experimental"}
-    if container in ("mp4", "mov"):
+    if container in QUICKTIME:
         # Start offsets are kept in these ticks; the default of 1 ms would move the video.
         timescale = time_base.denominator
         options["movie_timescale"] = str(-(-_FINE_TIMESCALE // timescale) * timescale)

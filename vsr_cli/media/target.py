@@ -24,6 +24,7 @@ TargetKind = Literal["pipe", "video", "gif", "y4m", "still", "pattern", "folder"
 CONTAINERS: Mapping[str, str] = MappingProxyType(
     {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 )
+QUICKTIME, MATROSKA = ("mp4", "mov"), ("matroska", "webm")  # those names of one kind
 WRITTEN_STILLS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
 
 

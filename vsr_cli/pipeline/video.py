@@ -56,21 +56,22 @@ def upscale_video(
         size = choose_size(spec, reader.info)
         chain = load(spec.model, size.scale, domain=spec.domain, weights=spec.weights)
         settings = StageSettings.of(spec, reader.info, chain)
-        open_target = partial(write or open_writer, copy_from=source, decoding=decoding)
         larger = output_info(reader.info, size)
+        open_target = partial(write or open_writer, copy_from=source, decoding=decoding)
         writer = stack.enter_context(open_target(target, larger, encoding, overwrite=overwrite))
         listener.on_start(start := Start.of_clip(chain, settings, reader, writer, decoding))
+        # One thread decodes, one runs the networks, and this one encodes.
         decoded = stack.enter_context(prefetch(watch.each("decode", reader), PREFETCH_FRAMES))
         waited = watch.each("wait", decoded)
         frames = mark_shots(waited, settings.pixel_format, settings.scene_threshold)
         frames = run_stages(frames, chain, settings, reader.info, size)
         finished = stack.enter_context(prefetch(watch.each("model", frames), PREFETCH_FRAMES))
         written, cuts = _write(finished, writer, watch, listener)
-        expected = _check_complete(written, reader)
+        check_complete(written, reader)
     return UpscaleReport.of(
         start,
         watch,
-        frames=(written, expected),
+        frames=(written, reader.frames_read),
         scene_cuts=cuts if settings.scene_threshold else None,
         warnings=reader.warnings,
     )
@@ -99,10 +100,15 @@ def _write(
     return written, shot
 
 
-def _check_complete(written: int, reader: FrameReader) -> int:
-    """Every decoded frame is written. Packets tell less: some show nothing, two may be a frame."""
-    if written != reader.frames_read:
+def check_complete(num_frames: int, reader: FrameReader) -> None:
+    """Refuse to end with fewer frames than were decoded, or more.
+
+    Packets tell less: some show nothing, two may be a frame.
+
+    Raises:
+        OutputError: it is another number.
+    """
+    if num_frames != reader.frames_read:
         raise OutputError(
-            f"{reader.path} has {reader.frames_read} frames, but {written} were upscaled"
+            f"{reader.path} has {reader.frames_read} frames, but {num_frames} were upscaled"
         )
-    return reader.frames_read

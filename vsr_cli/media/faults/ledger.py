@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import av
 
-from vsr_cli.media.containers import MATROSKA, MP4
+from vsr_cli.media.containers import MATROSKA_DEMUXER, MP4_DEMUXER
 
 # Formats whose packets have exact times, and codecs in which each packet is a picture to be shown.
 # VP8, VP9 and AV1 have hidden pictures, MPEG-4 in AVI has empty ones.
-_FORMATS = frozenset({MP4, MATROSKA, "mpegts"})
+_FORMATS = frozenset({MP4_DEMUXER, MATROSKA_DEMUXER, "mpegts"})
 _CODECS = frozenset({"h264", "hevc"})
 _LONGEST_DELAY = 64  # packets; far more than the 16 by which H.264 reorders, and any threads
 

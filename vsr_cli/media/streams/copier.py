@@ -22,6 +22,7 @@ from vsr_cli.media.streams.metadata import clean_tags, copy_labels
 from vsr_cli.media.streams.plan import StreamPlan
 from vsr_cli.media.streams.routes import Route, Way, attachment_of, describe, kind_of
 from vsr_cli.media.streams.subtitles import TextTrack
+from vsr_cli.media.target import QUICKTIME
 from vsr_cli.media.video.matroska import TrackEntries
 
 _NO_TEXT = b"\0\0"  # a packet of mov_text whose text has no letters
@@ -201,7 +202,7 @@ class StreamCopier:
         """True for the empty text between two others: an MP4's muxer writes it by itself."""
         if packet.size != len(_NO_TEXT) or packet.stream.type != "subtitle":
             return False
-        return self._plan.container in ("mp4", "mov") and bytes(packet) == _NO_TEXT
+        return self._plan.container in QUICKTIME and bytes(packet) == _NO_TEXT
 
     def _write_texts(self, time_s: Fraction | None) -> None:
         """Write the converted texts that begin before a time of the source; None: all."""

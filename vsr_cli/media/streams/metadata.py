@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from av.container.core import Chapter  # is in the stubs only
 
 from vsr_cli.media.streams.free_tags import append_free_tags
+from vsr_cli.media.target import QUICKTIME
 from vsr_cli.media.video.alpha import ALPHA_TAG
 
 # Tags that describe the file they stand in, not the clip. FFmpeg writes the one for alpha itself.
@@ -52,7 +53,6 @@ _TEXT_ROLES: Mapping[str, Disposition] = MappingProxyType(
         "webm": Disposition.captions | Disposition.descriptions | Disposition.metadata,
     }
 )
-_QUICKTIME = ("mp4", "mov")  # containers whose tags have a fixed list of names
 
 
 def clean_tags(tags: Mapping[str, str], *, dropped: frozenset[str] = frozenset()) -> dict[str, str]:
@@ -119,7 +119,8 @@ class TagPlan:
         self.lost: list[str] = []
         # A timecode is a track of its own there, and may not fit: see holds_timecode.
         tried = clean_tags(tags, dropped=frozenset({"timecode"}))
-        if container not in _QUICKTIME or not tried:
+        # Others take any name.
+        if container not in QUICKTIME or not tried:
             return
         kept = _kept(tried, _tiny_clip(container, rate, tried))
         free = {name: tried[name] for name in sorted(tried.keys() - kept)}
@@ -136,7 +137,7 @@ class TagPlan:
 def lost_stream_tags(stream: Stream, container: str) -> list[str]:
     """Names of the tags of a stream that a container cannot hold."""
     tags = clean_tags(stream.metadata, dropped=_OWN_FIELDS)
-    if container not in _QUICKTIME or not tags:
+    if container not in QUICKTIME or not tags:
         return []
     with av.open(_tiny_clip(container, Fraction(25), {}, tags), metadata_errors="replace") as clip:
         found = {name.lower() for name in clip.streams[0].metadata}
@@ -148,7 +149,7 @@ def holds_timecode(timecode: str, container: str, *, rate: Fraction) -> bool:
 
     Frame numbers are dropped at 29.97 and 59.94 frames/s only.
     """
-    if container not in _QUICKTIME:
+    if container not in QUICKTIME:
         return True
     with av.open(_tiny_clip(container, rate, {"timecode": timecode})) as clip:
         return any("timecode" in stream.metadata for stream in clip.streams)

@@ -13,7 +13,7 @@ from av.stream import Discard, Stream
 from vsr_cli.errors import OutputError
 from vsr_cli.frames import ClipInfo
 from vsr_cli.media.clock import DEFAULT_RATE, timeline_start
-from vsr_cli.media.containers import MP4, main_video, open_container
+from vsr_cli.media.containers import MP4_DEMUXER, main_video, open_container
 from vsr_cli.media.streams.audio import check_audio_codec
 from vsr_cli.media.streams.metadata import (
     TagPlan,
@@ -31,6 +31,7 @@ from vsr_cli.media.streams.routes import (
     is_timecode,
 )
 from vsr_cli.media.streams.silence import is_silent
+from vsr_cli.media.target import QUICKTIME
 from vsr_cli.specs import DecodingSpec, EncodingSpec
 
 # What is said of a stream that has nothing in a cut; texts and data may well have nothing there.
@@ -66,11 +67,11 @@ class StreamPlan:
             self._zero = timeline_start(self.input)
             start = (self.video.start_time or 0) * Fraction(self.video.time_base or 0)
             self.routes = self._find_routes(codec)
-            has_edit_lists = container in ("mp4", "mov")
+            has_edit_lists = container in QUICKTIME
             self.placer = PacketPlacer(
                 self._zero, start - self._zero, decoding, has_edit_lists=has_edit_lists
             )
-            is_hiding = self.input.format.name == MP4 and not has_edit_lists
+            is_hiding = self.input.format.name == MP4_DEMUXER and not has_edit_lists
             copied = [route.stream for route in self.routes if route.way is Way.COPY]
             self.hiding = [
                 stream
@@ -166,7 +167,7 @@ class StreamPlan:
         if self.placer.asked is None:
             return []
         first_s, last_s = self.placer.asked
-        way = "left out" if self.container in ("mp4", "mov") else "empty"
+        way = "left out" if self.container in QUICKTIME else "empty"
         lines = []
         for route in self.routes:
             kind = route.stream.type

@@ -15,6 +15,7 @@ import av
 from av.video.stream import VideoStream
 
 from vsr_cli.frames import ChromaLocation, PixelFormat
+from vsr_cli.media.target import MATROSKA
 
 # ChromaSitingHorz (0x55B7) and ChromaSitingVert (0x55B8), each with a value of one byte.
 _MATROSKA = re.compile(rb"\x55\xb7\x81([\x01\x02])\x55\xb8\x81([\x01\x02])", re.DOTALL)
@@ -53,7 +54,7 @@ def keeps_location(location: ChromaLocation, *, codec: str, container: str) -> b
     """True if a file with this encoder and container can say so, or need not."""
     if location in ("unspecified", "left"):  # what every decoder assumes without a tag
         return True
-    by_container = container in ("matroska", "webm") and location in _MATROSKA_PLACES.values()
+    by_container = container in MATROSKA and location in _MATROSKA_PLACES.values()
     by_stream = codec in ("libx264", "libx265", "h264_nvenc", "hevc_nvenc")
     is_av1 = codec == "libsvtav1" and location == "topleft"
     return by_container or by_stream or is_av1

@@ -15,7 +15,7 @@ from av.codec import Codec
 from vsr_cli.errors import OutputError
 from vsr_cli.frames import ClipInfo
 from vsr_cli.media.pixels.formats import planar_cousin
-from vsr_cli.media.target import CONTAINERS
+from vsr_cli.media.target import CONTAINERS, MATROSKA
 from vsr_cli.media.video.chroma_location import keeps_location
 from vsr_cli.media.video.encoder_formats import choose_format
 from vsr_cli.media.video.encoder_options import encoder_options
@@ -38,7 +38,7 @@ CODEC_NAMES: Mapping[str, str] = MappingProxyType(
 _DEFAULT_CODECS: Mapping[str, str] = MappingProxyType(
     {"mp4": "libx264", "mov": "libx264", "matroska": "libx264", "webm": "libvpx-vp9"}
 )
-MILLISECOND_CONTAINERS = frozenset({"matroska", "webm"})  # FFmpeg's muxer has no other clock
+MILLISECOND_CONTAINERS = frozenset(MATROSKA)  # FFmpeg's muxer has no other clock
 # Encoders whose bits have no place for the range; their decoders take it for limited.
 _LIMITED_CODECS = frozenset({"dnxhd", "mpeg2video", "mpeg4", "prores", "prores_aw", "prores_ks"})
 _MATROSKA_RATE = 500  # frames per second; from 1000 on, frames would fall on one tick of 1 ms

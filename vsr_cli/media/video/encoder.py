@@ -18,6 +18,7 @@ from vsr_cli.media.pixels.conversion import to_layout
 from vsr_cli.media.pixels.formats import require_planar
 from vsr_cli.media.pixels.planes import PictureConverter, check_planes, make_picture
 from vsr_cli.media.pixels.tags import tag_encoder, tag_picture, written_color
+from vsr_cli.media.target import QUICKTIME
 from vsr_cli.media.video.codecs import EncoderPlan
 
 _NO_B_FRAMES = 2  # clips of so many frames are decoded in the order in which they are shown
@@ -106,7 +107,7 @@ class FrameEncoder:
         context.flags |= Flags.frame_duration
         if info.sample_aspect_ratio is not None:
             context.sample_aspect_ratio = info.sample_aspect_ratio
-        if plan.codec == "libx265" and plan.container in ("mp4", "mov"):
+        if plan.codec == "libx265" and plan.container in QUICKTIME:
             context.codec_tag = "hvc1"  # the only one that Apple's players accept
         tag_encoder(context, self._color)
         stream.set_display_matrix(info.display_matrix)

@@ -16,6 +16,7 @@ from vsr_cli.media.pixels.formats import (
     stand_in,
     without_alpha,
 )
+from vsr_cli.media.target import MATROSKA
 
 # Formats that an encoder lists and then refuses (FFmpeg 8.1).
 _REFUSED_FORMATS: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -68,7 +69,7 @@ def _usable_formats(codec: Codec, container: str) -> list[str]:
     refused = _REFUSED_FORMATS.get(codec.name, frozenset())
     keeps_alpha = codec.name not in _NO_ALPHA and not codec.name.endswith("_nvenc")
     if codec.name == "libvpx-vp9":
-        keeps_alpha = container in ("matroska", "webm")  # beside the picture, in a block's addition
+        keeps_alpha = container in MATROSKA  # beside the picture, in a block's addition
     deepest = 10 if codec.name.endswith("_nvenc") else 16  # which lists 16 bits and writes 10
     return [
         name

@@ -24,6 +24,7 @@ from av.video.stream import VideoStream
 
 from vsr_cli.errors import OutputError
 from vsr_cli.frames import ClipInfo
+from vsr_cli.media.target import MATROSKA
 
 _SEGMENT, _TRACKS, _TRACK_ENTRY, _CLUSTER = 0x18538067, 0x1654AE6B, 0xAE, 0x1F43B675
 _NAME, _VIDEO, _CODEC_DELAY = 0x536E, 0xE0, 0x56AA
@@ -68,7 +69,7 @@ class TrackEntries:
     def reserve_shape(self, stream: VideoStream, container: str, info: ClipInfo) -> None:
         """Make room for the shape of the pixels where the muxer would not hear of it."""
         shape = info.sample_aspect_ratio
-        if container in ("matroska", "webm") and shape is not None and shape != 1:
+        if container in MATROSKA and shape is not None and shape != 1:
             self.reserve(stream, aspect=shape * Fraction(stream.width, stream.height))
 
     def set_delay(self, stream: Stream, seconds: Fraction) -> None:

@@ -13,7 +13,13 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from vsr_cli.errors import InputError
-from vsr_cli.media.containers import MP4, NEEDS_SEEKING, main_video, open_container, open_stdin
+from vsr_cli.media.containers import (
+    MP4_DEMUXER,
+    NEEDS_SEEKING,
+    main_video,
+    open_container,
+    open_stdin,
+)
 from vsr_cli.media.faults.walk import Gap, Truncation
 from vsr_cli.media.faults.watch import StructureWatch
 from vsr_cli.media.pipes import StdinBytes, is_pipe
@@ -21,7 +27,7 @@ from vsr_cli.media.pipes import StdinBytes, is_pipe
 
 def num_indexed(container: InputContainer, stream: VideoStream) -> int:
     """Packets that a container's index promises; 0 where it promises nothing."""
-    if container.format.name != MP4 or not stream.frames:  # others say nothing beforehand
+    if container.format.name != MP4_DEMUXER or not stream.frames:  # others say nothing beforehand
         return 0
     return len(stream.index_entries)
 

@@ -15,7 +15,7 @@ import av
 from vsr_cli.errors import InputError
 from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.media.clock import FrameClock, cut_tick, stated, stated_rate, timeline_start
-from vsr_cli.media.containers import MATROSKA
+from vsr_cli.media.containers import MATROSKA_DEMUXER
 from vsr_cli.media.pipes import is_pipe
 from vsr_cli.media.pixels.formats import require_planar
 from vsr_cli.media.pixels.planes import PictureConverter, matches, read_planes
@@ -161,7 +161,7 @@ class VideoReader:
             duration_s = float(stream.duration * stream.time_base)
         elif container.duration is not None:
             duration_s = container.duration / _MICROSECONDS
-            if container.format.name == MATROSKA and stream.start_time and stream.time_base:
+            if container.format.name == MATROSKA_DEMUXER and stream.start_time and stream.time_base:
                 # It states where the clip ends, not how long it is.
                 duration_s -= float(stream.start_time * stream.time_base)
         pixel_format = require_planar(picture.format.name)

@@ -12,7 +12,7 @@ from av.codec.codec import Capabilities
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from vsr_cli.media.containers import BROADCAST
+from vsr_cli.media.containers import BROADCAST_DEMUXERS
 from vsr_cli.media.faults.damage import Damage
 from vsr_cli.media.faults.ledger import PictureLedger
 from vsr_cli.media.faults.replay import replay_end
@@ -170,7 +170,7 @@ class PictureSource:
     def _fail(self) -> None:
         """A packet cannot be decoded; or an earlier one, for threads say so when they are asked."""
         self._num_failed += 1
-        if self._has_key or self.container.format.name not in BROADCAST:
+        if self._has_key or self.container.format.name not in BROADCAST_DEMUXERS:
             self._note(self._latest[max(-1 - self._num_hidden(), -len(self._latest))])
         else:
             self.packets_skipped += 1
@@ -229,6 +229,6 @@ class PictureSource:
         """The pts of the last key frame that was shown; None: not known."""
         if not self._key_pts or self._last_pts is None or self._key_pts[0] > self._last_pts:
             return None
-        if self.container.format.name in BROADCAST and self.stream.time_base:
+        if self.container.format.name in BROADCAST_DEMUXERS and self.stream.time_base:
             return self._key_pts[0] - round(_SEEK_MARGIN_S / self.stream.time_base)
         return self._key_pts[0]

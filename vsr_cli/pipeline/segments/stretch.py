@@ -8,7 +8,7 @@ from itertools import chain as chained
 from itertools import islice
 from pathlib import Path
 
-from vsr_cli.errors import InputError, OutputError
+from vsr_cli.errors import InputError
 from vsr_cli.frames import Frame
 from vsr_cli.media import VideoReader
 from vsr_cli.media.segments.packets import FrameMark, SegmentRecord
@@ -21,7 +21,7 @@ from vsr_cli.pipeline.segments.plan import Stretch
 from vsr_cli.pipeline.shots import mark_shots
 from vsr_cli.pipeline.stages import run_stages
 from vsr_cli.pipeline.stopwatch import Stopwatch
-from vsr_cli.pipeline.video import PREFETCH_FRAMES
+from vsr_cli.pipeline.video import PREFETCH_FRAMES, check_complete
 from vsr_cli.specs import DecodingSpec
 
 
@@ -68,7 +68,7 @@ def run_stretch(
                 next_pts = frame.pts
         with watch.block("encode"):
             writer.finish(is_last=end is None, next_pts=next_pts)
-        _check_complete(number + 1 - start, reader.frames_read, reader.path)
+        check_complete(number + 1 - start, reader)
         _check_segments(writer.records, stretch, reader.path)
     return reader.warnings
 
@@ -124,11 +124,6 @@ def _open_writer(
 def _upscale(job: SegmentJob, frames: Iterator[Frame]) -> Iterator[Frame]:
     marked = mark_shots(frames, job.settings.pixel_format, job.settings.scene_threshold)
     return run_stages(marked, job.chain, job.settings, job.info, job.size)
-
-
-def _check_complete(num_frames: int, num_read: int, path: Path) -> None:
-    if num_frames != num_read:
-        raise OutputError(f"{path} has {num_read} frames, but {num_frames} were upscaled")
 
 
 def _check_segments(records: list[SegmentRecord], stretch: Stretch, path: Path) -> None:
