@@ -18,7 +18,7 @@ from vsr_cli.cli import main
 from vsr_cli.errors import InputError, OutputError
 from vsr_cli.frames import Frame, FrameReader
 from vsr_cli.media import open_reader, shown_rgb
-from vsr_cli.pipeline import places
+from vsr_cli.pipeline import seeking
 from vsr_cli.pipeline.preview import GAP, preview_video
 from vsr_cli.pipeline.video import upscale_video
 from vsr_cli.specs import DecodingSpec, EncodingSpec, UpscaleSpec
@@ -157,7 +157,7 @@ def test_only_what_is_shown_is_read(
             packets_read.append(self.reader.packets_read)  # type: ignore[attr-defined]
             self.reader.close()  # type: ignore[attr-defined]
 
-    monkeypatch.setattr(places, "open_reader", Counting)
+    monkeypatch.setattr(seeking, "open_reader", Counting)
     spec = UpscaleSpec(weights=random_weights, device="cpu")
     preview_video(source, tmp_path / "p.png", 3, spec)
     assert len(frames_read) == 4  # the beginning, and three places

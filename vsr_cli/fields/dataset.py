@@ -31,19 +31,20 @@ def open_dataset(path: Path) -> Iterator[xarray.Dataset]:
         InputError: the file cannot be read, now or while it is open.
         MissingExtraError: xarray, or what it reads the file with, is not installed.
     """
-    with opened(path, decode_times=False) as dataset:
+    with opened(path, is_raw=False) as dataset:
         yield dataset
 
 
 @contextmanager
-def opened(path: Path, **decoding: Any) -> Iterator[xarray.Dataset]:
-    """As ``open_dataset``, decoded as xarray's options say."""
+def opened(path: Path, *, is_raw: bool) -> Iterator[xarray.Dataset]:
+    """As ``open_dataset``; ``is_raw``: nothing is unpacked, and missing values are numbers."""
     try:
         import xarray
     except ImportError as error:
         raise MissingExtraError("xarray", "fields") from error
     # A store's members are listed as they lie there: consolidated metadata may be missing, or old.
     store: dict[str, Any] = {"engine": "zarr", "consolidated": False} if is_zarr(path) else {}
+    decoding: dict[str, Any] = {"decode_cf": False} if is_raw else {"decode_times": False}
     if not path.exists():
         raise InputError(f"{path} does not exist; check the name")
     try:

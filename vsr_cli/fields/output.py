@@ -66,7 +66,38 @@ def plan_variable(
     """How a variable is stored: as it was, unless means could not be kept in its type."""
     array, dims = raw[name], find_dims(raw, raw[name])
     attributes: dict[str, Any] = dict(array.attrs)
-    packing, warnings = Packing.of(array.dtype, attributes), []
+    packing, warnings = _plan_packing(array, attributes, value_range, deviation, fields)
+    outer = tuple(str(dim) for dim in array.dims if dim not in (dims.y, dims.x))
+    sizes = array.sizes
+    shape = (*(sizes[dim] for dim in outer), scale * sizes[dims.y], scale * sizes[dims.x])
+    attributes["vsr_value_range"] = np.array(value_range)
+    fill = attributes.get("_FillValue")
+    fill = packing.fill_attribute if fill is None and packing.is_new_fill else fill
+    fill = None if fill is None else float(np.ravel(fill)[0])
+    stored = StoredVariable(
+        name=name,
+        dims=(*outer, dims.y, dims.x),
+        shape=shape,
+        dtype=packing.dtype,
+        attributes=without_ranges(attributes),
+        fill=fill,
+    )
+    return FieldOutput(stored, packing, dims.time, attributes), warnings
+
+
+def _plan_packing(
+    array: xarray.DataArray,
+    attributes: dict[str, Any],
+    value_range: tuple[float, float],
+    deviation: float,
+    fields: FieldSpec,
+) -> tuple[Packing, list[str]]:
+    """In which type numbers are stored, and a line for each thing to be told of it.
+
+    What has never meant anything goes from ``attributes``.
+    """
+    name, warnings = array.name, []
+    packing = Packing.of(array.dtype, attributes)
     for key in FILL_NAMES:  # of another type than the packed numbers: it has never meant anything
         if key in attributes and packing.is_packed and not packing.numbers(attributes[key]):
             del attributes[key]
@@ -85,22 +116,7 @@ def plan_variable(
         packing.dtype = np.dtype(np.float64)
         if array.dtype != packing.dtype:
             warnings.append(f"{name} is written in float64: {array.dtype} would not keep its means")
-    outer = tuple(str(dim) for dim in array.dims if dim not in (dims.y, dims.x))
-    sizes = array.sizes
-    shape = (*(sizes[dim] for dim in outer), scale * sizes[dims.y], scale * sizes[dims.x])
-    attributes["vsr_value_range"] = np.array(value_range)
-    fill = attributes.get("_FillValue")
-    fill = packing.fill_attribute if fill is None and packing.is_new_fill else fill
-    fill = None if fill is None else float(np.ravel(fill)[0])
-    stored = StoredVariable(
-        name=name,
-        dims=(*outer, dims.y, dims.x),
-        shape=shape,
-        dtype=packing.dtype,
-        attributes=without_ranges(attributes),
-        fill=fill,
-    )
-    return FieldOutput(stored, packing, dims.time, attributes), warnings
+    return packing, warnings
 
 
 def _is_too_coarse(value_range: tuple[float, float], deviation: float) -> bool:

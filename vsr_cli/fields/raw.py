@@ -30,7 +30,7 @@ def open_raw(path: Path) -> Iterator[xarray.Dataset]:
         InputError: the file cannot be read.
         MissingExtraError: xarray, or what it reads the file with, is not installed.
     """
-    with opened(path, decode_cf=False) as dataset:
+    with opened(path, is_raw=True) as dataset:
         yield dataset
 
 

@@ -17,8 +17,7 @@ from zlib import error as InflateError
 import numpy as np
 
 from vsr_cli.errors import InputError
-from vsr_cli.fields.dataset import choose, open_dataset
-from vsr_cli.fields.dataset import unreadable as _unreadable
+from vsr_cli.fields.dataset import choose, open_dataset, unreadable
 from vsr_cli.fields.dims import FieldDims, axis_of, find_dims
 from vsr_cli.fields.refinement import unroll
 from vsr_cli.fields.validity import hide_invalid, limits_of
@@ -80,7 +79,7 @@ class FieldStream:
             try:
                 block = self.read(start, min(start + self.block, self.num_frames))
             except (OSError, ValueError, RuntimeError, KeyError) as error:
-                raise _unreadable(self.path, error) from error
+                raise unreadable(self.path, error) from error
             yield from block
 
 

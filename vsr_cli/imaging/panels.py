@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vsr_cli.frames import PixelFormat
 from vsr_cli.imaging.color import rgb_to_yuv, yuv_to_rgb
-from vsr_cli.imaging.ranges import chroma_range, luma_range
+from vsr_cli.imaging.ranges import chroma_range, luma_range, sample_dtype
 from vsr_cli.imaging.resample import resample_chroma
 from vsr_cli.imaging.siting import CENTERED, Siting
 
@@ -52,7 +52,7 @@ def black_planes(form: PixelFormat, *, width: int, height: int, is_full: bool) -
     for number in range(len(plane_steps(form))):
         size = form.plane_size(number, width=width, height=height)
         low, _ = _span(form, number, is_full)
-        planes.append(torch.full(size, low, dtype=_type(form)))
+        planes.append(torch.full(size, low, dtype=sample_dtype(form)))
     return tuple(planes)
 
 
@@ -200,8 +200,4 @@ def _span(form: PixelFormat, number: int, is_full: bool) -> tuple[int, int]:
 def _codes(unit: Tensor, form: PixelFormat, number: int, is_full: bool) -> Tensor:
     low, high = _span(form, number, is_full)
     codes = unit * (high - low) + low
-    return codes.round_().clamp_(0, form.max_code).to(_type(form))
-
-
-def _type(form: PixelFormat) -> torch.dtype:
-    return torch.uint8 if form.bits <= 8 else torch.uint16
+    return codes.round_().clamp_(0, form.max_code).to(sample_dtype(form))

@@ -6,6 +6,8 @@ References:
 
 from __future__ import annotations
 
+import torch
+
 from vsr_cli.frames import ClipInfo, PixelFormat
 
 _BLACK, _WHITE, _CHROMA_SPAN = 16, 235, 224  # of limited range, at 8 bits
@@ -16,6 +18,11 @@ def is_full_range(info: ClipInfo) -> bool:
     if info.pixel_format.family == "gray" and info.color.range == "unspecified":
         return True
     return info.color.range == "full"
+
+
+def sample_dtype(layout: PixelFormat) -> torch.dtype:
+    """The type of code values: uint8 up to 8 bits, else uint16."""
+    return torch.uint8 if layout.bits <= 8 else torch.uint16
 
 
 def luma_range(layout: PixelFormat, is_full: bool) -> tuple[int, int]:

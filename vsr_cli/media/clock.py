@@ -74,8 +74,12 @@ def timeline_start(container: InputContainer) -> Fraction:
 
 def cut_tick(seconds: float, *, time_base: Fraction) -> int:
     """The first tick at or after a time that was given in seconds from the first frame."""
-    ticks = Fraction(seconds).limit_denominator(1_000_000) / time_base
-    return math.ceil(ticks - _CUT_TOLERANCE_TICKS)
+    return math.ceil(exact_seconds(seconds) / time_base - _CUT_TOLERANCE_TICKS)
+
+
+def exact_seconds(seconds: float) -> Fraction:
+    """A time as it was written: the few decimals that the user gave."""
+    return Fraction(seconds).limit_denominator(1_000_000)
 
 
 def check_milliseconds(before_s: Fraction, now_s: Fraction, path: Path) -> None:

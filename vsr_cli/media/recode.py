@@ -29,8 +29,9 @@ from torch import Tensor
 
 from vsr_cli.errors import InputError, VsrError
 from vsr_cli.frames import Frame, PixelFormat
+from vsr_cli.imaging.ranges import sample_dtype
 from vsr_cli.media.pixels.formats import planar_cousin, require_planar
-from vsr_cli.media.pixels.planes import PictureConverter, make_picture, read_planes, sample_dtype
+from vsr_cli.media.pixels.planes import PictureConverter, make_picture, read_planes
 from vsr_cli.specs import Jpeg, VideoCoding
 
 # x265 has 12 bits too, and loses the picture there from crf 35 to 40 on (of PyAV 18.1, measured).

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
 from vsr_cli.imaging.resample import enlarge
@@ -11,7 +13,6 @@ from vsr_cli.models.spec import ModelSpec
 SIZES = 56, 12, 4  # feature channels, shrunk channels, mapping layers
 SMALL_SIZES = 32, 5, 1
 RADIUS = 2 + SIZES[2] + 2  # conv5, four conv3, and 9 taps that lie the stride apart
-PAPER = "Dong 2016, arXiv:1608.00367"
 
 SPEC = ModelSpec(
     name="fsrcnn",
@@ -20,17 +21,13 @@ SPEC = ModelSpec(
     scales=(2, 3, 4),
     window=1,
     radius=RADIUS,
-    paper=PAPER,
+    paper="Dong 2016, arXiv:1608.00367",
     build=lambda scale, residual: FSRCNN(scale, residual),
 )
-SPEC_SMALL = ModelSpec(
+SPEC_SMALL = replace(
+    SPEC,
     name="fsrcnn-s",
-    kind="frame",
-    color="luma",
-    scales=(2, 3, 4),
-    window=1,
     radius=2 + SMALL_SIZES[2] + 2,
-    paper=PAPER,
     build=lambda scale, residual: FSRCNN(scale, residual, sizes=SMALL_SIZES),
 )
 

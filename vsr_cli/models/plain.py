@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -11,7 +13,6 @@ from vsr_cli.models.spec import ModelSpec
 
 SIZES = 32, 6  # channels, and convolutions before the one that makes the pixels
 SMALL_SIZES = 16, 4
-PAPER = "ours, after Shi 2016, arXiv:1609.05158"
 
 SPEC = ModelSpec(
     name="plain",
@@ -20,17 +21,13 @@ SPEC = ModelSpec(
     scales=(2, 3, 4),
     window=1,
     radius=SIZES[1] + 1,
-    paper=PAPER,
+    paper="ours, after Shi 2016, arXiv:1609.05158",
     build=lambda scale, residual: Plain(scale, residual),
 )
-SPEC_SMALL = ModelSpec(
+SPEC_SMALL = replace(
+    SPEC,
     name="plain-s",
-    kind="frame",
-    color="luma",
-    scales=(2, 3, 4),
-    window=1,
     radius=SMALL_SIZES[1] + 1,
-    paper=PAPER,
     build=lambda scale, residual: Plain(scale, residual, sizes=SMALL_SIZES),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +15,6 @@ from vsr_cli.models.spec import ModelSpec
 
 FEATURES, BLOCKS, CASCADED = 64, 4, 4
 KERNELS = (1, 3, 5, 7, 9)
-RADIUS = 1 + BLOCKS * CASCADED + 1  # conv3, 9 pixels across in each block, conv3 after the shuffle
-PAPER = "Ning 2021, doi:10.3390/make3020023"
 
 SPEC = ModelSpec(
     name="scmsrn",
@@ -23,18 +22,14 @@ SPEC = ModelSpec(
     color="luma",
     scales=(2, 3, 4),
     window=1,
-    radius=RADIUS,
-    paper=PAPER,
+    # conv3, 9 pixels across in each block, conv3 after the shuffle
+    radius=1 + BLOCKS * CASCADED + 1,
+    paper="Ning 2021, doi:10.3390/make3020023",
     build=lambda scale, residual: SCMSRN(scale, residual),
 )
-SPEC_MULTICORE = ModelSpec(
+SPEC_MULTICORE = replace(
+    SPEC,
     name="mcmsrn",
-    kind="frame",
-    color="luma",
-    scales=(2, 3, 4),
-    window=1,
-    radius=RADIUS,
-    paper=PAPER,
     build=lambda scale, residual: SCMSRN(scale, residual, block=MultiCoreBlock),
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -10,7 +12,6 @@ from vsr_cli.models.layers import LINEAR, RELU, centred, conv, near_zero
 from vsr_cli.models.spec import ModelSpec
 
 FEATURES, MAPPED = 64, 32
-PAPER = "Dong 2014, arXiv:1501.00092"
 
 SPEC = ModelSpec(
     name="srcnn",
@@ -19,17 +20,13 @@ SPEC = ModelSpec(
     scales=(2, 3, 4),
     window=1,
     radius=6,  # 4 + 2 + 2 enlarged pixels, and two of the bicubic kernel
-    paper=PAPER,
+    paper="Dong 2014, arXiv:1501.00092",
     build=lambda scale, residual: SRCNN(scale, residual),
 )
-SPEC_915 = ModelSpec(
+SPEC_915 = replace(
+    SPEC,
     name="srcnn-915",
-    kind="frame",
-    color="luma",
-    scales=(2, 3, 4),
-    window=1,
     radius=5,  # 4 + 0 + 2 enlarged pixels, and two of the bicubic kernel
-    paper=PAPER,
     build=lambda scale, residual: SRCNN(scale, residual, map_kernel=1),
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -12,8 +14,6 @@ from vsr_cli.models.spec import ModelSpec
 FEATURES, BLOCKS = 64, 16
 PATCH = 96  # side of what the discriminator judges
 LEAK = 0.2
-RADIUS = 4 + 2 * BLOCKS + 1 + 1 + 2  # conv9, conv3 in the blocks, after them, before each shuffle
-PAPER = "Ledig 2017, arXiv:1609.04802"
 
 SPEC = ModelSpec(
     name="srresnet",
@@ -21,20 +21,12 @@ SPEC = ModelSpec(
     color="rgb",
     scales=(2, 3, 4),
     window=1,
-    radius=RADIUS,
-    paper=PAPER,
+    # conv9, conv3 in the blocks, after them, before each shuffle
+    radius=4 + 2 * BLOCKS + 1 + 1 + 2,
+    paper="Ledig 2017, arXiv:1609.04802",
     build=lambda scale, residual: SRResNet(scale, residual),
 )
-SPEC_GAN = ModelSpec(
-    name="srgan",
-    kind="frame",
-    color="rgb",
-    scales=(2, 3, 4),
-    window=1,
-    radius=RADIUS,
-    paper=PAPER,
-    build=lambda scale, residual: SRResNet(scale, residual),
-)
+SPEC_GAN = replace(SPEC, name="srgan")
 
 
 class SRResNet(nn.Module):

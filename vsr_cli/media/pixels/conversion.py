@@ -12,11 +12,11 @@ from torch import Tensor
 
 from vsr_cli.frames import ChromaLocation, ClipInfo, Frame, PixelFormat
 from vsr_cli.imaging.color import rgb_to_yuv, yuv_to_rgb
-from vsr_cli.imaging.ranges import chroma_range, is_full_range, luma_range
+from vsr_cli.imaging.ranges import chroma_range, is_full_range, luma_range, sample_dtype
 from vsr_cli.imaging.resample import resample_chroma
 from vsr_cli.imaging.siting import chroma_siting
 from vsr_cli.media.pictures.deep import Samples
-from vsr_cli.media.pixels.planes import convert_gray, sample_dtype
+from vsr_cli.media.pixels.planes import convert_gray
 from vsr_cli.media.pixels.tags import conversion_matrix, written_color
 
 FULL_CHROMA = PixelFormat("", "yuv", 8)  # a sample for every pixel

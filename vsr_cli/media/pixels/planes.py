@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vsr_cli.errors import InputError
 from vsr_cli.frames import ClipInfo, Frame, PixelFormat
+from vsr_cli.imaging.ranges import sample_dtype
 from vsr_cli.media.pixels.formats import require_planar
 
 # The exact paths of the scaler; without them full chroma and rounding are traded for speed.
@@ -43,11 +44,6 @@ class PictureConverter:
             dst_color_range=target_range,
             interpolation=_EXACT,
         )
-
-
-def sample_dtype(pixel_format: PixelFormat) -> torch.dtype:
-    """uint8 up to 8 bits, else uint16."""
-    return torch.uint8 if pixel_format.bits <= 8 else torch.uint16
 
 
 def check_planes(frame: Frame, info: ClipInfo) -> None:

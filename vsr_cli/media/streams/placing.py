@@ -9,6 +9,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
+from vsr_cli.media.clock import exact_seconds
 from vsr_cli.media.streams.metadata import chapters_within
 from vsr_cli.specs import DecodingSpec
 
@@ -40,8 +41,8 @@ class PacketPlacer:
         self.is_cut = decoding.is_cut
         self._has_edit_lists = has_edit_lists
         self._zero = zero_s
-        self._first = origin_s + _exact(decoding.start_s or 0) if self.is_cut else None
-        self._last = None if decoding.end_s is None else origin_s + _exact(decoding.end_s)
+        self._first = origin_s + exact_seconds(decoding.start_s or 0) if self.is_cut else None
+        self._last = None if decoding.end_s is None else origin_s + exact_seconds(decoding.end_s)
         self._start = Fraction(0)  # of the cut, on the source's timeline
         self._begun: set[int] = set()  # streams of which a packet lies in the cut
         self._held: dict[int, Packet[Stream]] = {}  # may be on the screen where the cut starts
@@ -147,7 +148,3 @@ class PacketPlacer:
         if packet.dts is not None:
             packet.dts -= shift
         return packet
-
-
-def _exact(seconds: float) -> Fraction:
-    return Fraction(seconds).limit_denominator(1_000_000)

@@ -12,6 +12,7 @@ from typing import Self
 from vsr_cli.errors import InputError
 from vsr_cli.frames import Frame, FrameWriter
 from vsr_cli.media import VideoWriter, check_output, open_writer
+from vsr_cli.media.clock import exact_seconds
 from vsr_cli.media.target import target_kind
 from vsr_cli.pipeline.compare.clips import (
     PREFETCH_FRAMES,
@@ -190,7 +191,7 @@ def _moments(
     """What is shown: all of it, a cut, or one moment."""
     spec, origin_s = run.panels.spec, run.clips[0].first_s
     times = [
-        None if time_s is None else origin_s + Fraction(time_s).limit_denominator(1_000_000)
+        None if time_s is None else origin_s + exact_seconds(time_s)
         for time_s in (decoding.start_s, decoding.end_s)
     ]
     if target_kind(target) == "still":
