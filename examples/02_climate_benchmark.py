@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     models = options.models or known_models(options.scale)
     given = EvaluateSpec(model="bicubic", scale=options.scale, precision=options.precision)
     base = replace(given, domain=None if options.weights else DOMAIN)
-    specs = [replace(base, model=m, weights=fitting(options.weights, m)) for m in models]
+    specs = [replace(base, model=m, weights=tuple(options.weights)) for m in models]
     rows = dict(zip(models, compare_models(clips, specs), strict=True))
     for model, *files in options.row:
         spec = replace(given, model=model, weights=tuple(Path(file) for file in files))
@@ -111,11 +111,6 @@ def known_models(scale: int) -> list[str]:
     return ["bicubic", *sorted(names - behind), *(short.get(chain, chain) for chain in chains)]
 
 
-def fitting(weights: Sequence[Path], model: str) -> tuple[Path, ...]:
-    """Those weight files that a model has use for: the first one for a single stage."""
-    return tuple(weights if model == "2d3d" else weights[:1])
-
-
 def finetuned(clips: Sequence[Path], spec: EvaluateSpec, folder: Path, steps: int) -> Evaluation:
     """Each clip by weights that went on learning from its own low-resolution video."""
     assert spec.model is not None
@@ -158,7 +153,7 @@ def shrink(clip: Path, low: Path, scale: int) -> int:
 
 def table(rows: dict[str, Evaluation]) -> str:
     """PSNR in dB / SSIM / MSE of each clip and their mean, in Markdown."""
-    names = [clip.name for clip in next(iter(rows.values())).clips]
+    names = [Path(clip.name).stem for clip in next(iter(rows.values())).clips]
     lines = [
         f"| model | {' | '.join(names)} | mean |",
         f"|---{'|---' * len(names)}|---|",
