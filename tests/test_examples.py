@@ -415,3 +415,26 @@ def test_droplet_benchmark_has_the_figures_of_eval(
     assert cells[1][2:4] == [f"{scored.psnr:.3f}", f"{scored.ssim:.4f}"]
     found = f"{scored.outline.diameter_error:.4f} / {scored.outline.area_error:.2f}"
     assert cells[1][5] == found
+
+
+def test_model_table_is_measured_and_kept(
+    load: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = tmp_path / "README.md"
+    example = load("13_model_table")
+    readme.write_text(f"before\n{example.START}old\n{example.END}after\n")
+    options = ("--size", "48x32", "--small-size", "32x32", "--heavy", 100, "--repeats", 1)
+    models = ("bicubic", "fsrcnn", "srcnn-915", "srnet3d")
+    _run(example, "--models", *models, *options, "--readme", readme, "--keep")
+    text = readme.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "old" not in text
+    assert text.split(example.START)[1].split(example.END)[0] in capsys.readouterr().out
+    rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("| `")]
+    assert [row[0].strip() for row in rows] == [f"`{name}`" for name in models]
+    assert [row[1].strip() for row in rows] == ["0", "12,637", "8,129", "63,129"]
+    released = find_released("fsrcnn", 2, "natural")
+    assert f"x2 {released.scores['Set5']['psnr']:.2f}" in rows[1][3]
+    assert [row[5].strip().endswith("*") for row in rows] == [False, False, False, True]
+    assert all(float(row[5].strip(" *")) > 0 for row in rows)
