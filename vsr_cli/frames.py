@@ -51,6 +51,7 @@ class PixelFormat:
 
     @property
     def num_planes(self) -> int:
+        """One of gray, else three; and one more with alpha."""
         return (1 if self.family == "gray" else 3) + self.has_alpha
 
     def plane_size(self, plane: int, *, width: int, height: int) -> tuple[int, int]:
@@ -176,7 +177,8 @@ class FrameReader(Context, Protocol):
     lost: tuple[str, ...]  # what no writer can carry over from it, one line each
 
     @property
-    def info(self) -> ClipInfo: ...
+    def info(self) -> ClipInfo:
+        """What is known of the clip; of the whole of it, also where a cut is read."""
 
     def __iter__(self) -> Iterator[Frame]: ...
 
@@ -190,4 +192,10 @@ class FrameWriter(Context, Protocol):
     path: Path
     warnings: list[str]  # what is not kept; complete before the first frame
 
-    def write(self, frame: Frame) -> None: ...
+    def write(self, frame: Frame) -> None:
+        """Take the next frame: planes of code values of the clip's format, its pts after the last.
+
+        Raises:
+            ValueError: it is not a frame of the clip.
+            OutputError: the encoder or the disk fails.
+        """

@@ -23,6 +23,7 @@ class OwnWeights:
 
     @property
     def chain(self) -> str:
+        """The names of the networks joined by a plus."""
         return "+".join(spec.name for spec in self.specs)
 
     def by_network(self, scale: int) -> dict[str, WeightFile]:

@@ -47,6 +47,7 @@ class TemporalUpscaler(nn.Module):
 
     @property
     def window(self) -> int:
+        """Frames that go in for one that comes out."""
         return 1 + sum(taps - 1 for taps in self.taps)
 
     def forward(self, frames: Tensor) -> Tensor:

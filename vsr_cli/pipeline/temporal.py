@@ -67,6 +67,7 @@ class StepNetwork:
         return mirror_pad(plane[None, None], self.margin)[0]
 
     def prepare(self, frame: Tensor) -> Tensor:
+        """A padded frame as the first step wants it."""
         return self.module.prepare(frame)
 
     def step(self, number: int, codes: Tensor) -> Tensor:

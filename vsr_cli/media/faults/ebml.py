@@ -16,12 +16,15 @@ _LONGEST_HEADER = 12  # bytes: an ID of up to 4 and a size of up to 8
 
 @dataclass(frozen=True, slots=True)
 class Element:
+    """One element by its header."""
+
     name: int
     start: int  # position of what it holds
     length: int | None  # bytes that it holds; None: not known
 
     @property
     def end(self) -> int:
+        """Position of the byte behind it; a ``ValueError`` where its length is not known."""
         if self.length is None:
             raise ValueError(f"element {self.name:#x} has no end")
         return self.start + self.length

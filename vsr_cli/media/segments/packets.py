@@ -69,6 +69,7 @@ class SegmentRecord:
         return cls(**fields)
 
     def to_json(self) -> str:
+        """What ``parse`` reads."""
         return json.dumps(asdict(self))
 
 

@@ -42,4 +42,5 @@ class Survey:
         return cls(frames=int(document["frames"]), borders=borders)
 
     def to_json(self) -> str:
+        """What ``parse`` reads."""
         return json.dumps(asdict(self))

@@ -29,9 +29,11 @@ class PacketMaker(Protocol):
 
     stream: VideoStream
 
-    def encode(self, frame: Frame, *, is_key: bool = False) -> Iterator[Packet[VideoStream]]: ...
+    def encode(self, frame: Frame, *, is_key: bool = False) -> Iterator[Packet[VideoStream]]:
+        """The packets that are ready after this frame. ``is_key`` makes it a key frame."""
 
-    def flush(self) -> Iterator[Packet[VideoStream]]: ...
+    def flush(self) -> Iterator[Packet[VideoStream]]:
+        """The packets that are still held."""
 
 
 MakePackets = Callable[[OutputContainer, ClipInfo, EncoderPlan], PacketMaker]

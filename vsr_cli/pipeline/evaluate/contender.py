@@ -116,6 +116,7 @@ class Contender:
 
     @property
     def metric_settings(self) -> MetricSettings:
+        """What all metrics share."""
         spec = self.spec
         return MetricSettings(
             border=self.border,
