@@ -24,7 +24,7 @@ from vsr_cli.models import get_spec
 from vsr_cli.models.weights import WeightRecord, find_released, read_weights, save_weights
 from vsr_cli.pipeline.evaluate.run import evaluate_clips
 from vsr_cli.pipeline.simulate.droplets import simulate_droplets_to_file
-from vsr_cli.pipeline.simulate.shallow_water import GRAY
+from vsr_cli.pipeline.simulate.grey_video import GRAY
 from vsr_cli.specs import DropletSpec, EvaluateSpec
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

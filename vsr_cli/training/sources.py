@@ -24,7 +24,7 @@ from vsr_cli.media import open_reader, read_still
 from vsr_cli.media.pictures.sequence import STILL_EXTENSIONS
 from vsr_cli.pipeline.degrade import degrade_clip
 from vsr_cli.pipeline.shots import mark_shots
-from vsr_cli.pipeline.simulate.shallow_water import encode_values
+from vsr_cli.pipeline.simulate.grey_video import encode_values
 from vsr_cli.simulation.droplet import simulate_droplets
 from vsr_cli.simulation.shallow_water import simulate_shallow_water
 from vsr_cli.specs import DegradationSpec, DropletSpec, SimulatedRun

@@ -16,7 +16,7 @@ from vsr_cli.media import open_reader
 from vsr_cli.metrics.contour import find_outline
 from vsr_cli.pipeline.simulate import droplets
 from vsr_cli.pipeline.simulate.droplets import DropletReport, simulate_droplets_to_file
-from vsr_cli.pipeline.simulate.shallow_water import encode_values
+from vsr_cli.pipeline.simulate.grey_video import encode_values
 from vsr_cli.simulation.droplet import DropletFrame, simulate_droplets
 from vsr_cli.specs import DropletSpec
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from vsr_cli.errors import OutputError
 from vsr_cli.media import open_reader
 from vsr_cli.pipeline.simulate import shallow_water as simulate
+from vsr_cli.pipeline.simulate.grey_video import encode_values
 from vsr_cli.pipeline.simulate.shallow_water import (
     SimulationReport,
-    encode_values,
     simulate_to_file,
 )
 from vsr_cli.specs import ShallowWaterSpec

@@ -15,7 +15,7 @@ from vsr_cli.frames import ColorInfo
 from vsr_cli.media import check_output
 from vsr_cli.media.pending import PendingFile, PendingFolder
 from vsr_cli.media.pictures.png import encode_png
-from vsr_cli.pipeline.simulate.shallow_water import (
+from vsr_cli.pipeline.simulate.grey_video import (
     CODECS,
     GRAY,
     check_file_output,
