@@ -144,8 +144,11 @@ PAPER: Mapping[str, Recipe] = MappingProxyType(
         ),
         # Kim 2016: all scales at once, the rate a tenth after every 20 of 80 epochs.
         "vdsr": replace(_KIM, steps=200_000, residual=True, scales=(2, 3, 4)),
-        # Kim 2016 also supervises each recursion's own picture; here the last one alone is.
-        "drcn": replace(_KIM, steps=400_000, decay_every=100_000, learning_rate=0.01),
+        # Kim 2016 supervises every recursion's own picture too, at first much and then less; that
+        # it is all at first, and falls on a line, is ours.
+        "drcn": replace(
+            _KIM, steps=400_000, decay_every=100_000, learning_rate=0.01, supervision=1.0
+        ),
         # Li 2018: L1, 1e-4, halved every 200 epochs of 1,000 steps.
         "msrn": replace(
             _PLAIN,

@@ -20,6 +20,7 @@ from vsr_cli.training.losses import Criterion
 from vsr_cli.training.optimizer import Clipper, learning_rate, make_optimizer, set_learning_rate
 from vsr_cli.training.pairs import ClipPair
 from vsr_cli.training.reparameterised import expand
+from vsr_cli.training.supervision import share_of_each, supervised_loss
 from vsr_cli.training.tasks import Task, validation_psnr, within
 
 
@@ -74,10 +75,18 @@ class Run:
         set_learning_rate(self.optimizer, self.recipe, self.step)
         lr, hr = lr.to(device), hr.to(device)
         scale = hr.shape[-1] // lr.shape[-1]
+        share, margin = share_of_each(self.recipe, self.step), self.recipe.margin * scale
+        each = None
         with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
-            sr = self.task.forward(lr, scale)
-        sr, hr = (within(patches, self.recipe.margin * scale) for patches in (sr, hr))
-        loss = self.criterion(sr, hr)
+            if share:
+                sr, each = self.task.forward_each(lr, scale)
+            else:
+                sr = self.task.forward(lr, scale)
+        sr, hr = (within(patches, margin) for patches in (sr, hr))
+        if each is None:
+            loss = self.criterion(sr, hr)
+        else:
+            loss = supervised_loss(self.criterion, sr, within(each, margin), hr, share=share)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         average_gradients(self.task.module.parameters())
@@ -171,4 +180,6 @@ class Run:
             "seconds": round(self.seconds(), 1),
             **self.criterion.figures(),
         }
+        if self.recipe.supervision:
+            line["supervision"] = round(share_of_each(self.recipe, self.step), 4)
         return json.dumps(line)
