@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -416,24 +413,6 @@ def test_own_clip_is_finetuned_from_released_weights(
     assert record.partner_sha256 == released["fsrcnn"]
     usual = find_recipe("srnet3d")
     assert record.training["recipe"]["learning_rate"] == usual.learning_rate / 4
-
-
-@pytest.mark.slow
-def test_two_processes_train_one_network(clip: Callable[[str, int], Path], tmp_path: Path) -> None:
-    """Under torchrun on the CPU: one file, and both processes hold the same weights."""
-    output = tmp_path / "w.safetensors"
-    command = [
-        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
-        *("-m", "vsr_cli", "train", "fsrcnn", output, "--data", clip("a.mkv", 1), "--quiet"),
-        *("--steps", "20", "--patch", "16", "--checkpoint-every", "10", "--device", "cpu"),
-        *("--precision", "fp32"),
-    ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run([str(word) for word in command], check=True, env=environment, timeout=300)
-    _, record = read_weights(output)
-    assert record.training["steps"] == 20
-    log = output.with_suffix(".jsonl").read_text(encoding="utf-8")
-    assert [json.loads(line)["step"] for line in log.splitlines()] == [10, 20]
 
 
 def test_third_stage_on_raw_bicubic(clip: Callable[[str, int], Path], tmp_path: Path) -> None:

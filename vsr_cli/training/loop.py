@@ -116,9 +116,9 @@ class _Recorder:
                 self._board = stack.enter_context(_open_board(settings.tensorboard))
 
     def checkpoint(self, loss: float, psnr: float | None) -> None:
+        state = self.run.state()
         if not self.writes:
             return
-        state = self.run.state()
         save_checkpoint(self.settings.checkpoint, state)
         if self.run.is_best:
             save_checkpoint(best_checkpoint(self.settings.checkpoint), state)

@@ -15,7 +15,13 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from vsr_cli.specs import Recipe
-from vsr_cli.training.distributed import average_gradients, mean_of_all, share_start
+from vsr_cli.training.distributed import (
+    average_gradients,
+    mean_of_all,
+    of_all,
+    of_first,
+    share_start,
+)
 from vsr_cli.training.losses import Criterion
 from vsr_cli.training.optimizer import Clipper, learning_rate, make_optimizer, set_learning_rate
 from vsr_cli.training.pairs import ClipPair
@@ -103,8 +109,14 @@ class Run:
         return value
 
     def validate(self, clips: Sequence[ClipPair]) -> float | None:
+        """The PSNR of the averaged weights in dB, put on the curve: the first process's for all."""
         if not clips:
             return None
+        psnr = of_first(self._psnr(clips), self.settings.device)
+        self.curve.append([self.step, round(psnr, 4)])
+        return psnr
+
+    def _psnr(self, clips: Sequence[ClipPair]) -> float:
         trained, self.task.module = self.task.module, self.average.module
         self.task.module.eval()
         psnr = validation_psnr(
@@ -115,7 +127,6 @@ class Run:
             autocast=self.settings.autocast,
         )
         self.task.module = trained
-        self.curve.append([self.step, round(psnr, 4)])
         return psnr
 
     @property
@@ -134,6 +145,7 @@ class Run:
         return self._seconds_before + time.monotonic() - self._started
 
     def state(self) -> dict[str, Any]:
+        """All that a checkpoint holds, that of the first process; each one must ask for it."""
         return {
             "step": self.step,
             "purpose": self.settings.purpose,
@@ -141,7 +153,7 @@ class Run:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "criterion": self.criterion.state_dict(),
-            "generator": self.generator.get_state(),
+            "generator": of_all(self.generator.get_state(), self.settings.device),
             "norm": self.clipper.norm,
             "curve": self.curve,
             "seconds": self.seconds(),
@@ -163,10 +175,11 @@ class Run:
         self.optimizer.load_state_dict(state["optimizer"])
         self.criterion.load_state_dict(state["criterion"])
         self.step = int(state["step"])
-        if self.settings.rank:  # the checkpoint is the first process's: draw other batches than it
-            self.generator.manual_seed(self.settings.seed + 1009 * self.settings.rank + self.step)
-        else:
-            self.generator.set_state(state["generator"])
+        states, rank = torch.atleast_2d(state["generator"]), self.settings.rank
+        if rank < len(states):
+            self.generator.set_state(states[rank].clone())  # a view of a row makes PyTorch crash
+        else:  # there are more processes than before: draw other batches than they do
+            self.generator.manual_seed(self.settings.seed + 1009 * rank + self.step)
         self.clipper.norm = float(state["norm"])
         self.curve = list(state["curve"])
         self._seconds_before = float(state["seconds"])
