@@ -24,6 +24,7 @@ from vsr_cli.training.distributed import (
 )
 from vsr_cli.training.losses import Criterion
 from vsr_cli.training.optimizer import Clipper, learning_rate, make_optimizer, set_learning_rate
+from vsr_cli.training.pace import Pace
 from vsr_cli.training.pairs import ClipPair
 from vsr_cli.training.reparameterised import expand
 from vsr_cli.training.supervision import share_of_each, supervised_loss
@@ -68,6 +69,8 @@ class Run:
         self.generator = torch.Generator().manual_seed(settings.seed + 1009 * settings.rank)
         self.step = 0
         self.curve: list[list[float]] = []
+        self.pace = Pace()  # of the whole run, since it began or went on
+        self.pace_of_line = Pace()  # since the last line of the log
         self._seconds_before = 0.0
         self._started = time.monotonic()
 
@@ -191,6 +194,7 @@ class Run:
             "psnr": None if psnr is None else round(psnr, 4),
             "learning_rate": learning_rate(self.recipe, self.step),
             "seconds": round(self.seconds(), 1),
+            **self.pace_of_line.figures(),
             **self.criterion.figures(),
         }
         if self.recipe.supervision:
