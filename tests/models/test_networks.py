@@ -156,6 +156,13 @@ def test_fresh_drcn_takes_the_mean_of_its_recursions() -> None:
     assert (model(frames) - predictions.mean(0)).abs().max() < 1e-6  # float32 shares
 
 
+def test_plain_drcn_starts_with_recursions_that_change_nothing() -> None:
+    model = DRCN(2, False, features=3).double()
+    _, predictions = model.predict_each(_frames())
+    assert (predictions - predictions[0]).abs().max() < ROUNDING
+    assert predictions.std() > 0
+
+
 def test_msrn_block_crosses_its_branches() -> None:
     block = _shaken(MultiScaleBlock(3))
     x = torch.rand(2, 3, 8, 6, dtype=torch.float64)

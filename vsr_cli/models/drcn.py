@@ -37,7 +37,9 @@ class DRCN(nn.Module):
     predicts a signed difference. Without ``residual`` every prediction holds the skip, as in the
     paper: sum of w (bicubic + r). With it, bicubic + sum of w r: what is added to stays exact
     whatever the weights sum to, the layers see the enlargement about zero, and the last one starts
-    near zero. Training supervises each prediction of ``predict_each`` beside the result.
+    near zero. The recursive layer of the plain form starts as the paper's does, as the
+    identity; that of the residual form as He et al. propose. Training can supervise each of
+    ``predict_each`` beside the result.
 
     References:
         Kim, Lee, Lee, "Deeply-Recursive Convolutional Network for Image Super-Resolution",
@@ -57,6 +59,8 @@ class DRCN(nn.Module):
         self.share = nn.Parameter(torch.full((RECURSIONS,), 1 / RECURSIONS))
         if residual:
             near_zero(self.reconstruct)
+        else:
+            nn.init.dirac_(self.recur.weight)
 
     def forward(self, frames: Tensor) -> Tensor:
         bicubic = enlarge(frames, self.scale)  # (B, 1, s*H, s*W)

@@ -11,7 +11,17 @@ from vsr_cli.specs.degradation import BICUBIC, DegradationSpec
 from vsr_cli.specs.droplet import DropletSpec
 from vsr_cli.specs.simulation import InitialState, ShallowWaterSpec
 
-LossName = Literal["mse", "l1", "charbonnier", "psnr", "ssim", "ssim+cross-entropy", "adversarial"]
+LossName = Literal[
+    "mse",
+    "unit-mse",
+    "euclidean",
+    "l1",
+    "charbonnier",
+    "psnr",
+    "ssim",
+    "ssim+cross-entropy",
+    "adversarial",
+]
 Schedule = Literal["cosine", "constant", "steps"]
 Optimizer = Literal["adam", "adamw", "sgd"]
 # spike: relative to the usual norm; rate: each value by the learning rate (Kim 2016); none

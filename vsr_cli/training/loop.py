@@ -53,9 +53,8 @@ def fit(
     Where the recipe's patience ends the run, they are those of the best validation.
 
     Returns:
-        steps, seconds, final validation PSNR and the curve as [step, dB] pairs; patches per second
-        and the share of the steps' time that was spent waiting for them, since the run began or
-        went on.
+        steps, seconds, final validation PSNR, the curve as [step, dB] pairs, and the figures of the
+        pace since the run began or went on.
     """
     run = Run(task, recipe, criterion, settings)
     if settings.resume:

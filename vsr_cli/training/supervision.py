@@ -36,8 +36,7 @@ def supervised_loss(
 
     result and hr: (B, C, H, W) in [0, 1]; each: (D, B, C, H, W).
 
-    Differences from the paper: its squared errors are halved and summed over a patch; ours are
-    those of the recipe's loss. Its weight decay is the optimiser's.
+    The paper's loss is ``euclidean``; its weight decay is the optimiser's.
 
     References:
         Kim, Lee, Lee, "Deeply-Recursive Convolutional Network for Image Super-Resolution",
