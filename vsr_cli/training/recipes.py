@@ -153,8 +153,8 @@ PAPER: Mapping[str, Recipe] = MappingProxyType(
         # Kim 2016: all scales at once, the rate a tenth after every 20 of 80 epochs.
         "vdsr": replace(_KIM, steps=200_000, residual=True, scales=(2, 3, 4)),
         # Kim 2016 supervises every recursion's own picture too, at first much and then less; that
-        # it is all at first, and falls on a line, is ours. So is the rate, a tenth of the paper's,
-        # at which 16 to 32 channels with patches of 12x12 did not learn.
+        # it is all at first, and falls on a line, is ours. So is the rate: at the paper's 0.01
+        # networks of 16 and 32 channels diverged within 600 steps on patches of 12x12.
         "drcn": replace(
             _KIM, steps=400_000, decay_every=100_000, learning_rate=1e-3, supervision=1.0
         ),
