@@ -154,8 +154,8 @@ PAPER: Mapping[str, Recipe] = MappingProxyType(
         "vdsr": replace(_KIM, steps=200_000, residual=True, scales=(2, 3, 4)),
         # Kim 2016 supervises every recursion's own picture too, at first much and then less; that
         # it is all at first, and falls on a line, is ours. So is the rate: at the paper's 0.01
-        # networks of 16 and 32 channels diverged within 600 steps on patches of 12x12. At this one, reached
-        # after 50 steps, one of two seeds learnt: the warm-up is to be long.
+        # networks of 16 and 32 channels diverged within 600 steps on patches of 12x12. At this one,
+        # reached after 50 steps, one of two seeds learnt: the warm-up is to be long.
         "drcn": replace(
             _KIM, steps=400_000, decay_every=100_000, learning_rate=1e-3, supervision=1.0
         ),
