@@ -164,10 +164,7 @@ class DegradationType(click.ParamType):  # type: ignore[type-arg]  # as above
 def model_options(
     spec: type[UpscaleSpec | EvaluateSpec], device: str = DEVICE
 ) -> Callable[[Command], Command]:
-    """--model and how it runs, from --scale to --consistency; the defaults are the spec's.
-
-    ``device`` is the help of --device.
-    """
+    """--model and how it runs, --scale to --consistency; defaults are the spec's."""
     defaults = {field.name: field.default for field in fields(spec)}
 
     def option(name: str, text: str, **settings: Any) -> Callable[[Command], Command]:

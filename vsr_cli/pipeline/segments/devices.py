@@ -62,33 +62,24 @@ def upscale_on_devices(
     devices = tuple(map(str, choose_devices(spec.device)))
     first = replace(spec, device=devices[0])
     encoding, decoding = encoding or EncodingSpec(), decoding or DecodingSpec()
+    paths_and_settings = source, target, first, encoding, decoding
     if len(devices) == 1:  # of cuda:all
         run = partial(resume_video, segment_frames=segment_frames) if resume else upscale_video
-        paths_and_settings = source, target, first, encoding, decoding
         return run(*paths_and_settings, overwrite=overwrite, listener=listener, load=load)
     watch, listener, option = Stopwatch(), listener or Listener(), f"--device {spec.device}"
     _check_tolerance(decoding, option)
     job, start = prepare_job(
-        source,
-        target,
-        first,
-        encoding,
-        decoding,
+        *paths_and_settings,
         overwrite=overwrite,
         length=segment_frames,
         load=load or load_chain,
         option=option,
     )
-    if segment_frames is None:
-        job = replace(job, length=shared_length(job.length, start.frames, len(devices)))
+    job, start = _share_out(job, start, devices, length=segment_frames)
     digest = file_digest(source)
-    known = fingerprint(job, digest)
-    crew = Crew(_setups(job, devices, digest, WorkFolder(target, known).path), watch, listener)
+    crew = Crew(_setups(job, devices, digest), watch, listener)
     report = run_segments(
-        job,
-        _start_of_all(start, job.length, devices),
-        known,
-        partial(_make, job, crew),
+        *(job, start, fingerprint(job, digest), partial(_make, job, crew)),
         watch=watch,
         listener=listener,
         overwrite=overwrite,
@@ -105,7 +96,7 @@ def _check_tolerance(decoding: DecodingSpec, option: str) -> None:
         )
 
 
-def _setups(job: SegmentJob, devices: Sequence[str], digest: str, folder: Path) -> list[Setup]:
+def _setups(job: SegmentJob, devices: Sequence[str], digest: str) -> list[Setup]:
     """What is told to the process of each device."""
     return [
         Setup(
@@ -116,7 +107,7 @@ def _setups(job: SegmentJob, devices: Sequence[str], digest: str, folder: Path) 
             decoding=job.decoding,
             length=job.length,
             digest=digest,
-            folder=folder,
+            folder=WorkFolder(job.target, fingerprint(job, digest)).path,
             threads=shared_threads(len(devices)),
             log_level=logging.getLogger("vsr_cli").getEffectiveLevel(),
         )
@@ -124,15 +115,19 @@ def _setups(job: SegmentJob, devices: Sequence[str], digest: str, folder: Path) 
     ]
 
 
-def _start_of_all(start: Start, length: int, devices: Sequence[str]) -> Start:
-    """The start of the first device as that of all, with what there is to say of them."""
+def _share_out(
+    job: SegmentJob, start: Start, devices: Sequence[str], *, length: int | None
+) -> tuple[SegmentJob, Start]:
+    """The job and the start of the first device as those of all; ``length`` is the user's."""
+    length = length or shared_length(job.length, start.frames, len(devices))
     warnings, count = start.warnings, math.ceil((start.frames or 0) / length)
     if 0 < count < len(devices):
         warnings += (
-            f"{start.frames} frames are {count} segments of {length}, so that {count} of "
-            f"{len(devices)} devices have work; --segment-frames makes them shorter",
+            f"{start.frames} frames in segments of {length} are work for {count} of "
+            f"{len(devices)} devices; --segment-frames makes them shorter",
         )
-    return replace(start, device=",".join(devices), warnings=warnings)
+    start = replace(start, device=",".join(devices), warnings=warnings)
+    return replace(job, length=length), start
 
 
 def _make(job: SegmentJob, crew: Crew, work: WorkFolder, kept: Kept) -> list[str]:
