@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import ExitStack
 from multiprocessing.connection import wait
-from types import TracebackType
 from typing import Self
 
 from vsr_cli.pipeline.report import Listener, Stopwatch
@@ -46,12 +45,7 @@ class Crew:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def offer(self, stretch: Stretch) -> None:

@@ -60,9 +60,8 @@ def upscale_on_devices(
         VsrError: the file, the weights, a device or the disk does not play along.
     """
     devices = tuple(map(str, choose_devices(spec.device)))
-    first = replace(spec, device=devices[0])
     encoding, decoding = encoding or EncodingSpec(), decoding or DecodingSpec()
-    paths_and_settings = source, target, first, encoding, decoding
+    paths_and_settings = source, target, replace(spec, device=devices[0]), encoding, decoding
     if len(devices) == 1:  # of cuda:all
         run = partial(resume_video, segment_frames=segment_frames) if resume else upscale_video
         return run(*paths_and_settings, overwrite=overwrite, listener=listener, load=load)

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing import Pipe
 from tempfile import TemporaryFile
-from types import TracebackType
 from typing import Self
 
 from vsr_cli.errors import VsrError
@@ -56,17 +55,12 @@ class WorkerProcess:
                     stderr=self._stderr,
                     pass_fds=[other.fileno()],
                 )
-            stack.callback(self._kill)
+                stack.callback(self._kill)
             self._send(self._setup)
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     @property
