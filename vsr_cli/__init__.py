@@ -7,10 +7,10 @@ network to a loop of one's own::
     vsr_cli.evaluate("truth.mkv", model="fsrcnn", scale=2).mean.psnr
     vsr_cli.load_model("fsrcnn", scale=2).upscale_array(pictures)
 
-``upscale_video``, ``resume_video``, ``compare_videos`` and ``evaluate_clips`` take every setting
-there is, as the frozen dataclasses ``UpscaleSpec``, ``EncodingSpec`` and so on. ``open_reader`` and
-``open_writer`` are files as iterators of ``Frame``. Every name is loaded when it is first used:
-``import vsr_cli`` loads no torch.
+``upscale_video``, ``resume_video``, ``upscale_on_devices``, ``compare_videos`` and
+``evaluate_clips`` take every setting there is, as the frozen dataclasses ``UpscaleSpec``,
+``EncodingSpec`` and so on. ``open_reader`` and ``open_writer`` are files as iterators of ``Frame``.
+Every name is loaded when it is first used: ``import vsr_cli`` loads no torch.
 """
 
 from __future__ import annotations
