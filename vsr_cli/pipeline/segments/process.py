@@ -13,14 +13,12 @@ from tempfile import TemporaryFile
 from typing import Self
 
 from vsr_cli.errors import VsrError
-from vsr_cli.pipeline.segments import worker
+from vsr_cli.pipeline.segments import entry
 from vsr_cli.pipeline.segments.cutting import Stretch
 from vsr_cli.pipeline.segments.worker import Failed, Message, Setup
 
 # What ends a run is for the process that began it, which then ends the others.
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# By its name: run as a script, its classes would be others than here.
-MAIN = f"from {worker.__name__} import main; main()"
 LAST_WORDS = 4096  # bytes of what it wrote on stderr
 
 
@@ -46,9 +44,10 @@ class WorkerProcess:
             self.line, other = Pipe()
             stack.enter_context(self.line)
             self._stderr = stack.enter_context(TemporaryFile())
+            words = str(other.fileno()), str(os.getpid())
             with other, _blocked_signals():
                 self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-c", MAIN, str(other.fileno())],
+                    [sys.executable, "-P", "-m", entry.__name__, *words],
                     env=_environment(self._setup.threads),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,

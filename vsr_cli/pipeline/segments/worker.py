@@ -1,13 +1,12 @@
 """What runs in the process of one device: a job is prepared once, then segments are made.
 
 The process that started this one says over a connection which; it hears of each frame, each line of
-the log and how each segment ended. When it is gone, so is this one, at the next frame.
+the log and how each segment ended. When it is gone, so is this one.
 """
 
 from __future__ import annotations
 
 import logging
-import sys
 import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -98,12 +97,6 @@ class _Teller(logging.Handler, Listener):
     def on_frame(self, number: int) -> None:
         del number
         self.tell(FrameDone())
-
-
-def main() -> None:
-    """Serve the connection whose number is the argument of this process."""
-    with Connection(int(sys.argv[1])) as line:
-        serve(line)
 
 
 def serve(line: Line) -> None:
