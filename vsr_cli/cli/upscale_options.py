@@ -78,6 +78,13 @@ DECODING_OPTIONS = (
         help="Damaged packets to put up with; a truncated file has at least one.",
     ),
     click.option(
+        "--hwaccel",
+        metavar="DEVICE",
+        default=DecodingSpec().hwaccel,
+        show_default=True,
+        help="Decode on hardware: cuda, vaapi, ... as FFmpeg names it; auto: where it can.",
+    ),
+    click.option(
         "--max-pixels",
         default=DecodingSpec().max_pixels,
         show_default=True,
