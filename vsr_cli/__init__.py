@@ -7,10 +7,10 @@ network to a loop of one's own::
     vsr_cli.evaluate("truth.mkv", model="fsrcnn", scale=2).mean.psnr
     vsr_cli.load_model("fsrcnn", scale=2).upscale_array(pictures)
 
-``upscale_video``, ``resume_video``, ``compare_videos`` and ``evaluate_clips`` take every setting
-there is, as the frozen dataclasses ``UpscaleSpec``, ``EncodingSpec`` and so on. ``open_reader`` and
-``open_writer`` are files as iterators of ``Frame``. Every name is loaded when it is first used:
-``import vsr_cli`` loads no torch.
+``upscale_video``, ``resume_video``, ``upscale_on_devices``, ``compare_videos`` and
+``evaluate_clips`` take every setting there is, as the frozen dataclasses ``UpscaleSpec``,
+``EncodingSpec`` and so on. ``open_reader`` and ``open_writer`` are files as iterators of ``Frame``.
+Every name is loaded when it is first used: ``import vsr_cli`` loads no torch.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vsr_cli.media import open_reader, open_writer, shown_rgb
     from vsr_cli.pipeline.compare.run import compare_videos
     from vsr_cli.pipeline.evaluate.run import evaluate_clips
+    from vsr_cli.pipeline.segments.devices import upscale_on_devices
     from vsr_cli.pipeline.segments.resume import resume_video
     from vsr_cli.pipeline.video import upscale_video
     from vsr_cli.specs import DecodingSpec, EncodingSpec, EvaluateSpec, FieldSpec, UpscaleSpec
@@ -52,6 +53,7 @@ __all__ = [
     "resume_video",
     "shown_rgb",
     "upscale",
+    "upscale_on_devices",
     "upscale_video",
 ]
 
@@ -75,6 +77,7 @@ _PLACES: Mapping[str, str] = MappingProxyType(
         "resume_video": "vsr_cli.pipeline.segments.resume",
         "shown_rgb": "vsr_cli.media",
         "upscale": "vsr_cli.api",
+        "upscale_on_devices": "vsr_cli.pipeline.segments.devices",
         "upscale_video": "vsr_cli.pipeline.video",
     }
 )

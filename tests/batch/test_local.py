@@ -48,6 +48,11 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
         (16, 2, BatchSpec(workers=4), "cuda", 99, Crew(4, 4, ("0", "1"))),
         (16, 2, BatchSpec(), "cuda:1", 99, Crew(1, 16)),
         (16, 2, BatchSpec(), "cpu", 99, Crew(4, 4)),
+        (16, 4, BatchSpec(), "cuda:3,cuda", 99, Crew(2, 8, ("3", "0"))),
+        (16, 4, BatchSpec(workers=4), "cuda:1,cuda:2", 99, Crew(4, 4, ("1", "2"))),
+        (16, 2, BatchSpec(), "cuda:all", 99, Crew(2, 8, ("0", "1"))),
+        (16, 2, BatchSpec(), "cpu,cpu", 99, Crew(2, 8)),
+        (16, 2, BatchSpec(), "cpu,cpu", 1, Crew(1, 16)),
     ],
 )
 def test_workers_by_what_there_is(

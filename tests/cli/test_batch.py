@@ -105,6 +105,13 @@ BAD_INPUT = {
     "itself": (["in", "in"], 2, "in is read and written"),
     "model": (["in", "out", "--model", "foo"], 2, "unknown model 'foo'"),
     "device": (["in", "out", "--device", "tpu"], 2, "device must be auto"),
+    "devices": (["in", "out", "--device", "cpu,cpu"], 2, "are for workers of this machine"),
+    "absent devices": (["in", "out", "--device", "cuda:90,cuda:91"], 1, "cuda:90, cuda:91 are not"),
+    "device of one": (
+        ["in", "--list", "one.toml", "out", "--device", "cpu,cpu"],
+        2,
+        "several devices (cpu,cpu) are for all files of a batch, but one has cpu",
+    ),
     "scheduler": (["in", "out", "--scheduler", "slurm"], 2, "a scheduler is none, local"),
     "shard": (["in", "out", "--shard", "3/3"], 2, "counts from 0 to n-1"),
     "workers": (["in", "out", "--workers", "0"], 2, "workers must be in 1..1024"),
@@ -126,6 +133,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(case: str, clips: Path) ->
     shutil.copy(clips / "a[b].mp4", folder / "twice" / "a[b].mov")
     (folder / "bad.toml").write_text("[[file]]\npath = 'in/a[b].mp4'\ncolour = 3\n")
     (folder / "worse.toml").write_text("[[file]]\npath = 'in/a[b].mp4'\nscale = true\n")
+    (folder / "one.toml").write_text("[[file]]\npath = 'twice/a[b].mov'\ndevice = 'cpu'\n")
     before = sorted(folder.rglob("*"))
     usual = {"--model": "bicubic", "--scheduler": "none"}
     more = [word for name, value in usual.items() if name not in args for word in (name, value)]
@@ -141,7 +149,12 @@ def test_without_the_extra_a_cluster_is_one_line_and_one_process_works(
     clips: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
-    for words in (["--workers", "2"], ["--scheduler", "local"], ["--scheduler", "tcp://a:1"]):
+    for words in (
+        ["--workers", "2"],
+        ["--device", "cpu,cpu"],
+        ["--scheduler", "local"],
+        ["--scheduler", "tcp://a:1"],
+    ):
         result = CliRunner().invoke(main, ["batch", "in", "out", "--model", "bicubic", *words])
         (line,) = result.stderr.splitlines()
         assert line.endswith('distributed is not installed; try: pip install "vsr-cli[cluster]"')

@@ -58,6 +58,7 @@ CALLS = {
 REQUESTS = (
     "vsr_cli.pipeline.video.upscale_video",
     "vsr_cli.pipeline.segments.resume.resume_video",
+    "vsr_cli.pipeline.segments.devices.upscale_on_devices",
     "vsr_cli.pipeline.preview.preview_video",
     "vsr_cli.pipeline.fields.run.upscale_fields",
     "vsr_cli.batch.run.run_batch",

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from vsr_cli.media import open_reader
 from vsr_cli.models import get_spec
 from vsr_cli.models.load import LoadedModel, load_chain
 from vsr_cli.models.rewrite.faster import channels_last, rewrite
+from vsr_cli.pipeline.segments.devices import upscale_on_devices
+from vsr_cli.pipeline.video import upscale_video
+from vsr_cli.specs import EncodingSpec, UpscaleSpec
 
 pytestmark = [pytest.mark.cuda, pytest.mark.usefixtures("require_cuda")]
 SIZE = (96, 160)  # (H, W) of the low-resolution frames
@@ -53,6 +58,24 @@ def test_fp32_agrees_with_the_cpu(stage: Callable[[], LoadedModel]) -> None:
     cpu = _run(stage(), frames, "cpu", torch.float32)
     gpu = _run(stage(), frames, "cuda", torch.float32)
     assert np.abs(cpu - gpu).max() <= 1  # code value
+
+
+def test_every_gpu_makes_the_frames_of_one(make_clip: Callable[..., Path], tmp_path: Path) -> None:
+    source = make_clip("in.mp4", pts=[3600 * tick for tick in range(14)])
+    spec, ffv1 = UpscaleSpec(model="2d3d-fast", precision="fp32"), EncodingSpec(codec="ffv1")
+    one, every = tmp_path / "one.mkv", tmp_path / "every.mkv"
+    upscale_video(source, one, replace(spec, device="cuda"), ffv1)
+    report = upscale_on_devices(
+        source, every, replace(spec, device="cuda:all"), ffv1, segment_frames=3
+    )
+    gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    assert report.device == ",".join(gpus)
+    clips = []
+    for path in (one, every):
+        with open_reader(path) as reader:
+            clips.append([plane.int() for frame in reader for plane in frame.planes])
+    assert len(clips[0]) == len(clips[1]) == 3 * 14
+    assert max((a - b).abs().max() for a, b in zip(*clips, strict=True)) <= 1  # code value
 
 
 @pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16])

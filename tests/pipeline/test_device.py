@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,12 @@ from vsr_cli.pipeline.device import (
     BF16_FLAGS,
     FAST_BF16_FLAGS,
     choose_device,
+    choose_devices,
     choose_precision,
     has_flag,
     precision_name,
     precision_warnings,
+    shared_threads,
 )
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
@@ -38,6 +41,32 @@ def test_named_gpu_that_is_missing_is_an_error(monkeypatch: pytest.MonkeyPatch) 
     assert choose_device("cuda") == GPU
     with pytest.raises(DeviceError, match="sees 1 CUDA device"):
         choose_device("cuda:1")
+
+
+def test_several_devices_are_there_or_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert choose_devices("cpu,cpu") == (CPU, CPU)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    assert choose_devices("cuda:2,cuda") == (torch.device("cuda", 2), GPU)
+    assert choose_devices("cuda:all") == tuple(torch.device("cuda", n) for n in range(3))
+    assert choose_devices("auto") == choose_devices("cuda") == (GPU,)
+    with pytest.raises(DeviceError, match="devices cuda:3, cuda:7 are not there: torch sees 3"):
+        choose_devices("cuda:3,cuda:1,cuda:7")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(DeviceError, match="cuda:all is not there"):
+        choose_devices("cuda:all")
+
+
+@pytest.mark.parametrize("name", ["cpu,cpu", "cuda:all"])
+def test_several_devices_are_not_for_all_that_takes_one(name: str) -> None:
+    with pytest.raises(ValueError, match=f"several devices .{name}. are for upscaling a video"):
+        choose_device(name)
+
+
+def test_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {*range(8)})
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    assert [shared_threads(count) for count in (1, 2, 3, 4, 9)] == [4, 4, 2, 2, 1]
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:x", "", "mps"])

@@ -13,6 +13,7 @@ from vsr_cli.pipeline.evaluate.run import evaluate_clips
 from vsr_cli.pipeline.fields.report import FieldReport
 from vsr_cli.pipeline.loaded import load_chain_once
 from vsr_cli.pipeline.report import Listener, UpscaleReport
+from vsr_cli.pipeline.segments.devices import upscale_on_devices
 from vsr_cli.pipeline.video import upscale_video
 from vsr_cli.specs import (
     DEFAULT_METRICS,
@@ -23,6 +24,7 @@ from vsr_cli.specs import (
     MetricName,
     UpscaleSpec,
     is_field,
+    is_several,
     parse_degradation,
 )
 
@@ -51,7 +53,8 @@ def upscale(
     """Upscale a clip, pictures, or a file of fields; the target is complete, or not there.
 
     The names are the options of ``vsr upscale``; sizes are pixels. Networks stay loaded for the
-    next call. For more settings see ``upscale_video``.
+    next call, but not on several devices (``"cuda:0,cuda:1"``), where each has a process for this
+    call. For more settings see ``upscale_video`` and ``upscale_on_devices``.
 
     >>> report = vsr_cli.upscale("in.mp4", "out.mp4", model="fsrcnn", scale=2)
     >>> report.frames, report.model, report.scale
@@ -75,7 +78,7 @@ def upscale(
         device=device,
         precision=precision,
     )
-    run = _choose_run(Path(source), encoding, decoding, fields)
+    run = _choose_run(Path(source), encoding, decoding, fields, is_several(device))
     return run(Path(source), Path(target), spec, overwrite=overwrite, listener=listener)
 
 
@@ -84,11 +87,13 @@ def _choose_run(
     encoding: EncodingSpec | None,
     decoding: DecodingSpec | None,
     fields: FieldSpec | None,
+    has_several_devices: bool,
 ) -> Callable[..., UpscaleReport | FieldReport]:
     """What is to be called for the file; settings that are not for it are refused."""
     if not is_field(source):
         _check_absent(source, "no field", fields=fields)
-        run = partial(upscale_video, encoding=encoding, decoding=decoding)
+        call = upscale_on_devices if has_several_devices else upscale_video
+        run: Callable[..., UpscaleReport] = partial(call, encoding=encoding, decoding=decoding)
         return partial(run, load=load_chain_once)
     _check_absent(source, "a field", encoding=encoding, decoding=decoding)
     from vsr_cli.pipeline.fields.run import upscale_fields  # which loads more than a video needs

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vsr_cli.errors import MissingExtraError
 from vsr_cli.pipeline.device import num_gpus
-from vsr_cli.specs import BatchSpec
+from vsr_cli.specs import EVERY_GPU, BatchSpec, gpu_index, is_several, parse_devices
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -42,16 +42,29 @@ def choose_crew(spec: BatchSpec, device: str, num_parts: int) -> Crew:
     """Workers by what was asked for, else one for each GPU, else one for a few cores.
 
     More workers than files and segments are never started. With ``device`` such as ``cuda:1`` all
-    workers share that GPU. Threads are what the cores give, shared out.
+    workers share that GPU; with ``cuda:0,cuda:1`` there is a worker for each. Threads are what the
+    cores give, shared out.
     """
     cores = len(os.sched_getaffinity(0))
-    gpus = visible_gpus(os.environ, num_gpus()) if device in ("auto", "cuda") else ()
+    gpus = _gpus(device)
     per_worker = spec.threads_per_worker or min(cores, CORES_PER_WORKER)
-    usual = 1 if device.startswith("cuda:") else len(gpus) or max(1, cores // per_worker)
+    usual = len(gpus) or len(parse_devices(device))
+    if device in ("auto", "cpu", "cuda") and not gpus:
+        usual = max(1, cores // per_worker)
     wanted = spec.workers or spec.scheduler.workers or usual
     num_workers = max(1, min(wanted, num_parts))
     threads = spec.threads_per_worker or max(1, cores // num_workers)
     return Crew(num_workers, threads, gpus)
+
+
+def _gpus(device: str) -> tuple[str, ...]:
+    """Those that are assigned to workers; none if these share the one that is named."""
+    if device not in ("auto", "cuda") and not is_several(device):
+        return ()
+    names, visible = parse_devices(device), visible_gpus(os.environ, num_gpus())
+    if device in ("auto", "cuda", EVERY_GPU):
+        return visible
+    return tuple(visible[gpu_index(name)] for name in names if name != "cpu")
 
 
 def visible_gpus(environment: Mapping[str, str], count: int) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from vsr_cli.batch.attempts import Attempts, FileResult
 from vsr_cli.batch.cluster import connected, run_on_cluster
 from vsr_cli.batch.cost import BatchPlan, cost_of
+from vsr_cli.batch.devices import find_several, on_own_device
 from vsr_cli.batch.in_process import run_in_process
 from vsr_cli.batch.inputs import STATE_FOLDER
 from vsr_cli.batch.jobs import Job, ListedInput, make_jobs
@@ -46,7 +47,7 @@ def run_batch(
         VsrError: the folder cannot be written or is in use, or the cluster is lost.
     """
     spec, listener, started = spec or BatchSpec(), listener or BatchListener(), time.perf_counter()
-    jobs = _checked_jobs(inputs, out_dir, spec)
+    jobs, devices = _checked_jobs(inputs, out_dir, spec, is_planned=False)
     with ExitStack() as stack:
         if not dry_run and (note := stack.enter_context(locked(out_dir, spec.shard))):
             listener.on_note(note)
@@ -59,7 +60,7 @@ def run_batch(
         ordered = by_size(planned, spec)
         listener.on_sizes([result.job.size_bytes for result in ordered])
         attempts = Attempts([(result.job, result.reason) for result in ordered], spec.retries)
-        workers = _run(attempts, planned, spec, listener)
+        workers = _run(attempts, planned, spec, listener, devices)
     return _report(out_dir, [*attempts.results, *other], workers, started)
 
 
@@ -78,14 +79,14 @@ def plan_batch(
         ValueError, VsrError: as ``run_batch``.
     """
     spec, listener = spec or BatchSpec(), listener or BatchListener()
-    jobs = _checked_jobs(inputs, out_dir, spec)
+    jobs, devices = _checked_jobs(inputs, out_dir, spec, is_planned=True)
     planned, other = sort_out(jobs)
     device = planned[0].job.settings.upscale.device if planned else "cpu"
     if spec.scheduler.kind in ("address", "file"):
         with connected(spec.scheduler, listener) as client:
             workers, threads = max(1, len(client.nthreads())), spec.threads_per_worker
     else:
-        crew = choose_crew(spec, device, _num_parts(planned))
+        crew = choose_crew(spec, devices or device, _num_parts(planned))
         workers, threads = crew.num_workers, crew.threads
     if spec.scheduler.kind == "none":
         workers, threads = 1, spec.threads_per_worker
@@ -95,21 +96,28 @@ def plan_batch(
         [result.job for result in planned],
         out_dir,
         listener,
-        device=str(choose_device(device)),
+        device=devices or str(choose_device(device)),
         workers=workers,
         threads=threads,
         skipped=len(other),
     )
 
 
-def _checked_jobs(inputs: Sequence[ListedInput], out_dir: Path, spec: BatchSpec) -> list[Job]:
-    """The jobs; networks and devices are looked at before the first one begins."""
+def _checked_jobs(
+    inputs: Sequence[ListedInput], out_dir: Path, spec: BatchSpec, *, is_planned: bool
+) -> tuple[list[Job], str]:
+    """The jobs, and several devices if they name such, of which each is then for one.
+
+    Networks and devices are looked at before the first one begins.
+    """
     jobs = make_jobs(inputs, out_dir, spec)
     for upscale in dict.fromkeys(job.settings.upscale for job in jobs):
         check_networks(upscale)
         if spec.scheduler.kind not in ("address", "file"):  # there workers have their own devices
             check_device(upscale)
-    return jobs
+    if devices := find_several(jobs, spec):
+        jobs = [on_own_device(job, is_pinned=not is_planned) for job in jobs]
+    return jobs, devices
 
 
 def sort_out(jobs: Sequence[Job]) -> tuple[list[FileResult], list[FileResult]]:
@@ -142,6 +150,7 @@ def _run(
     planned: Sequence[FileResult],
     spec: BatchSpec,
     listener: BatchListener,
+    devices: str,
 ) -> int:
     """Have the jobs done by the engine that was asked for, or suits; returns how many workers."""
     settings = list(dict.fromkeys(result.job.settings.upscale for result in planned))
@@ -151,7 +160,9 @@ def _run(
             _say_where(client.dashboard_link, listener)
             run_on_cluster(client, attempts, listener, spec.threads_per_worker)
             return max(1, len(client.nthreads()))
-    crew = choose_crew(spec, settings[0].device, _num_parts(planned))
+    crew = choose_crew(spec, devices or settings[0].device, _num_parts(planned))
+    if devices:  # of which this process is none
+        kind = "local"
     if kind == "auto" and spec.workers is None and crew.num_workers > 1 and not has_distributed():
         kind = "none"
         listener.on_note(

@@ -150,7 +150,7 @@ def do_segment(job: Job, number: int, progress: Progress) -> tuple[int, list[str
             first = number * segment_job.length
             warnings = run_stretch(
                 segment_job,
-                surveyed_stretch(survey, number),
+                surveyed_stretch(survey.borders, number),
                 work.place,
                 watch=Stopwatch(),
                 listener=Relay(progress, first=first, tell_start=False),

@@ -17,6 +17,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "vsr upscale in.mp4 out.mp4",
             "vsr upscale in.mp4 out.mkv --model fsrcnn --codec ffv1",
             "vsr upscale in.mp4 look.png --preview 4",
+            "vsr upscale long.mp4 out.mp4 --device cuda:0,cuda:1 --resume",
             "vsr upscale run.nc run_x2.nc --variable TS --domain climate",
         ),
         "batch": (

@@ -29,6 +29,8 @@ MODEL = "A name, or names joined by +."
 DOMAIN = (
     "Which released weights: natural, climate, ...  [default: natural, if any; of fields climate]"
 )
+DEVICE = "auto, cpu, cuda or cuda:N."
+DEVICES = "auto, cpu, cuda, cuda:N, or for a video several: cuda:0,cuda:1, cuda:all."
 SCALE = "Enlargement, 1.5 too.  [default: 2, or what reaches --width and --height]"
 
 
@@ -159,8 +161,10 @@ class DegradationType(click.ParamType):  # type: ignore[type-arg]  # as above
             self.fail(str(error), param, ctx)
 
 
-def model_options(spec: type[UpscaleSpec | EvaluateSpec]) -> Callable[[Command], Command]:
-    """--model and how it runs, from --scale to --consistency; the defaults are the spec's."""
+def model_options(
+    spec: type[UpscaleSpec | EvaluateSpec], device: str = DEVICE
+) -> Callable[[Command], Command]:
+    """--model and how it runs, --scale to --consistency; defaults are the spec's."""
     defaults = {field.name: field.default for field in fields(spec)}
 
     def option(name: str, text: str, **settings: Any) -> Callable[[Command], Command]:
@@ -189,7 +193,7 @@ def model_options(spec: type[UpscaleSpec | EvaluateSpec]) -> Callable[[Command],
             multiple=True,
             type=FILE,
         ),
-        option("device", "auto, cpu, cuda or cuda:N."),
+        option("device", device),
         option(
             "precision", "fp32, bf16 or fp16; auto: fp16 on GPUs, bf16 on CPUs that gain by it."
         ),

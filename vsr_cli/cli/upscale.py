@@ -14,7 +14,7 @@ from vsr_cli.cli.examples import examples
 from vsr_cli.cli.field_options import check_kind, field_options, field_settings
 from vsr_cli.cli.options import ClipPath, json_option, overwrite_option, quiet_option
 from vsr_cli.cli.upscale_options import clip_options, clip_settings
-from vsr_cli.specs import EncodingSpec, FieldSpec, is_field
+from vsr_cli.specs import EncodingSpec, FieldSpec, is_field, is_several
 
 if TYPE_CHECKING:
     from vsr_cli.pipeline.fields.report import FieldReport
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     "--segment-frames",
     metavar="N",
     type=int,
-    help="Frames that --resume finishes together.  [default: about a minute's work]",
+    help="Frames of a part, for --resume and several devices.  [default: a minute's work]",
 )
 @field_options
 @overwrite_option
@@ -68,7 +68,13 @@ def upscale(
     fields, options = field_settings(options)
     spec, encoding, decoding = clip_settings(options)
     check_kind(source, target, fields, encoding, decoding)
-    run = _choose_run(preview, resume=resume, segment_frames=segment_frames, encoding=encoding)
+    run = _choose_run(
+        preview,
+        resume=resume,
+        segment_frames=segment_frames,
+        encoding=encoding,
+        is_several=is_several(spec.device),
+    )
     if is_field(source):
         run = _choose_fields(fields, is_resumed=resume, is_preview=preview is not None)
     else:
@@ -96,11 +102,16 @@ def _choose_fields(
 
 
 def _choose_run(
-    preview: int | None, *, resume: bool, segment_frames: int | None, encoding: EncodingSpec
+    preview: int | None,
+    *,
+    resume: bool,
+    segment_frames: int | None,
+    encoding: EncodingSpec,
+    is_several: bool,
 ) -> Callable[..., UpscaleReport | PreviewReport | FieldReport]:
     """What is to be called with the input, the output and the other settings."""
-    if segment_frames is not None and not resume:
-        raise click.UsageError("--segment-frames is for --resume; give both")
+    if segment_frames is not None and not (resume or is_several):
+        raise click.UsageError("--segment-frames is for --resume; give both, or several --device")
     if preview is not None and encoding != EncodingSpec():
         raise click.UsageError("--preview writes a PNG; leave out what is for the video's encoder")
     if preview is not None and resume:
@@ -110,6 +121,11 @@ def _choose_run(
         from vsr_cli.pipeline.preview import preview_video
 
         return partial(preview_video, num_frames=preview)
+    if is_several:
+        from vsr_cli.pipeline.segments.devices import upscale_on_devices
+
+        run = partial(upscale_on_devices, resume=resume)
+        return partial(run, encoding=encoding, segment_frames=segment_frames)
     if resume:
         from vsr_cli.pipeline.segments.resume import resume_video
 

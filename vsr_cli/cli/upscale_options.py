@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_args
 import click
 
 from vsr_cli.cli.field_options import field_options
-from vsr_cli.cli.options import Command, FractionType, NameValueType, model_options
+from vsr_cli.cli.options import DEVICES, Command, FractionType, NameValueType, model_options
 from vsr_cli.specs import Chroma, DecodingSpec, Deinterlace, EncodingSpec, UpscaleSpec
 
 DECODING = tuple(field.name for field in fields(DecodingSpec))
@@ -129,7 +129,7 @@ def picture_encoding_options(command: Command) -> Command:
 
 def clip_options(command: Command) -> Command:
     """How a clip is upscaled, written and read, from --model to --tolerate."""
-    model = (model_options(UpscaleSpec), *SIZE_OPTIONS, CHROMA_OPTION)
+    model = (model_options(UpscaleSpec, DEVICES), *SIZE_OPTIONS, CHROMA_OPTION)
     return add_options(model + ENCODING_OPTIONS + DECODING_OPTIONS, command)
 
 

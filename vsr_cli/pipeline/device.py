@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -9,6 +10,7 @@ from types import MappingProxyType
 import torch
 
 from vsr_cli.errors import DeviceError
+from vsr_cli.specs import EVERY_GPU, gpu_index, is_several, parse_devices
 
 PRECISIONS: Mapping[str, torch.dtype] = MappingProxyType(
     {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -25,25 +27,35 @@ def choose_device(name: str) -> torch.device:
     """``auto``: the first GPU if there is one, else the CPU; ``cpu``, ``cuda``, ``cuda:1``.
 
     Raises:
-        ValueError: not such a name.
+        ValueError: not such a name, or several devices.
         DeviceError: the device that was named is not there.
     """
-    if name == "auto":
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-    if name != "cpu" and name != "cuda" and not name.startswith("cuda:"):
-        raise ValueError(f"device must be auto, cpu, cuda or cuda:N, got {name!r}")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ValueError(f"device must be auto, cpu, cuda or cuda:N, got {name!r}") from error
-    if device.type == "cuda":
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if (device.index or 0) >= count:
-            raise DeviceError(
-                f"device {name} is not there: torch sees {count} CUDA devices; try --device cpu"
-            )
-        device = torch.device("cuda", device.index or 0)
-    return device
+    if is_several(name):
+        raise ValueError(f"several devices ({name}) are for upscaling a video file; give one")
+    return choose_devices(name)[0]
+
+
+def choose_devices(name: str) -> tuple[torch.device, ...]:
+    """One device or more, in their order: as ``choose_device``, ``cuda:0,cuda:1``, ``cuda:all``.
+
+    Raises:
+        ValueError: not such names, see ``parse_devices``.
+        DeviceError: those that were named and are not there, each by its name.
+    """
+    names = parse_devices(name)
+    if names == ("cpu",) * len(names):
+        return (torch.device("cpu"),) * len(names)
+    count = num_gpus() if torch.cuda.is_available() else 0
+    if names == ("auto",):
+        return (torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu"),)
+    every = names == (EVERY_GPU,)
+    indices = range(count) if every else map(gpu_index, names)
+    there = tuple(torch.device("cuda", index) for index in indices if index < count)
+    absent = names if every else [name for name in names if gpu_index(name) >= count]
+    if not there or len(there) < len(names):
+        words = f"device {absent[0]} is" if len(absent) == 1 else f"devices {', '.join(absent)} are"
+        raise DeviceError(f"{words} not there: torch sees {count} CUDA devices; try --device cpu")
+    return there
 
 
 def choose_precision(
@@ -108,6 +120,17 @@ def precision_name(precision: torch.dtype) -> str:
 def limit_threads(count: int) -> None:
     """Let the networks of this process compute with so many threads of the CPU."""
     torch.set_num_threads(count)
+
+
+def shared_threads(count: int) -> int:
+    """Threads for each of ``count`` processes: its part of the cores, no more than this one has."""
+    return max(1, min(torch.get_num_threads(), len(os.sched_getaffinity(0)) // count))
+
+
+def settle_on(device: torch.device) -> None:
+    """Make a GPU the one that this process means where it names none."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
 
 
 def num_gpus() -> int:

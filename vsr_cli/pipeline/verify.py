@@ -9,7 +9,7 @@ from vsr_cli.errors import OutputError
 from vsr_cli.media import probe_file
 from vsr_cli.media.pending import PendingFile
 from vsr_cli.models.load import available_scales
-from vsr_cli.pipeline.device import choose_device, choose_precision
+from vsr_cli.pipeline.device import choose_devices, choose_precision
 from vsr_cli.pipeline.loaded import load_chain_once
 from vsr_cli.pipeline.size import DEFAULT_SCALE
 from vsr_cli.specs import UpscaleSpec
@@ -46,10 +46,11 @@ def check_networks(spec: UpscaleSpec) -> None:
 
 
 def check_device(spec: UpscaleSpec) -> None:
-    """Refuse a device that this machine does not have, and a precision that it cannot.
+    """Refuse devices that this machine does not have, and a precision that they cannot.
 
     Raises:
         ValueError: not a device or a precision.
-        DeviceError: the device that was named is not there.
+        DeviceError: a device that was named is not there.
     """
-    choose_precision(spec.precision, choose_device(spec.device))
+    for device in choose_devices(spec.device):
+        choose_precision(spec.precision, device)

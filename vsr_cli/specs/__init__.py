@@ -18,6 +18,7 @@ from vsr_cli.specs.degradation import (
     VideoCoding,
 )
 from vsr_cli.specs.degradation_text import parse_degradation
+from vsr_cli.specs.device import EVERY_GPU, gpu_index, is_several, parse_devices
 from vsr_cli.specs.droplet import DropletSpec
 from vsr_cli.specs.evaluate import EvaluateSpec, OutlineMethod
 from vsr_cli.specs.fields import (
@@ -53,6 +54,7 @@ from vsr_cli.specs.upscale import Chroma, UpscaleSpec
 
 __all__ = [
     "DEFAULT_METRICS",
+    "EVERY_GPU",
     "FIELD_ENDINGS",
     "FIELD_RANGES",
     "FIELD_UNITS",
@@ -103,8 +105,11 @@ __all__ = [
     "VideoCoding",
     "Window",
     "as_path",
+    "gpu_index",
     "is_field",
+    "is_several",
     "is_zarr",
     "parse_degradation",
+    "parse_devices",
     "parse_simulated",
 ]

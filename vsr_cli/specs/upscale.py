@@ -7,6 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal, get_args
 
+from vsr_cli.specs.device import parse_devices
+
 Chroma = Literal["bicubic", "model"]
 MAX_ROUNDS = 1000  # of back-projection; it converges in tens
 SCENE_THRESHOLD = 50.0  # per cent of dissimilarity between two frames, see pipeline.shots
@@ -23,7 +25,7 @@ class UpscaleSpec:
     height: int | None = None
     domain: str | None = None  # None: natural if there is such, else the only one there is
     weights: tuple[Path, ...] = ()  # files in the place of released ones
-    device: str = "auto"
+    device: str = "auto"  # or several of a kind, with commas; see parse_devices
     precision: str = "auto"
     batch_size: int | None = None  # frames at once; None: by frame size and device
     tile: int | None = None  # pixels of a stage's input; 0: whole frames; None: by network
@@ -39,6 +41,7 @@ class UpscaleSpec:
         has_size = self.width is not None or self.height is not None
         if self.scale is not None and self.scale % 1 and has_size:
             raise ValueError(f"with a width or height the scale must be whole, got {self.scale}")
+        parse_devices(self.device)
         if self.batch_size is not None and self.batch_size < 1:
             raise ValueError(f"batch size must be at least 1, got {self.batch_size}")
         if self.tile and self.tile < 16:

@@ -77,7 +77,7 @@ class StoredPackets:
         if any(segment.record.extradata != extradata for segment in self._segments):
             raise OutputError(
                 f"the segments have other headers than {self._plan.codec} gives, so that they "
-                "cannot be joined; leave out --resume, or try another --codec"
+                "cannot be joined; take one device without --resume, or another --codec"
             )
 
 

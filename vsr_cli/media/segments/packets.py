@@ -90,7 +90,7 @@ class PacketFile:
             if packet.has_sidedata(kind):
                 raise OutputError(
                     f"packets of this encoder come with {kind}, which segments cannot keep; "
-                    "try another --codec, or leave out --resume"
+                    "try another --codec, or one device without --resume"
                 )
         self._archive.writestr(_member(self._num_packets), bytes(packet))
         self._num_packets += 1

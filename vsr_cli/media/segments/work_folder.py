@@ -83,6 +83,11 @@ class WorkFolder:
                 found[record.number] = StoredSegment(path, record)
         return found
 
+    def remove_parts(self) -> None:
+        """Remove what is not complete, of processes that are no longer at work."""
+        for path in self.path.glob("*.part"):
+            path.unlink(missing_ok=True)
+
     def read_survey(self) -> Survey | None:
         """What was written down of the source as a whole; None if it was not."""
         try:
@@ -147,8 +152,7 @@ class WorkFolder:
     def _open_state(self) -> None:
         """Keep segments only beside the state that they were made with."""
         state = self.path / _STATE
-        for path in self.path.glob("*.part"):
-            path.unlink()
+        self.remove_parts()
         if _read_state(state) == self._fingerprint:
             return
         for path in self.path.glob("*.segment"):

@@ -159,7 +159,7 @@ class SegmentWriter:
         if self._extradata is not None and extradata != self._extradata:
             raise OutputError(
                 f"{self._plan.codec} gives another header for each segment, so that they cannot be "
-                "joined; leave out --resume, or try another --codec"
+                "joined; take one device without --resume, or another --codec"
             )
         self._extradata = extradata
 
@@ -242,8 +242,8 @@ class _Segment:
         if shown != [pts for pts, _ in self.times]:
             raise OutputError(
                 f"{self._plan.codec} gave {len(shown)} pictures for {len(self.times)} frames, or "
-                "at other times, so that its segments cannot be joined; leave out --resume, or try "
-                "another --codec"
+                "at other times, so that its segments cannot be joined; take one device "
+                "without --resume, or another --codec"
             )
         if not self._packets[0][3]:
             raise OutputError(f"{self._plan.codec} does not begin with a key frame")

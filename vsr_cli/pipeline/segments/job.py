@@ -21,7 +21,12 @@ from vsr_cli.pipeline.device import precision_name
 from vsr_cli.pipeline.loaded import LoadChain
 from vsr_cli.pipeline.report import Start, chain_name
 from vsr_cli.pipeline.segments.plan import context_frames, segment_length
-from vsr_cli.pipeline.segments.resumable import UnjoinableError, check_joinable, check_resumable
+from vsr_cli.pipeline.segments.resumable import (
+    RESUME,
+    UnjoinableError,
+    check_joinable,
+    check_resumable,
+)
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.size import OutputSize, choose_size, output_info
 from vsr_cli.pipeline.video import check_kept
@@ -61,8 +66,11 @@ def prepare_job(
     overwrite: bool,
     length: int | None = None,
     load: LoadChain = load_chain,
+    option: str = RESUME,
 ) -> tuple[SegmentJob, Start]:
     """Load what is needed, and try out all that could refuse the output in the end.
+
+    ``option`` is the one that asks for segments.
 
     Raises:
         UnjoinableError: the file cannot be made in segments.
@@ -70,11 +78,19 @@ def prepare_job(
         VsrError: the file, the weights, the device or the disk does not play along.
     """
     check_output(target, overwrite=overwrite, input_path=source)
-    check_resumable(source, target, encoding)
+    check_resumable(source, target, encoding, option)
     with open_reader(source, decoding) as reader:
         check_kept(reader, encoding)
         return _prepare(
-            reader, target, spec, encoding, decoding, overwrite=overwrite, length=length, load=load
+            reader,
+            target,
+            spec,
+            encoding,
+            decoding,
+            overwrite=overwrite,
+            length=length,
+            load=load,
+            option=option,
         )
 
 
@@ -88,6 +104,7 @@ def _prepare(
     overwrite: bool,
     length: int | None,
     load: LoadChain,
+    option: str,
 ) -> tuple[SegmentJob, Start]:
     info, source = reader.info, reader.path
     size = choose_size(spec, info)
@@ -108,9 +125,9 @@ def _prepare(
         overwrite=overwrite,
     )
     if not isinstance(writer, VideoWriter):
-        raise UnjoinableError(f"--resume writes video files, not {target}")
+        raise UnjoinableError(f"{option} writes video files, not {target}")
     writer.discard()
-    check_joinable(writer.plan)
+    check_joinable(writer.plan, option)
     start = Start.of_clip(chain, settings, reader, writer, decoding)
     job = SegmentJob(
         source=source,

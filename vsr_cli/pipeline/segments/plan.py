@@ -11,6 +11,7 @@ measured, and they may differ by rounding.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -90,3 +91,11 @@ def segment_length(
     seconds = products / PRODUCTS_PER_S[settings.device.type]
     seconds += size.width * size.height / ENCODED_PIXELS_PER_S
     return min(max(round(WORK_S / seconds), LEAST_FRAMES), MOST_FRAMES)
+
+
+def shared_length(length: int, num_frames: int | None, num_devices: int) -> int:
+    """Frames of a segment, at most ``length``, by which all devices have as many of them."""
+    if not num_frames:
+        return length
+    rounds = math.ceil(num_frames / (num_devices * length))
+    return min(length, max(LEAST_FRAMES, math.ceil(num_frames / (num_devices * rounds))))

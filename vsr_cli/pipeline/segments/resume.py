@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +24,8 @@ from vsr_cli.pipeline.segments.plan import missing_stretches
 from vsr_cli.pipeline.segments.stretch import run_stretch
 from vsr_cli.pipeline.stopwatch import Stopwatch
 from vsr_cli.specs import DecodingSpec, EncodingSpec, UpscaleSpec
+
+Kept = Mapping[int, StoredSegment]  # by number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,17 +73,47 @@ def resume_video(
         length=segment_frames,
         load=load or load_chain,
     )
-    known = fingerprint(job, digest or file_digest(source))
-    with WorkFolder(target, known) as work, _telling_what_is_kept(work):
-        kept = work.segments()
-        start = replace(start, warnings=(*start.warnings, *_notes(work, target)))
-        listener.on_start(_of_the_rest(start, kept))
+
+    def make(work: WorkFolder, kept: Kept) -> list[str]:
         warnings: list[str] = []
         for stretch in missing_stretches({n: s.record for n, s in kept.items()}):
             warnings += run_stretch(job, stretch, work.place, watch=watch, listener=listener)
-        segments = complete_segments(work)
-        join_segments(job, segments, overwrite=overwrite)
-        work.remove()
+        return warnings
+
+    known = fingerprint(job, digest or file_digest(source))
+    return run_segments(
+        job, start, known, make, watch=watch, listener=listener, overwrite=overwrite
+    )
+
+
+def run_segments(
+    job: SegmentJob,
+    start: Start,
+    known: Mapping[str, str],
+    make: Callable[[WorkFolder, Kept], list[str]],
+    *,
+    watch: Stopwatch,
+    listener: Listener,
+    overwrite: bool,
+    keep: bool = True,
+) -> ResumeReport:
+    """Have the segments made that are missing, and join all.
+
+    ``known`` is the job's fingerprint. ``make`` gets the work folder and what is in it already, and
+    returns warnings. Without ``keep``, what it made is removed when it ends early.
+
+    Raises:
+        VsrError: the file or the disk does not play along; and what ``make`` raises.
+    """
+    with WorkFolder(job.target, known) as work:
+        kept = work.segments()
+        with _telling_what_is_kept(work, None if keep else kept):
+            start = replace(start, warnings=(*start.warnings, *_notes(work, job.target)))
+            listener.on_start(_of_the_rest(start, kept))
+            warnings = make(work, kept)
+            segments = complete_segments(work)
+            join_segments(job, segments, overwrite=overwrite)
+            work.remove()
     return _report(job, start, watch, segments, kept=_num_frames(kept.values()), warnings=warnings)
 
 
@@ -89,7 +121,7 @@ def _num_frames(segments: Iterable[StoredSegment]) -> int:
     return sum(len(segment.record.times) for segment in segments)
 
 
-def _of_the_rest(start: Start, kept: Mapping[int, StoredSegment]) -> Start:
+def _of_the_rest(start: Start, kept: Kept) -> Start:
     """The start of what is still to be done, for the display."""
     if start.frames is None:
         return start
@@ -118,11 +150,18 @@ def _report(
 
 
 @contextmanager
-def _telling_what_is_kept(work: WorkFolder) -> Iterator[None]:
-    """Say in an error's line what is kept; remove the folder if that is nothing."""
+def _telling_what_is_kept(work: WorkFolder, alone: Kept | None) -> Iterator[None]:
+    """Say in an error's line what is kept; remove the folder if that is nothing.
+
+    Only the segments in ``alone`` are kept, where it is given.
+    """
     try:
         yield
     except BaseException as error:
+        work.remove_parts()
+        if alone is not None:
+            for path in {*work.path.glob("*.segment")} - {*map(work.place, alone)}:
+                path.unlink(missing_ok=True)
         if not work.remove_if_empty():
             error.add_note(f"finished segments are kept in {work.path}; the same call goes on")
         raise

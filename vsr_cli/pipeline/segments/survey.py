@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from vsr_cli.errors import InputError
 from vsr_cli.media import VideoReader
@@ -14,11 +14,15 @@ from vsr_cli.pipeline.segments.marks import mark
 from vsr_cli.pipeline.segments.plan import Stretch
 
 
-def survey_source(job: SegmentJob, on_frame: Callable[[], None]) -> Survey:
+def survey_source(
+    job: SegmentJob,
+    on_frame: Callable[[], None],
+    on_border: Callable[[Border], None] = lambda border: None,
+) -> Survey:
     """Decode the source once and mark the frames at the borders of its segments.
 
     Packets alone would not do: some show nothing, and their times are not always those of frames.
-    ``on_frame`` is called for each frame.
+    ``on_frame`` is called for each frame, ``on_border`` where a segment begins.
 
     Raises:
         InputError: the file is damaged, or holds no frames.
@@ -32,6 +36,7 @@ def survey_source(job: SegmentJob, on_frame: Callable[[], None]) -> Survey:
             place = (num_frames - 1) % length
             if not place:
                 borders.append(Border(head=mark(frame), context=tuple(recent)))
+                on_border(borders[-1])
             if place >= length - context:
                 recent.append(mark(frame))
             on_frame()
@@ -40,12 +45,12 @@ def survey_source(job: SegmentJob, on_frame: Callable[[], None]) -> Survey:
     return Survey(frames=num_frames, borders=tuple(borders))
 
 
-def surveyed_stretch(survey: Survey, number: int) -> Stretch:
-    """One segment by itself, its place in the source as the survey found it."""
-    is_last = number + 1 == len(survey.borders)
+def surveyed_stretch(borders: Sequence[Border], number: int) -> Stretch:
+    """One segment by itself, in its place as a survey found it; the last one ends the clip."""
+    is_last = number + 1 == len(borders)
     return Stretch(
         first=number,
         end=None if is_last else number + 1,
-        context=survey.borders[number].context,
-        head=None if is_last else survey.borders[number + 1].head,
+        context=borders[number].context,
+        head=None if is_last else borders[number + 1].head,
     )
