@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vsr_cli.models import ALIASES, MODELS, get_spec, parse_chain
-from vsr_cli.models.cost import LayerCost, layer_costs, parameter_count, plain_form
+from vsr_cli.models.cost import LayerCost, layer_costs, network_cost
 from vsr_cli.models.spec import ModelSpec
 from vsr_cli.models.weights import ReleasedWeights, released_weights
 
@@ -85,6 +85,7 @@ def describe_layers(name: str, scale: int | None = None) -> tuple[int, tuple[Lay
 
 
 def _network_entry(spec: ModelSpec) -> CatalogEntry:
+    costs = {scale: network_cost(spec, scale) for scale in spec.scales}
     return CatalogEntry(
         name=spec.name,
         kind=spec.kind,
@@ -93,8 +94,8 @@ def _network_entry(spec: ModelSpec) -> CatalogEntry:
         scales=spec.scales,
         window=spec.window,
         radius=spec.radius,
-        parameters={s: parameter_count(plain_form(spec, s)) for s in spec.scales},
-        macs={s: math.fsum(layer.macs for layer in layer_costs(spec, s)) for s in spec.scales},
+        parameters={scale: cost.parameters for scale, cost in costs.items()},
+        macs={scale: cost.macs for scale, cost in costs.items()},
         weights=tuple(entry for entry in released_weights() if entry.model == spec.name),
         paper=spec.paper,
     )
