@@ -11,7 +11,6 @@ from vsr_cli.batch.field_file import measure_fields
 from vsr_cli.batch.jobs import Job
 from vsr_cli.errors import VsrError
 from vsr_cli.media import open_reader
-from vsr_cli.pipeline.fields.networks import DEFAULT_SCALE
 from vsr_cli.pipeline.loaded import load_chain_once
 from vsr_cli.pipeline.report import Start, frames_within
 from vsr_cli.pipeline.segments.cutting import LEAST_FRAMES, segment_length
@@ -19,6 +18,7 @@ from vsr_cli.pipeline.segments.job import SegmentJob, prepare_job
 from vsr_cli.pipeline.segments.resumable import UnjoinableError, check_resumable
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.size import choose_size
+from vsr_cli.specs import DEFAULT_SCALE
 
 KEPT_JOBS = 2  # prepared ones, of a process that makes one segment after the other
 

@@ -13,8 +13,7 @@ from torch import Tensor
 
 from vsr_cli.frames import ClipInfo, Frame, PixelFormat
 from vsr_cli.media import open_reader, open_writer
-from vsr_cli.specs import BenchSpec, DecodingSpec
-from vsr_cli.specs.bench import DEFAULT_SIZE
+from vsr_cli.specs import DEFAULT_SIZE, BenchSpec, DecodingSpec
 
 FORMAT = PixelFormat("yuv420p", "yuv", 8, chroma_shift_x=1, chroma_shift_y=1)
 RATE = Fraction(25)

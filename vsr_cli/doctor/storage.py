@@ -11,8 +11,7 @@ from vsr_cli.doctor.finding import Finding
 from vsr_cli.errors import MissingProgramError, WeightsError
 from vsr_cli.metrics.vmaf import find_ffmpeg
 from vsr_cli.models import parse_chain, weights
-from vsr_cli.pipeline.size import DEFAULT_SCALE
-from vsr_cli.specs import UpscaleSpec
+from vsr_cli.specs import DEFAULT_SCALE, UpscaleSpec
 
 GIB = 1 << 30
 ENOUGH_BYTES = GIB  # a minute of 1080p at the default quality takes some 100 MB

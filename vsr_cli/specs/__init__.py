@@ -5,9 +5,10 @@ Standard library only: ``vsr --help`` reads these files and loads no torch.
 
 from vsr_cli.specs.address import Address, as_path
 from vsr_cli.specs.batch import BatchSpec, SchedulerSpec, Shard
-from vsr_cli.specs.bench import BenchSpec, Peer
+from vsr_cli.specs.bench import DEFAULT_SIZE, BenchSpec, Peer
 from vsr_cli.specs.compare import Align, Box, CompareSpec, Layout, Resize
 from vsr_cli.specs.degradation import (
+    BICUBIC,
     Blur,
     DegradationSpec,
     Downscale,
@@ -41,6 +42,8 @@ from vsr_cli.specs.simulation import (
     SimulatedField,
 )
 from vsr_cli.specs.training import (
+    CUSTOM_DOMAIN,
+    DEFAULT_FORM,
     Interpolation,
     LossName,
     Recipe,
@@ -49,14 +52,20 @@ from vsr_cli.specs.training import (
     TrainSpec,
     parse_simulated,
 )
-from vsr_cli.specs.upscale import Chroma, UpscaleSpec
+from vsr_cli.specs.upscale import DEFAULT_SCALE, SCENE_THRESHOLD, Chroma, UpscaleSpec
 
 __all__ = [
+    "BICUBIC",
+    "CUSTOM_DOMAIN",
+    "DEFAULT_FORM",
     "DEFAULT_METRICS",
+    "DEFAULT_SCALE",
+    "DEFAULT_SIZE",
     "FIELD_ENDINGS",
     "FIELD_RANGES",
     "FIELD_UNITS",
     "MAX_PIXELS",
+    "SCENE_THRESHOLD",
     "SPINUP_HOURS",
     "Address",
     "Align",

@@ -10,6 +10,7 @@ from typing import Literal, cast
 from vsr_cli.specs.degradation import BICUBIC, DegradationSpec
 from vsr_cli.specs.droplet import DropletSpec
 from vsr_cli.specs.simulation import InitialState, ShallowWaterSpec
+from vsr_cli.specs.upscale import DEFAULT_SCALE
 
 LossName = Literal["mse", "l1", "charbonnier", "psnr", "ssim", "ssim+cross-entropy", "adversarial"]
 Schedule = Literal["cosine", "constant", "steps"]
@@ -18,6 +19,8 @@ Optimizer = Literal["adam", "adamw", "sgd"]
 GradientClip = Literal["spike", "rate", "none"]
 RecipeForm = Literal["ours", "paper"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+DEFAULT_FORM: RecipeForm = "ours"
+CUSTOM_DOMAIN = "custom"  # of weights that say no other one
 SIMULATED_FRAMES = MappingProxyType({"jet": 160, "turbulence": 240, "droplet": 60})
 
 
@@ -69,8 +72,8 @@ class TrainSpec:
     recipe: Recipe
     validation: tuple[Path, ...] = ()
     hold_out: float = 0.0  # part of the data that is scored on and not learnt from
-    scale: int = 2
-    domain: str = "custom"
+    scale: int = DEFAULT_SCALE
+    domain: str = CUSTOM_DOMAIN
     licence: str = ""  # of the data, for the model card
     # Weights of the 2D stage whose output a clip model refines, or an interpolation's name.
     behind: Path | Interpolation | None = None

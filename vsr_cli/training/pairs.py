@@ -14,8 +14,7 @@ from vsr_cli.frames import ClipInfo, Frame, PixelFormat
 from vsr_cli.imaging.degradation import crop_to_multiple
 from vsr_cli.pipeline.degrade import degrade_clip
 from vsr_cli.pipeline.evaluate.scored import luma
-from vsr_cli.specs import DegradationSpec
-from vsr_cli.specs.degradation import BICUBIC
+from vsr_cli.specs import BICUBIC, DegradationSpec
 
 WHOLE = (8, 16)  # bits of luma that is kept as it is
 GRAY, DEEP_GRAY = PixelFormat("gray", "gray", 8), PixelFormat("gray16le", "gray", 16)

@@ -27,9 +27,7 @@ from vsr_cli.pipeline.shots import mark_shots
 from vsr_cli.pipeline.simulate.shallow_water import encode_values
 from vsr_cli.simulation.droplet import simulate_droplets
 from vsr_cli.simulation.shallow_water import simulate_shallow_water
-from vsr_cli.specs import DegradationSpec, DropletSpec, SimulatedRun
-from vsr_cli.specs.degradation import BICUBIC
-from vsr_cli.specs.upscale import SCENE_THRESHOLD
+from vsr_cli.specs import BICUBIC, SCENE_THRESHOLD, DegradationSpec, DropletSpec, SimulatedRun
 from vsr_cli.training.motion import moving_clip
 from vsr_cli.training.pairs import GRAY, ClipPair, degraded_luma, fine_codes, make_pair
 

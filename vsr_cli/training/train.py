@@ -17,8 +17,7 @@ from vsr_cli.models.spec import ModelSpec
 from vsr_cli.models.weights import WeightRecord, file_sha256, read_weights, save_weights
 from vsr_cli.pipeline.device import choose_device, choose_precision
 from vsr_cli.pipeline.tiling import TiledModel
-from vsr_cli.specs import TrainSpec
-from vsr_cli.specs.degradation import BICUBIC
+from vsr_cli.specs import BICUBIC, TrainSpec
 from vsr_cli.specs.degradation_text import degradation_record
 from vsr_cli.training.adversarial import AdversarialCriterion
 from vsr_cli.training.card import write_card

@@ -11,11 +11,10 @@ from vsr_cli.models.load import LoadedChain, load_chain
 from vsr_cli.pipeline.device import choose_device, choose_precision
 from vsr_cli.pipeline.loaded import LoadChain
 from vsr_cli.pipeline.settings import StageSettings, chain_kernel
-from vsr_cli.specs import FieldSpec, UpscaleSpec
+from vsr_cli.specs import DEFAULT_SCALE, FieldSpec, UpscaleSpec
 
 FIELD_FORMAT = PixelFormat("gray", "gray", 16)  # one plane; nothing is ever rounded to codes
 FIELD_DOMAIN = "climate"  # of the released weights, where the user names none and there are such
-DEFAULT_SCALE = 2
 INTERPOLATION_REACH = 3  # cells that bicubic interpolation sees, and one more
 WHOLE_REACH = 32  # for a network that sees all of a frame: where what follows is hardly felt
 
