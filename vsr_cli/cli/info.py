@@ -15,7 +15,8 @@ from rich.text import Text
 
 from vsr_cli.cli.console import show
 from vsr_cli.cli.examples import examples
-from vsr_cli.cli.options import ClipPath, json_option
+from vsr_cli.cli.options import json_option
+from vsr_cli.cli.param_types import ClipPath
 
 if TYPE_CHECKING:
     from vsr_cli.media.probing.probe import FileProbe, PicturesProbe

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vsr_cli.cli.examples import examples
-from vsr_cli.cli.field_options import check_kind, field_options, field_settings
-from vsr_cli.cli.options import ClipPath, json_option, overwrite_option, quiet_option
+from vsr_cli.cli.field_options import check_kind, field_options
+from vsr_cli.cli.options import json_option, overwrite_option, pop_settings, quiet_option
+from vsr_cli.cli.param_types import ClipPath
 from vsr_cli.cli.upscale_options import clip_options, clip_settings
 from vsr_cli.specs import EncodingSpec, FieldSpec, is_field
 
@@ -65,7 +66,7 @@ def upscale(
     With --preview it is a PNG: a row for each of N frames, bicubic on the left. Fields of NetCDF
     and Zarr (--variable) stay values in their unit, on a finer grid of the same globe.
     """
-    fields, options = field_settings(options)
+    fields = pop_settings(FieldSpec, options)
     spec, encoding, decoding = clip_settings(options)
     check_kind(source, target, fields, encoding, decoding)
     run = _choose_run(preview, resume=resume, segment_frames=segment_frames, encoding=encoding)
