@@ -366,3 +366,75 @@ def test_real_field_is_the_same_on_two_workers(load: Any, tmp_path: Path) -> Non
     told = example.on_dask(coarse, "tas", target, 2)
     assert told.startswith("2 workers of Dask: ")
     assert float(told.split()[-4]) < 1e-3  # K
+
+
+def test_benchmark_scores_released_given_and_finetuned_weights(
+    load: Any, tmp_path: Path, weights: tuple[Path, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    benchmark = load("02_climate_benchmark")
+    _, truth = _tiny_clips(load("make_demo_clip"), tmp_path)
+    for name in ("jet", "turbulence"):  # made once and kept, so nothing is simulated here
+        (tmp_path / f"{name}.mkv").write_bytes(truth.read_bytes())
+    arguments = ["--folder", tmp_path, "--precision", "fp32", "--steps", 2]
+    arguments += ["--models", "bicubic", "fsrcnn", "--finetune", "fsrcnn"]
+    arguments += ["--row", "2d3d", *weights]
+    benchmark.main([str(word) for word in arguments])
+    lines = capsys.readouterr().out.splitlines()
+    names = [line.split("|")[1].strip() for line in lines]
+    assert names == [
+        "model",
+        "---",
+        "bicubic",
+        "fsrcnn",
+        "2d3d, fsrcnn, srnet3d",
+        "fsrcnn, tuned on the clip",
+    ]
+    means = [line.split("|")[4].split("/")[0] for line in lines[2:]]
+    psnr = dict(zip(names[2:], map(float, means), strict=True))
+    # Two steps at a small rate move released weights, but not far; random ones are far off.
+    assert 0 < abs(psnr["fsrcnn, tuned on the clip"] - psnr["fsrcnn"]) < 1
+    assert psnr["2d3d, fsrcnn, srnet3d"] < psnr["bicubic"] < psnr["fsrcnn"]
+    assert len(list(tmp_path.glob("*_x2.json"))) == 4
+    assert benchmark.known_models(2)[0] == "bicubic"
+    assert {"2d3d", "3d2d", "bicubic+srnet3d", "fsrcnn"} <= {*benchmark.known_models(2)}
+
+
+def test_droplet_benchmark_has_the_figures_of_eval(
+    load: Any, tmp_path: Path, weights: tuple[Path, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("skimage", reason="needs the extra report")
+    example = load("12_droplet_benchmark")
+    options = ("--drops", 2, "--side", 96, "--scales", 2, 3, "--weights", weights[0])
+    _run(example, "--folder", tmp_path, *options)
+    lines = capsys.readouterr().out.splitlines()
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:]]
+    assert [row[:2] for row in cells] == [["bicubic", "x2"], ["fsrcnn", "x2"], ["bicubic", "x3"]]
+    spec = EvaluateSpec(model="fsrcnn", weights=(weights[0],), outline="canny", border=0)
+    scored = evaluate_clips([tmp_path / "2x96"], spec).mean
+    assert scored.outline is not None
+    assert cells[1][2:4] == [f"{scored.psnr:.3f}", f"{scored.ssim:.4f}"]
+    found = f"{scored.outline.diameter_error:.4f} / {scored.outline.area_error:.2f}"
+    assert cells[1][5] == found
+
+
+def test_model_table_is_measured_and_kept(
+    load: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = tmp_path / "README.md"
+    example = load("13_model_table")
+    readme.write_text(f"before\n{example.START}old\n{example.END}after\n")
+    options = ("--size", "48x32", "--small-size", "32x32", "--heavy", 100, "--repeats", 1)
+    models = ("bicubic", "fsrcnn", "srcnn-915", "srnet3d")
+    _run(example, "--models", *models, *options, "--readme", readme, "--keep")
+    text = readme.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "old" not in text
+    assert text.split(example.START)[1].split(example.END)[0] in capsys.readouterr().out
+    rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("| `")]
+    assert [row[0].strip() for row in rows] == [f"`{name}`" for name in models]
+    assert [row[1].strip() for row in rows] == ["0", "12,637", "8,129", "63,129"]
+    released = find_released("fsrcnn", 2, "natural")
+    assert f"x2 {released.scores['Set5']['psnr']:.2f}" in rows[1][3]
+    assert [row[5].strip().endswith("*") for row in rows] == [False, False, False, True]
+    assert all(float(row[5].strip(" *")) > 0 for row in rows)

@@ -91,6 +91,7 @@ VALUES = {
     "device": "cpu",
     "domain": "climate",
     "extension": "mkv",
+    "hwaccel": "auto",
     "label": "one",
     "licence": "CC0-1.0",
     "metric": "ssim",

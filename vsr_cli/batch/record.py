@@ -27,7 +27,9 @@ from vsr_cli.pipeline.verify import count_frames
 FORMAT = 1
 # What does not change an output: where and in what portions it is computed, what is kept of a
 # failed run. ``tolerate`` is compared by itself.
-NEUTRAL = frozenset({"device", "batch_size", "tile", "keep_partial", "tolerate", "max_pixels"})
+NEUTRAL = frozenset(
+    {"device", "batch_size", "tile", "keep_partial", "tolerate", "max_pixels", "hwaccel"}
+)
 
 Reason = Literal["new", "unfinished", "input changed", "settings changed", "output changed", "done"]
 

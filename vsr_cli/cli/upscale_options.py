@@ -52,6 +52,11 @@ DECODING_OPTIONS = (
         type=FractionType("RATE", "30000/1001"),
     ),
     DECODE("tolerate", "Damaged packets to put up with; a truncated file has at least one."),
+    DECODE(
+        "hwaccel",
+        "Decode on hardware: cuda, vaapi, ... as FFmpeg names it; auto: where it can.",
+        metavar="DEVICE",
+    ),
     DECODE("max-pixels", "Of a frame, in and out: larger sizes are taken for mistakes."),
 )
 

@@ -32,7 +32,7 @@ HARDWARE_CAUSES = (
     "this is a container that was not given the device (docker run --gpus all, --device /dev/dri)",
 )
 HARDWARE_REMEDY = "nvidia-smi or vainfo; until then --codec x264"
-DECODING_REMEDY = "nothing: vsr decodes on the processor"
+DECODING_REMEDY = "nothing: without --hwaccel vsr decodes on the processor"
 
 
 def find_codecs() -> Iterator[Finding]:
@@ -85,7 +85,7 @@ def _device_decoder(device: str, fault: str) -> Finding:
         area="decoder",
         name=f"h264 by {device}",
         is_ok=not fault,
-        detail=fault or "works; vsr decodes on the processor all the same",
+        detail=fault or f"works: vsr upscale --hwaccel {device}",
         causes=HARDWARE_CAUSES if fault else (),
         remedy=DECODING_REMEDY if fault else "",
         facts={"is_hardware": True},

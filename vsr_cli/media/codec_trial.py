@@ -15,12 +15,13 @@ import av
 import av.logging
 import torch
 from av.codec import Codec, codecs_available
-from av.codec.hwaccel import HWAccel, hwdevices_available
+from av.codec.hwaccel import hwdevices_available
 
 from vsr_cli.errors import VsrError
 from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.media.opening import open_reader, open_writer
 from vsr_cli.media.pixels.formats import require_planar
+from vsr_cli.media.video.acceleration import device_fault
 from vsr_cli.media.video.encoder_trial import hearing_log, hearing_stderr
 from vsr_cli.specs import EncodingSpec
 
@@ -117,23 +118,8 @@ def decoder_of(path: Path) -> str:
 
 
 def hardware_decoding(path: Path) -> dict[str, str]:
-    """Devices that this FFmpeg could decode with, and why each cannot read a file ("": it can).
-
-    ``vsr`` itself decodes on the CPU.
-    """
-    return {device: _decode_by(device, path) for device in hwdevices_available()}
-
-
-def _decode_by(device: str, path: Path) -> str:
-    with hearing_log() as log, hearing_stderr():
-        try:
-            accelerator = HWAccel(device, allow_software_fallback=False)
-            with av.open(str(path), hwaccel=accelerator) as container:
-                number = sum(1 for _ in container.decode(video=0))
-        except (av.error.FFmpegError, RuntimeError, NotImplementedError, ValueError) as error:
-            said = [text.strip() for level, _, text in log if _is_worse(level) and text.strip()]
-            return said[0] if said else " ".join(str(error).split())
-    return "" if number else "no frame was decoded"
+    """Devices that this FFmpeg could decode with, and why each cannot read a file ("": it can)."""
+    return {device: device_fault(device, path) for device in hwdevices_available()}
 
 
 def _is_worse(level: int) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import av
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer, OutputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
@@ -37,14 +38,14 @@ _WRITE_HINTS = MappingProxyType(
 )
 
 
-def open_container(path: Path) -> InputContainer:
-    """Open a media file for reading.
+def open_container(path: Path, hardware: HWAccel | None = None) -> InputContainer:
+    """Open a media file for reading, its video to be decoded by hardware if that is given.
 
     Raises:
         InputError: the file is missing, a folder, empty, not readable, or not a media file.
     """
     if is_pipe(path):
-        return open_stdin(StdinBytes())
+        return open_stdin(StdinBytes(), hardware)
     if not path.exists():
         raise InputError(f"{path} does not exist; check the name")
     if path.is_dir():
@@ -53,21 +54,21 @@ def open_container(path: Path) -> InputContainer:
         raise InputError(f"{path} is empty (0 bytes); try copying or downloading it again")
     try:
         # An absolute path cannot be taken for a URL, whatever is in the name.
-        return av.open(os.path.abspath(path), "r", metadata_errors="replace")
+        return av.open(os.path.abspath(path), "r", metadata_errors="replace", hwaccel=hardware)
     except PermissionError as error:
         raise InputError(f"{path} cannot be read: permission denied") from error
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise InputError(f"{path} is not a video file that can be read; {_HINT}") from error
 
 
-def open_stdin(stdin: StdinBytes) -> InputContainer:
+def open_stdin(stdin: StdinBytes, hardware: HWAccel | None = None) -> InputContainer:
     """Open standard input, of which nothing was read so far.
 
     Raises:
         InputError: it is not a media file, or none that can be read without seeking.
     """
     try:
-        return av.open(stdin, "r", metadata_errors="replace")
+        return av.open(stdin, "r", metadata_errors="replace", hwaccel=hardware)
     except (av.error.FFmpegError, ValueError) as error:
         if stdin.interrupt is not None:
             raise stdin.interrupt from None

@@ -152,7 +152,7 @@ def _step_tile(tile: int, taps: int) -> int:
 
 
 def _stack(around: list[list[Tensor]]) -> Tensor:
-    """Windows of codes (C, H, W) as (B, C, taps, H, W), in memory as ``models.rewrite.conv3d`` wants them.
+    """Windows of codes (C, H, W) as (B, C, taps, H, W), in memory as ``conv3d`` wants them.
 
     So channels-last codes stay what they are; to transpose them took a seventh of 2d3d-fast.
     """

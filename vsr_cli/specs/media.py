@@ -23,6 +23,7 @@ class DecodingSpec:
     deinterlace: Deinterlace = "auto"  # auto: the frames that say so; bwdif: all of them
     rate: Fraction | None = None  # frames per second of stills, which have no times; None: 25
     tolerate: int = 0  # damaged packets that are put up with; an early end counts as one
+    hwaccel: str = "none"  # auto, or FFmpeg's name of a device that decodes; none: the CPU does
     max_pixels: int = MAX_PIXELS  # of a frame, of the input as it states its size and of the output
 
     def __post_init__(self) -> None:
@@ -40,6 +41,8 @@ class DecodingSpec:
             raise ValueError(f"rate must be above 0 and at most {MAX_RATE}, got {self.rate}")
         if self.tolerate < 0:
             raise ValueError(f"tolerate must be at least 0 damaged packets, got {self.tolerate}")
+        if not self.hwaccel.isidentifier():
+            raise ValueError(f"hwaccel must be none, auto or a device's name, got {self.hwaccel!r}")
         if self.max_pixels < 1:
             raise ValueError(f"max pixels must be at least 1, got {self.max_pixels}")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import av
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
@@ -37,7 +38,9 @@ class PacketSource:
         ends_early: True, after the last packet, if there are fewer than the file promised.
     """
 
-    def __init__(self, path: Path, truncation: Truncation | None) -> None:
+    def __init__(
+        self, path: Path, truncation: Truncation | None, hardware: HWAccel | None = None
+    ) -> None:
         """Open the file, whose truncation may be known; nothing stays open if that fails.
 
         Raises:
@@ -45,7 +48,7 @@ class PacketSource:
         """
         stdin = StdinBytes() if is_pipe(path) else None
         self.truncation = truncation
-        self.container = open_stdin(stdin) if stdin else open_container(path)
+        self.container = open_stdin(stdin, hardware) if stdin else open_container(path, hardware)
         try:
             self.stream = main_video(self.container, path)
         except BaseException:

@@ -66,7 +66,7 @@ class VideoReader:
         self.lost: tuple[str, ...] = ()
         self._converter = PictureConverter()
         limits = {"tolerate": decoding.tolerate, "max_pixels": decoding.max_pixels}
-        self._source = PictureSource(path, **limits)
+        self._source = PictureSource(path, **limits, hwaccel=decoding.hwaccel)
         try:
             self._deinterlacer = Deinterlacer(decoding.deinterlace, path)
             pictures = self._source.pictures()
@@ -75,7 +75,7 @@ class VideoReader:
                 raise InputError(f"{path}: no frame could be decoded; try copying it again")
             self._info = self._describe(first)
             self.lost = lost_from_pipe(path, self._source.container, self._source.stream)
-            self.warnings += self.lost
+            self.warnings += (*self._source.device_notes, *self.lost)
             self._clock = self._make_clock()
             self._clock.has_pts = self._source.has_pts
             origin, _ = self._clock.stamp(first)
@@ -218,7 +218,8 @@ class VideoReader:
             if first.pts - shift <= last_tick:
                 return chain([first], pictures)
         self._source.close()
-        self._source = PictureSource(self.path, tolerate=self._source.tolerate)
+        before, hwaccel = self._source, self._source.device or "none"
+        self._source = PictureSource(self.path, tolerate=before.tolerate, hwaccel=hwaccel)
         return self._source.pictures()
 
     def _last_duration(self, frame: Frame) -> int:

@@ -18,6 +18,7 @@ from vsr_cli.media.faults.replay import replay_end
 from vsr_cli.media.faults.truncation import find_truncation
 from vsr_cli.media.limits import check_input_pixels
 from vsr_cli.media.pipes import is_pipe
+from vsr_cli.media.video.acceleration import choose_device, hardware
 from vsr_cli.media.video.alpha import alpha_decoder
 from vsr_cli.media.video.packets import PacketSource
 
@@ -36,16 +37,29 @@ class PictureSource:
         packets_read: packets that hold a picture to be shown.
         packets_skipped: broadcast packets before the first key frame that cannot be decoded.
         has_pts: False for a container that states times of decoding alone.
+        device: that of hardware that decodes; None: the CPU does.
+        device_notes: what there is to say of it, one line each.
         end_tick: where the last packet ends that was read, in presentation; None: not known.
     """
 
-    def __init__(self, path: Path, *, tolerate: int = 0, max_pixels: int | None = None) -> None:
-        """``max_pixels``: of a picture, by what the file states; None: it was looked at before."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        tolerate: int = 0,
+        max_pixels: int | None = None,
+        hwaccel: str = "none",
+    ) -> None:
+        """``max_pixels``: of a picture, by what the file states; None: it was looked at before.
+
+        ``hwaccel`` is as in ``choose_device``.
+        """
         self.path = path
         self.tolerate = tolerate
         truncation = None if is_pipe(path) else find_truncation(path)
         self.damage = Damage(path, tolerate, truncation)
-        self._source = PacketSource(path, truncation)
+        self.device, self.device_notes = choose_device(path, hwaccel)
+        self._source = PacketSource(path, truncation, hardware(self.device))
         self.container, self.stream = self._source.container, self._source.stream
         try:
             if max_pixels is not None:
@@ -56,8 +70,10 @@ class PictureSource:
         except BaseException:
             self.close()
             raise
-        # Where damage is known of, it is worth the time to see exactly which packets have it.
-        self._is_exact = truncation is not None or is_pipe(path) or not path.is_file()
+        # Where damage is known of, it is worth the time to see exactly which packets have it. A
+        # device gains nothing by threads.
+        is_damaged = truncation is not None or is_pipe(path) or not path.is_file()
+        self._is_exact = is_damaged or self.device is not None
         self.stream.thread_type = "SLICE" if self._is_exact else "AUTO"
         self._is_whole = True
         self.has_pts = self.container.format.name not in _WITHOUT_PTS

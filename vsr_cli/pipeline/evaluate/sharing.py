@@ -28,7 +28,8 @@ def load_contenders(specs: Sequence[EvaluateSpec], *, is_field: bool = False) ->
 def share_weights(specs: Sequence[EvaluateSpec]) -> tuple[EvaluateSpec, ...]:
     """Give each of several models those weight files that are for its networks, and a domain.
 
-    One model keeps all of them. A model without weights needs no domain.
+    Specs may name the same files, or each its own. One model keeps all of them. A model without
+    weights needs no domain.
 
     Raises:
         ValueError: the specs differ in other settings, a model is unknown, a file does not say for
@@ -39,7 +40,8 @@ def share_weights(specs: Sequence[EvaluateSpec]) -> tuple[EvaluateSpec, ...]:
         raise ValueError("what is compared in one pass has one scale, input and protocol")
     if len(specs) == 1 or specs[0].model is None:
         return tuple(specs)
-    network = {argument: _network_of(argument) for argument in specs[0].weights}
+    given = dict.fromkeys(argument for spec in specs for argument in spec.weights)
+    network = {argument: _network_of(argument) for argument in given}
     chains = [parse_chain(spec.model or "") for spec in specs]
     for argument, name in network.items():
         if not any(name in chain for chain in chains):
