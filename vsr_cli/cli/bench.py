@@ -11,6 +11,7 @@ import click
 from vsr_cli.cli.examples import examples
 from vsr_cli.cli.options import (
     json_option,
+    max_pixels_option,
     model_options,
     options_of,
     pop_settings,
@@ -37,6 +38,7 @@ option = options_of(BenchSpec)
 @option("threads", "Threads of the networks and of a peer.")
 @click.option("--codec", help="Encoder of the output, as of vsr upscale.  [default: x264]")
 @quality_options
+@max_pixels_option
 @option("layers", "Time every layer of the networks, too.")
 @option(
     "against",

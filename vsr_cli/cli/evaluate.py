@@ -15,6 +15,7 @@ from vsr_cli.cli.examples import examples
 from vsr_cli.cli.options import (
     degradation_option,
     json_option,
+    max_pixels_option,
     model_options,
     options_of,
     overwrite_option,
@@ -84,6 +85,7 @@ Missing values (NaN) count nowhere. --grid sphere takes the area from the file's
     type=RangeType(),
 )
 @option("border", "Pixels cut on each side.  [default: scale; 0 with --against]")
+@max_pixels_option
 @option("outline", "Measure the brightest object too, its edge found so.  [report]")
 @click.option("--csv", type=FILE, help="Write the scores of each frame to this file.")
 @click.option("--report", type=FILE, help="Write a page with pictures to this folder.  [report]")

@@ -11,7 +11,7 @@ import click
 
 from vsr_cli.cli.examples import complete_model
 from vsr_cli.cli.param_types import FILE, DegradationType, FractionType
-from vsr_cli.specs import BICUBIC, DEFAULT_SCALE, EvaluateSpec, UpscaleSpec
+from vsr_cli.specs import BICUBIC, DEFAULT_SCALE, DecodingSpec, EvaluateSpec, UpscaleSpec
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Settings = TypeVar("Settings")
@@ -121,6 +121,14 @@ def degradation_option(command: Command) -> Command:
         show_default=True,
         help="Steps from the truth to the input, joined by +.",
     )(command)
+
+
+def max_pixels_option(command: Command) -> Command:
+    """--max-pixels"""
+    option = options_of(DecodingSpec)
+    return option("max-pixels", "Of a frame, in and out: larger sizes are taken for mistakes.")(
+        command
+    )
 
 
 def overwrite_option(command: Command) -> Command:

@@ -10,7 +10,13 @@ from typing import Any, get_args
 import click
 
 from vsr_cli.cli.examples import complete_model, examples
-from vsr_cli.cli.options import degradation_option, options_of, overwrite_option, quiet_option
+from vsr_cli.cli.options import (
+    degradation_option,
+    max_pixels_option,
+    options_of,
+    overwrite_option,
+    quiet_option,
+)
 from vsr_cli.cli.progress import training_bar
 from vsr_cli.specs import (
     CUSTOM_DOMAIN,
@@ -97,6 +103,7 @@ def _behind(
 @option("seed", "Of weights and patches.")
 @option("device", "auto, cpu, cuda or cuda:N.")
 @option("precision", "fp32, bf16 or fp16.")
+@max_pixels_option
 @option("resume", "Go on from OUTPUT's checkpoint.")
 @overwrite_option
 @quiet_option

@@ -8,7 +8,14 @@ from typing import Any, NamedTuple
 import click
 
 from vsr_cli.cli.field_options import field_options
-from vsr_cli.cli.options import Command, add_options, model_options, options_of, pop_settings
+from vsr_cli.cli.options import (
+    Command,
+    add_options,
+    max_pixels_option,
+    model_options,
+    options_of,
+    pop_settings,
+)
 from vsr_cli.cli.param_types import FractionType, NameValueType
 from vsr_cli.specs import DecodingSpec, EncodingSpec, UpscaleSpec
 
@@ -57,7 +64,7 @@ DECODING_OPTIONS = (
         "Decode on hardware: cuda, vaapi, ... as FFmpeg names it; auto: where it can.",
         metavar="DEVICE",
     ),
-    DECODE("max-pixels", "Of a frame, in and out: larger sizes are taken for mistakes."),
+    max_pixels_option,
 )
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from vsr_cli.specs.media import MAX_PIXELS, check_max_pixels
+
 Peer = Literal["opencv", "onnxruntime", "ffmpeg", "plain"]
 SMALLEST_SIDE = 16  # pixels; below it codecs refuse, and nothing is learnt
 MAX_FRAMES = 10_000
@@ -22,6 +24,7 @@ class BenchSpec:
     repeats: int = 3  # of each measurement, after one that does not count
     threads: int | None = None  # of the networks and of a peer; None: as many as torch takes
     layers: bool = False  # time every layer of the networks, too
+    max_pixels: int = MAX_PIXELS  # of a frame, in and out
     peer: Peer | None = None  # who runs in turn with us
     peer_model: Path | None = None  # the network of OpenCV: a frozen TensorFlow graph
 
@@ -41,6 +44,7 @@ class BenchSpec:
                 raise ValueError(f"{name} must be in 1..1024, got {value}")
         if self.peer is not None and self.peer not in get_args(Peer):
             raise ValueError(f"a peer is one of {', '.join(get_args(Peer))}, got {self.peer!r}")
+        check_max_pixels(self.max_pixels)
         self._check_peer_model()
 
     def _check_peer_model(self) -> None:

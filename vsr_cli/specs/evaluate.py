@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 from vsr_cli.specs.degradation import BICUBIC, DegradationSpec
 from vsr_cli.specs.fields import check_value_range
+from vsr_cli.specs.media import MAX_PIXELS, check_max_pixels
 from vsr_cli.specs.metrics import DEFAULT_METRICS, Channel, Grid, MetricName
 from vsr_cli.specs.upscale import DEFAULT_SCALE, UpscaleSpec
 
@@ -63,6 +64,7 @@ class EvaluateSpec:
     grid: Grid = "plane"  # the sphere: frames are maps of the globe, pixels count by their area
     variables: tuple[str, ...] = ()  # of a field: one, or the two components of a flow
     value_range: tuple[float, float] | None = None  # that networks see as 0 to 1; None: the truth's
+    max_pixels: int = MAX_PIXELS  # of a frame, as a file states its size
 
     def __post_init__(self) -> None:
         if (self.model is None) == (self.against is None):
@@ -76,6 +78,7 @@ class EvaluateSpec:
             raise ValueError(f"border must be at least 0, got {self.border}")
         if self.outline not in (None, *get_args(OutlineMethod)):
             raise ValueError(f"outline must be {get_args(OutlineMethod)}, got {self.outline!r}")
+        check_max_pixels(self.max_pixels)
         self._check_metrics()
         self._check_fields()
         if self.model is not None:

@@ -9,6 +9,7 @@ from typing import Literal, cast
 
 from vsr_cli.specs.degradation import BICUBIC, DegradationSpec
 from vsr_cli.specs.droplet import DropletSpec
+from vsr_cli.specs.media import MAX_PIXELS, check_max_pixels
 from vsr_cli.specs.simulation import InitialState, ShallowWaterSpec
 from vsr_cli.specs.upscale import DEFAULT_SCALE
 
@@ -91,6 +92,7 @@ class TrainSpec:
     validation_frames: int = 8  # of each validation clip, spread over it
     perceptual_weights: Path | None = None  # VGG-19 of torchvision, for the adversarial loss
     tensorboard: Path | None = None  # folder for TensorBoard's event files
+    max_pixels: int = MAX_PIXELS  # of a frame of the data, as a file states its size
     resume: bool = False
     overwrite: bool = False
 
@@ -110,6 +112,7 @@ class TrainSpec:
             raise ValueError("perceptual weights are for the loss adversarial, that of srgan")
         if not 0 <= self.hold_out < 1:
             raise ValueError(f"hold-out must be 0 or more and less than 1, got {self.hold_out}")
+        check_max_pixels(self.max_pixels)
         if self.layers and self.transfer is None:
             raise ValueError("transfer-layer needs a file to take it from: give --transfer FILE")
 

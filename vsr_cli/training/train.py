@@ -124,9 +124,14 @@ def _purpose(spec: TrainSpec) -> str:
 def _load(spec: TrainSpec, scale: int, *, is_training: bool) -> list[ClipPair]:
     model_spec = get_spec(spec.model)
     settings = SourceSettings(
-        scale=scale, color=model_spec.color, window=model_spec.window, seed=spec.seed
+        scale=scale,
+        color=model_spec.color,
+        window=model_spec.window,
+        seed=spec.seed,
+        variable=spec.variable,
+        degradation=spec.degradation,
+        max_pixels=spec.max_pixels,
     )
-    settings = replace(settings, variable=spec.variable, degradation=spec.degradation)
     if is_training:
         settings = replace(settings, simulated=spec.simulated)
         enlarged = 1 if spec.behind is None else scale
