@@ -79,7 +79,7 @@ class FieldUpscaler:
 
         Raises:
             ValueError: settings that cannot be, or a name beside an array.
-            VsrError: no grid, no such variable, or weights or the device do not play along.
+            VsrError: no grid, no such variable; weights or the device do not play along.
         """
         spec = UpscaleSpec(
             model=model,
@@ -99,16 +99,32 @@ class FieldUpscaler:
             conserve=conserve,
             window=window,
         )
-        if isinstance(self._data, xarray.Dataset):
-            return _upscale(self._data, spec, fields)
+        return _upscale(self._data, spec, fields)
+
+
+def _upscale(
+    data: xarray.DataArray | xarray.Dataset, spec: UpscaleSpec, fields: FieldSpec
+) -> xarray.DataArray | xarray.Dataset:
+    """The same kind on a finer grid; warnings are those of the user's own line."""
+    if isinstance(data, xarray.Dataset):
+        finer, told = _upscale_dataset(data, spec, fields)
+        result: xarray.DataArray | xarray.Dataset = finer
+    else:
         if fields.variables:
             raise ValueError(f"an array is one variable; leave {', '.join(fields.variables)} out")
-        name = UNNAMED if self._data.name is None else str(self._data.name)
-        finer = _upscale(self._data.to_dataset(name=name), spec, replace(fields, variables=(name,)))
-        return finer[name].rename(self._data.name)
+        name = UNNAMED if data.name is None else str(data.name)
+        named = replace(fields, variables=(name,))
+        finer, told = _upscale_dataset(data.to_dataset(name=name), spec, named)
+        result = finer[name].rename(data.name)
+    for text in dict.fromkeys(told):
+        warnings.warn(text, UserWarning, stacklevel=3)
+    return result
 
 
-def _upscale(dataset: xarray.Dataset, spec: UpscaleSpec, fields: FieldSpec) -> xarray.Dataset:
+def _upscale_dataset(
+    dataset: xarray.Dataset, spec: UpscaleSpec, fields: FieldSpec
+) -> tuple[xarray.Dataset, list[str]]:
+    """A dataset on the finer grid, and warnings."""
     raw = _with_times_as_numbers(dataset)
     names = [str(array.name) for array in choose(raw, fields.variables, MEMORY)]
     dims = common_dims(raw, names, MEMORY)
@@ -134,9 +150,7 @@ def _upscale(dataset: xarray.Dataset, spec: UpscaleSpec, fields: FieldSpec) -> x
         variable.attrs = skeleton.true_attributes(variable.attrs)
         finer[name] = variable
         told += more
-    for text in dict.fromkeys(told):
-        warnings.warn(text, UserWarning, stacklevel=3)
-    return finer
+    return finer, told
 
 
 def _upscale_variable(
