@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 CORES_PER_WORKER = 4  # of a CPU, where nobody says; more workers take more memory
 PRELOAD = "vsr_cli.batch.worker"
-CLOSE_S = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,28 @@
-"""How a probe ends: after so many frames."""
+"""Short runs over a file's first frames, which tell how long all of it would take."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from vsr_cli.pipeline.report import Listener
+
+# Frames of the two runs: the first one also warms up, and what both pay once cancels out.
+SHORT_PROBE, LONG_PROBE = 8, 24
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One run."""
+
+    seconds: float
+    frames: int  # fewer than were asked for, of a clip that has not more
+
+
+def frames_per_second(short: Probe, long: Probe) -> float:
+    """The rate of a long run without what every run pays once, as far as the two tell it."""
+    if long.frames > short.frames and long.seconds > short.seconds:
+        return (long.frames - short.frames) / (long.seconds - short.seconds)
+    return long.frames / long.seconds
 
 
 class EnoughError(Exception):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -19,7 +18,7 @@ from vsr_cli.bench.street import RunTime
 from vsr_cli.bench.timing import Timing
 from vsr_cli.bench.work import Work
 from vsr_cli.models.load import LoadedChain
-from vsr_cli.pipeline.device import precision_name
+from vsr_cli.pipeline.device import precision_name, read_processor
 from vsr_cli.pipeline.report import chain_name, chain_warnings, peak_rss_mb
 
 
@@ -160,6 +159,4 @@ def machine(device: str) -> str:
     """The processor or the GPU by its maker's name."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    return read_processor()[0] or platform.processor() or platform.machine()

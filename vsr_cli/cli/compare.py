@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,9 +75,7 @@ def compare(
         report = compare_videos(
             sources, target, spec, encoding, decoding, overwrite=overwrite, listener=display
         )
-    display.warn(report.warnings)
-    text = json.dumps(report.to_json()) if as_json else summary(report)
-    click.echo(text, err=target == Path("-"))  # where standard output carries the video
+    display.finish(report, summary(report), target, as_json=as_json)
 
 
 def summary(report: CompareReport) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -80,9 +79,7 @@ def upscale(
     keep_freed_memory()
     with RunDisplay("upscale", quiet=quiet) as display:
         report = run(source, target, spec=spec, overwrite=overwrite, listener=display)
-    display.warn(report.warnings)
-    text = json.dumps(report.to_json()) if as_json else summary(report)
-    click.echo(text, err=target == Path("-"))  # where standard output carries the video
+    display.finish(report, summary(report), target, as_json=as_json)
 
 
 def _choose_fields(

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from vsr_cli.doctor.finding import Finding
-from vsr_cli.errors import VsrError
+from vsr_cli.errors import VsrError, typed_message
 from vsr_cli.media.codec_trial import moving_picture, write_clip
 from vsr_cli.pipeline.video import upscale_video
 
@@ -24,7 +24,7 @@ def find_job() -> Iterator[Finding]:
     try:
         detail, fault = _run(), ""
     except (VsrError, ValueError, OSError, RuntimeError) as error:
-        detail, fault = "", " ".join(f"{type(error).__name__}: {error}".split())
+        detail, fault = "", typed_message(error)
     yield Finding(
         area="job",
         name="vsr upscale",

@@ -82,7 +82,7 @@ def upscale_pair(pair: ClipPair, upscale: Callable[[Tensor], Tensor]) -> ClipPai
     with torch.inference_mode():
         for frame in pair.lr:
             sr = upscale(to_unit(frame)[None])[0].clamp(0, 1)
-            upscaled.append((sr * 65535).round().to(torch.int32).to(torch.uint16))
+            upscaled.append(fine_codes(sr))
     return ClipPair(pair.hr, torch.stack(upscaled))
 
 
