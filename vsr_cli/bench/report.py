@@ -11,10 +11,10 @@ import torch
 
 from vsr_cli import __version__
 from vsr_cli.bench.ceilings import Ceilings
+from vsr_cli.bench.end_to_end import RunTime
 from vsr_cli.bench.peers.race import Race
 from vsr_cli.bench.setting import Setting
 from vsr_cli.bench.stages import StageTime
-from vsr_cli.bench.street import RunTime
 from vsr_cli.bench.timing import Timing
 from vsr_cli.bench.work import Work
 from vsr_cli.models.load import LoadedChain

@@ -104,7 +104,7 @@ def _network_entry(spec: ModelSpec) -> CatalogEntry:
 def _chain_entry(name: str, entries: list[CatalogEntry]) -> CatalogEntry:
     """The stages together; a stage before the enlargement costs its share of the larger frame."""
     specs = [get_spec(entry.name) for entry in entries]
-    enlarging = [entry for entry in entries if entry.scales != (1,)]
+    enlarging = [spec for spec in specs if spec.enlarges]
     if len(enlarging) != 1:
         raise ValueError(f"model {name} has {len(enlarging)} stages that enlarge, must have one")
     scales = enlarging[0].scales
@@ -141,12 +141,12 @@ def _chain_radius(specs: list[ModelSpec]) -> int | None:
 
 
 def _enlarging(specs: list[ModelSpec]) -> int:
-    return next(number for number, spec in enumerate(specs) if spec.scales != (1,))
+    return next(number for number, spec in enumerate(specs) if spec.enlarges)
 
 
 def _place(specs: list[ModelSpec], number: int, scale: int) -> tuple[int, float]:
     """The scale of one stage itself, and its pixels for one pixel of the chain's output."""
-    if specs[number].scales != (1,):
+    if specs[number].enlarges:
         return scale, 1.0
     is_before = len(specs) > 1 and number < _enlarging(specs)
     return 1, 1 / scale**2 if is_before else 1.0

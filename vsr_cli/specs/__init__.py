@@ -6,7 +6,7 @@ Standard library only: ``vsr --help`` reads these files and loads no torch.
 from vsr_cli.specs.address import Address, as_path
 from vsr_cli.specs.batch import BatchSpec, SchedulerSpec, Shard
 from vsr_cli.specs.bench import DEFAULT_SIZE, BenchSpec, Peer
-from vsr_cli.specs.compare import Align, Box, CompareSpec, Layout, Resize
+from vsr_cli.specs.compare import Box, CompareSpec
 from vsr_cli.specs.degradation import (
     BICUBIC,
     Blur,
@@ -34,10 +34,8 @@ from vsr_cli.specs.media import MAX_PIXELS, DecodingSpec, Deinterlace, EncodingS
 from vsr_cli.specs.metrics import DEFAULT_METRICS, Channel, Grid, MetricName
 from vsr_cli.specs.render import RenderSpec
 from vsr_cli.specs.simulation import (
-    FIELD_RANGES,
     FIELD_UNITS,
     SPINUP_HOURS,
-    InitialState,
     ShallowWaterSpec,
     SimulatedField,
 )
@@ -62,13 +60,11 @@ __all__ = [
     "DEFAULT_SCALE",
     "DEFAULT_SIZE",
     "FIELD_ENDINGS",
-    "FIELD_RANGES",
     "FIELD_UNITS",
     "MAX_PIXELS",
     "SCENE_THRESHOLD",
     "SPINUP_HOURS",
     "Address",
-    "Align",
     "BatchSpec",
     "BenchSpec",
     "Blur",
@@ -87,10 +83,8 @@ __all__ = [
     "EvaluateSpec",
     "FieldSpec",
     "Grid",
-    "InitialState",
     "Interpolation",
     "Jpeg",
-    "Layout",
     "LossName",
     "MetricName",
     "Motion",
@@ -100,7 +94,6 @@ __all__ = [
     "Recipe",
     "RecipeForm",
     "RenderSpec",
-    "Resize",
     "Round",
     "SchedulerSpec",
     "ShallowWaterSpec",

@@ -18,8 +18,8 @@ from vsr_cli.training.distributed import wait_for_all
 from vsr_cli.training.losses import Criterion
 from vsr_cli.training.pairs import ClipPair
 from vsr_cli.training.reparameterised import collapse
-from vsr_cli.training.run import LoopSettings, Run
 from vsr_cli.training.sampler import PatchSampler
+from vsr_cli.training.state import LoopSettings, Run
 from vsr_cli.training.tasks import Task, sampler_for
 
 if TYPE_CHECKING:
@@ -73,17 +73,22 @@ def fit(
             rate = run.optimizer.param_groups[0]["lr"]
             on_step(Progress(run.step, loss, psnr, rate))
     wait_for_all()
-    best = best_checkpoint(settings.checkpoint)
-    if run.is_stuck and best.exists():
-        run.average.load_state_dict(load_checkpoint(best)["average"])
-    task.module.load_state_dict(run.average.module.state_dict())
-    collapse(task.module)
+    _take_average(run, settings)
     return {
         "steps": run.step,
         "seconds": round(run.seconds(), 1),
         "validation_psnr": run.curve[-1][1] if run.curve else None,
         "curve": run.curve,
     }
+
+
+def _take_average(run: Run, settings: LoopSettings) -> None:
+    """Give the network the averaged weights: the last, or of a run that is stuck the best ones."""
+    best = best_checkpoint(settings.checkpoint)
+    if run.is_stuck and best.exists():
+        run.average.load_state_dict(load_checkpoint(best)["average"])
+    run.task.module.load_state_dict(run.average.module.state_dict())
+    collapse(run.task.module)
 
 
 def best_checkpoint(last: Path) -> Path:

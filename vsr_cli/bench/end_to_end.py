@@ -77,7 +77,7 @@ class _Clock(Listener):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Street:
+class EndToEndBench:
     """One clip through ``upscale_video``, again and again."""
 
     clip: BenchClip
