@@ -54,6 +54,7 @@ class StageTime:
 
     @property
     def is_network(self) -> bool:
+        """True for a 2D or a 3D network."""
         return self.kind in ("2D", "3D")
 
 

@@ -1,4 +1,4 @@
-"""The options of ``vsr upscale`` that ``vsr batch``, or ``vsr compare``, has too."""
+"""The options of ``vsr upscale`` that other commands of videos have too."""
 
 from __future__ import annotations
 
@@ -103,13 +103,13 @@ def picture_encoding_options(command: Command) -> Command:
 
 
 def clip_options(command: Command) -> Command:
-    """How a clip is upscaled, written and read, from --model to --tolerate."""
+    """How a clip is upscaled, written and read, from --model to --max-pixels."""
     model = (model_options(UpscaleSpec), *SIZE_OPTIONS, CHROMA_OPTION)
     return add_options(model + ENCODING_OPTIONS + DECODING_OPTIONS, command)
 
 
 def file_options(command: Command) -> Command:
-    """How clips are written and read, from --codec to --tolerate."""
+    """How clips are written and read, from --codec to --max-pixels."""
     return add_options(ENCODING_OPTIONS + DECODING_OPTIONS, command)
 
 

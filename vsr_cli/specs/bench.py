@@ -18,7 +18,9 @@ DEFAULT_SIZE = (320, 160)
 class BenchSpec:
     """How a benchmark measures; what it measures is an ``UpscaleSpec`` and an ``EncodingSpec``."""
 
-    size: tuple[int, int] | None = None  # width, height of the input; None: 320x160, or the clip's
+    size: tuple[int, int] | None = (
+        None  # width, height of the input; None: DEFAULT_SIZE, or the clip's
+    )
     source: Path | None = None  # a clip; None: a moving picture that is made for the purpose
     frames: int = 32  # of the clip
     repeats: int = 3  # of each measurement, after one that does not count
@@ -35,7 +37,8 @@ class BenchSpec:
             raise ValueError("a pipe can be read once, and it takes several passes: give a file")
         if self.size is not None and min(self.size) < SMALLEST_SIDE:
             width, height = self.size
-            raise ValueError(f"size must be at least 16x16, got {width}x{height}")
+            least = f"{SMALLEST_SIDE}x{SMALLEST_SIDE}"
+            raise ValueError(f"size must be at least {least}, got {width}x{height}")
         if not 1 <= self.frames <= MAX_FRAMES:
             raise ValueError(f"frames must be in 1..{MAX_FRAMES}, got {self.frames}")
         for name in ("repeats", "threads"):

@@ -36,8 +36,7 @@ class SimulatedRun:
 def parse_simulated(text: str) -> tuple[SimulatedRun, ...]:
     """``jet:1-5`` as the runs of five seeds; ``turbulence:3``, ``droplet:1``.
 
-    A run of the jet begins where ``vsr simulate`` does and has 160 frames, one of turbulence 240;
-    ``droplet`` is 60 frames of one drop.
+    A run begins where ``vsr simulate`` does and has ``SIMULATED_FRAMES``; ``droplet`` is one drop.
 
     Raises:
         ValueError: no such simulation, or no seeds.

@@ -121,6 +121,7 @@ class _Recorder:
                 self._board = stack.enter_context(_open_board(settings.tensorboard))
 
     def checkpoint(self, loss: float, psnr: float | None) -> None:
+        """Write the state, a line of the log, and what TensorBoard shows."""
         if not self.writes:
             return
         state = self.run.state()

@@ -29,6 +29,7 @@ class ClipPair:
 
     @property
     def num_frames(self) -> int:
+        """Frames of the truth, and of the input."""
         return self.hr.shape[0]
 
 

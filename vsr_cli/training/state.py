@@ -94,6 +94,7 @@ class Run:
         return value
 
     def validate(self, clips: Sequence[ClipPair]) -> float | None:
+        """Mean PSNR in dB of the averaged weights, which joins the curve; None without clips."""
         if not clips:
             return None
         trained, self.task.module = self.task.module, self.average.module
@@ -119,12 +120,15 @@ class Run:
 
     @property
     def is_best(self) -> bool:
+        """True if the last validation is the best one so far."""
         return bool(self.curve) and self.curve[-1][1] == max(psnr for _, psnr in self.curve)
 
     def seconds(self) -> float:
+        """How long the run has taken, also before it was resumed."""
         return self._seconds_before + time.monotonic() - self._started
 
     def state(self) -> dict[str, Any]:
+        """All that ``restore`` needs: tensors and plain values."""
         return {
             "step": self.step,
             "purpose": self.settings.purpose,
@@ -163,6 +167,7 @@ class Run:
         self._seconds_before = float(state["seconds"])
 
     def log_line(self, loss: float, psnr: float | None) -> str:
+        """One line of JSON: the step, its mean loss, PSNR in dB, rate and seconds."""
         line = {
             "step": self.step,
             "loss": round(loss, 5),

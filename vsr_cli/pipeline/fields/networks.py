@@ -19,6 +19,11 @@ INTERPOLATION_REACH = 3  # cells that bicubic interpolation sees, and one more
 WHOLE_REACH = 32  # for a network that sees all of a frame: where what follows is hardly felt
 
 
+def field_scale(spec: UpscaleSpec) -> int:
+    """By how much fields are enlarged; ``field_chain`` refuses what is no whole number."""
+    return int(spec.scale or DEFAULT_SCALE)
+
+
 def field_chain(
     spec: UpscaleSpec, fields: FieldSpec, *, load: LoadChain | None = None
 ) -> LoadedChain:
@@ -32,7 +37,7 @@ def field_chain(
     """
     if spec.width or spec.height or (spec.scale is not None and spec.scale % 1):
         raise ValueError("fields are enlarged by whole numbers: give --scale 2, 3 or 4")
-    scale = int(spec.scale or DEFAULT_SCALE)
+    scale = field_scale(spec)
     chain = (load or load_chain)(
         spec.model, scale, domain=spec.domain, weights=spec.weights, preferred=FIELD_DOMAIN
     )
