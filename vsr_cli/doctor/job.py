@@ -31,8 +31,8 @@ def find_job() -> Iterator[Finding]:
         is_ok=not fault,
         detail=detail or fault,
         is_needed=True,
-        causes=CAUSES if fault else (),
-        remedy="vsr --debug upscale IN OUT shows where; pip check" if fault else "",
+        causes=CAUSES,
+        remedy="vsr --debug upscale IN OUT shows where; pip check",
     )
 
 
