@@ -139,7 +139,7 @@ def test_drcn_mixes_the_predictions_of_every_recursion(residual: bool) -> None:
     for layer in model.embed:
         x = _apply(layer, x).clamp(min=0)
     expected = torch.zeros_like(bicubic)
-    predictions = model.predict_each(frames)
+    result, predictions = model.predict_each(frames)
     for number in range(RECURSIONS):
         x = _apply(model.recur, x).clamp(min=0)
         difference = _apply(model.reconstruct, _apply(model.map, x).clamp(min=0))
@@ -147,11 +147,20 @@ def test_drcn_mixes_the_predictions_of_every_recursion(residual: bool) -> None:
         expected += model.share[number] * (difference + (0 if residual else bicubic))
     expected += bicubic if residual else 0
     assert (model(frames) - expected).abs().max() < ROUNDING
+    assert torch.equal(result, model(frames))
 
 
 def test_fresh_drcn_takes_the_mean_of_its_recursions() -> None:
     model, frames = DRCN(2, False, features=3).double(), _frames()
-    assert (model(frames) - model.predict_each(frames).mean(0)).abs().max() < 1e-6  # float32 shares
+    _, predictions = model.predict_each(frames)
+    assert (model(frames) - predictions.mean(0)).abs().max() < 1e-6  # float32 shares
+
+
+def test_plain_drcn_starts_with_recursions_that_change_nothing() -> None:
+    model = DRCN(2, False, features=3).double()
+    _, predictions = model.predict_each(_frames())
+    assert (predictions - predictions[0]).abs().max() < ROUNDING
+    assert predictions.std() > 0
 
 
 def test_msrn_block_crosses_its_branches() -> None:

@@ -135,7 +135,11 @@ def train(model: str, output: Path, quiet: bool, **options: Any) -> None:
         show = stack.enter_context(bar)
         path = run(spec, lambda now: show(now.step, now.loss, now.psnr, now.learning_rate))
     if is_first():
-        click.echo(f"{path}: trained for {read_weights(path)[1].training['steps']} steps")
+        told = read_weights(path)[1].training
+        click.echo(
+            f"{path}: trained for {told['steps']} steps, {told['patches_per_s']:,.0f} patches/s, "
+            f"{told['waiting']:.1%} of their time spent waiting for patches"
+        )
 
 
 def _spec(model: str, output: Path, options: dict[str, Any]) -> TrainSpec:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +37,9 @@ class DRCN(nn.Module):
     predicts a signed difference. Without ``residual`` every prediction holds the skip, as in the
     paper: sum of w (bicubic + r). With it, bicubic + sum of w r: what is added to stays exact
     whatever the weights sum to, the layers see the enlargement about zero, and the last one starts
-    near zero. Training is to supervise each of ``predict_each`` beside the result.
+    near zero. The recursive layer of the plain form starts as the paper's does, as the
+    identity; that of the residual form as He et al. propose. Training can supervise each of
+    ``predict_each`` beside the result.
 
     References:
         Kim, Lee, Lee, "Deeply-Recursive Convolutional Network for Image Super-Resolution",
@@ -57,19 +59,24 @@ class DRCN(nn.Module):
         self.share = nn.Parameter(torch.full((RECURSIONS,), 1 / RECURSIONS))
         if residual:
             near_zero(self.reconstruct)
+        else:
+            nn.init.dirac_(self.recur.weight)
 
     def forward(self, frames: Tensor) -> Tensor:
         bicubic = enlarge(frames, self.scale)  # (B, 1, s*H, s*W)
-        start = torch.zeros_like(bicubic)
-        mixed = sum(
-            (w * r for w, r in zip(self.share, self._differences(bicubic), strict=True)), start
-        )
-        return mixed + (bicubic if self.residual else bicubic * self.share.sum())
+        return self._mixed(bicubic, self._differences(bicubic))
 
-    def predict_each(self, frames: Tensor) -> Tensor:
-        """The prediction of every recursion, (16, B, 1, s*H, s*W)."""
+    def predict_each(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """What ``forward`` gives, and the prediction of every recursion, (16, B, 1, s*H, s*W)."""
         bicubic = enlarge(frames, self.scale)
-        return torch.stack([bicubic + r for r in self._differences(bicubic)])
+        differences = list(self._differences(bicubic))
+        each = torch.stack([bicubic + r for r in differences])
+        return self._mixed(bicubic, differences), each
+
+    def _mixed(self, bicubic: Tensor, differences: Iterable[Tensor]) -> Tensor:
+        start = torch.zeros_like(bicubic)
+        mixed = sum((w * r for w, r in zip(self.share, differences, strict=True)), start)
+        return mixed + (bicubic if self.residual else bicubic * self.share.sum())
 
     def _differences(self, bicubic: Tensor) -> Iterator[Tensor]:
         x = centred(bicubic, self.residual)

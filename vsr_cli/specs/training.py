@@ -13,7 +13,17 @@ from vsr_cli.specs.media import MAX_PIXELS, check_max_pixels
 from vsr_cli.specs.simulation import InitialState, ShallowWaterSpec
 from vsr_cli.specs.upscale import DEFAULT_SCALE
 
-LossName = Literal["mse", "l1", "charbonnier", "psnr", "ssim", "ssim+cross-entropy", "adversarial"]
+LossName = Literal[
+    "mse",
+    "unit-mse",
+    "euclidean",
+    "l1",
+    "charbonnier",
+    "psnr",
+    "ssim",
+    "ssim+cross-entropy",
+    "adversarial",
+]
 Schedule = Literal["cosine", "constant", "steps"]
 Optimizer = Literal["adam", "adamw", "sgd"]
 # spike: relative to the usual norm; rate: each value by the learning rate (Kim 2016); none
@@ -139,6 +149,8 @@ class Recipe:
     weight_decay: float = 0.0
     clip: GradientClip = "spike"
     loss: LossName = "mse"
+    # share of the loss that the recursions' own predictions have at first; it falls to 0
+    supervision: float = 0.0
     ema_decay: float = 0.999  # 0: the weights as they are, no average
     residual: bool = True
     turns: bool = True  # the eight symmetries of the square, and time both ways
@@ -156,6 +168,8 @@ class Recipe:
             raise ValueError(f"learning rate must lie between 0 and 1, got {self.learning_rate}")
         if not 0 <= self.ema_decay < 1:
             raise ValueError(f"EMA decay must be 0 or more and less than 1, got {self.ema_decay}")
+        if not 0 <= self.supervision <= 1:
+            raise ValueError(f"supervision must lie between 0 and 1, got {self.supervision}")
         if min(self.last_layer_rate, self.weight_decay, self.patience, self.warmup_steps) < 0:
             raise ValueError("rates, decays, patience and warm-up must not be negative")
         if not all(0 < size <= 1 for size in self.sizes):
@@ -167,12 +181,14 @@ class Recipe:
         """The recipe for going on from trained weights, with more data or a clip of one's own.
 
         The papers' form halves the rate, as Dong 2016 and Yang 2021 do when General-100 joins the
-        91 images; ours takes a quarter of it and a tenth of the steps.
+        91 images; ours takes a quarter of it and a tenth of the steps. Recursions are supervised
+        no more.
         """
         if self.schedule != "cosine":
-            return replace(self, learning_rate=self.learning_rate / 2)
+            return replace(self, learning_rate=self.learning_rate / 2, supervision=0.0)
         return replace(
             self,
+            supervision=0.0,
             learning_rate=self.learning_rate / 4,
             steps=max(1, self.steps // 10),
             warmup_steps=self.warmup_steps // 10,

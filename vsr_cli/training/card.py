@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def _training(record: WeightRecord) -> dict[str, str]:
         "Licence of the data": training.get("licence") or "not stated",
         "Degradation": training["degradation"],
         "Steps": f"{training['steps']:,}",
-        "Time": f"{training['seconds'] / 3600:.2f} h",
+        "Time": f"{training['seconds'] / 3600:.2f} h{_pace(training)}",
         "Machine": f"{training['device']}, {training['precision']}",
         "Seed": str(training["seed"]),
         "Recipe": _recipe(training["recipe"]),
@@ -71,6 +72,14 @@ def _training(record: WeightRecord) -> dict[str, str]:
 
 def _section(title: str, facts: dict[str, str]) -> list[str]:
     return ["", f"## {title}", "", *(f"- {name}: {value}" for name, value in facts.items())]
+
+
+def _pace(training: Mapping[str, Any]) -> str:
+    """How fast the run was; nothing where it went on with no step left."""
+    if not training["patches_per_s"]:
+        return ""
+    speed, waiting = training["patches_per_s"], training["waiting"]
+    return f", {speed:,.0f} patches/s, {waiting:.1%} of the steps' time spent waiting for them"
 
 
 def _recipe(recipe: dict[str, Any]) -> str:

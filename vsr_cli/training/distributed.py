@@ -78,6 +78,27 @@ def wait_for_all() -> None:
         dist.barrier()
 
 
+def of_all(value: Tensor, device: torch.device) -> Tensor:
+    """The tensors of all processes, one above the other in the order of their ranks, on the CPU.
+
+    ``device`` is the one of this process, by which they are exchanged.
+    """
+    if world_size() == 1:
+        return value[None]
+    values = [torch.empty_like(value, device=device) for _ in range(world_size())]
+    dist.all_gather(values, value.to(device))
+    return torch.stack(values).cpu()
+
+
+def of_first(value: float, device: torch.device) -> float:
+    """The number that the first process has, so that all decide alike."""
+    if world_size() == 1:
+        return value
+    shared = torch.tensor(value, dtype=torch.float64, device=device)
+    dist.broadcast(shared, 0)
+    return float(shared)
+
+
 def mean_of_all(value: Tensor) -> Tensor:
     """The mean over the processes."""
     if world_size() > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ import torch
 from vsr_cli.errors import MissingExtraError
 from vsr_cli.specs import Recipe
 from vsr_cli.training.checkpoint import load_checkpoint, save_checkpoint
-from vsr_cli.training.distributed import wait_for_all
+from vsr_cli.training.distributed import wait_for_all, world_size
 from vsr_cli.training.losses import Criterion
+from vsr_cli.training.pace import Pace
 from vsr_cli.training.pairs import ClipPair
 from vsr_cli.training.reparameterised import collapse
 from vsr_cli.training.sampler import PatchSampler
@@ -51,7 +53,8 @@ def fit(
     Where the recipe's patience ends the run, they are those of the best validation.
 
     Returns:
-        steps, seconds, final validation PSNR and the curve as [step, dB] pairs.
+        steps, seconds, final validation PSNR, the curve as [step, dB] pairs, and the figures of the
+        pace since the run began or went on.
     """
     run = Run(task, recipe, criterion, settings)
     if settings.resume:
@@ -63,13 +66,14 @@ def fit(
         record = _Recorder(run, settings, stack)
         losses: list[float] = []
         while run.step < recipe.steps and not run.is_stuck:
-            loss = run.update(*_draw(samplers, run.generator, recipe.batch_size))
+            loss = _step(run, samplers)
             losses.append(loss)
             psnr = None
             if run.step % settings.every == 0 or run.step == recipe.steps:
                 psnr = run.validate(validation)
                 record.checkpoint(fmean(losses), psnr)
                 losses.clear()
+                run.pace_of_line = Pace()
             rate = run.optimizer.param_groups[0]["lr"]
             on_step(Progress(run.step, loss, psnr, rate))
     wait_for_all()
@@ -79,6 +83,7 @@ def fit(
         "seconds": round(run.seconds(), 1),
         "validation_psnr": run.curve[-1][1] if run.curve else None,
         "curve": run.curve,
+        **run.pace.figures(),
     }
 
 
@@ -94,6 +99,22 @@ def _take_average(run: Run, settings: LoopSettings) -> None:
 def best_checkpoint(last: Path) -> Path:
     """Where the checkpoint of the best validation lies: ``OUT.best.ckpt`` beside ``OUT.ckpt``."""
     return last.with_suffix(f".best{last.suffix}")
+
+
+def _step(run: Run, samplers: Sequence[PatchSampler]) -> float:
+    """Draw a batch and learn from it; returns the loss."""
+    started = time.perf_counter()
+    batch = _draw(samplers, run.generator, run.recipe.batch_size)
+    drawn = time.perf_counter()
+    loss = run.update(*batch)  # a number, so that a GPU has done its work
+    learnt = time.perf_counter()
+    for pace in (run.pace, run.pace_of_line):
+        pace.add(
+            world_size() * run.recipe.batch_size,
+            waiting_s=drawn - started,
+            learning_s=learnt - drawn,
+        )
+    return loss
 
 
 def _draw(
@@ -122,9 +143,9 @@ class _Recorder:
 
     def checkpoint(self, loss: float, psnr: float | None) -> None:
         """Write the state, a line of the log, and what TensorBoard shows."""
+        state = self.run.state()
         if not self.writes:
             return
-        state = self.run.state()
         save_checkpoint(self.settings.checkpoint, state)
         if self.run.is_best:
             save_checkpoint(best_checkpoint(self.settings.checkpoint), state)

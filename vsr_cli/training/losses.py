@@ -1,4 +1,8 @@
-"""What training minimises, in squared 8-bit code values so that Adam's epsilon stays small."""
+"""What training minimises, in squared 8-bit code values so that Adam's epsilon stays small.
+
+A rate of SGD is for one size of the loss: those of the papers are for ``euclidean`` and
+``unit-mse``, whose values lie in [0, 1].
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,27 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 def squared_error(sr: Tensor, hr: Tensor) -> Tensor:
     """Mean squared error of two tensors in [0, 1], in squared code values."""
     return ((sr - hr) * CODE).square().mean()
+
+
+def unit_squared_error(sr: Tensor, hr: Tensor) -> Tensor:
+    """Mean squared error of two tensors in [0, 1], as it is.
+
+    References:
+        Shi et al., CVPR 2016, arXiv:1609.05158, Eq. 5.
+    """
+    return (sr - hr).square().mean()
+
+
+def euclidean(sr: Tensor, hr: Tensor) -> Tensor:
+    """Half the squared distance of two patches, summed over their pixels, mean over the patches.
+
+    (B, C, H, W) in [0, 1]. It is the loss of the papers from SRCNN to DRCN, and of the programs
+    that they were trained with; their learning rates of SGD are for its gradient.
+
+    References:
+        Kim, Lee, Lee, CVPR 2016, arXiv:1511.04491, Eq. 7 and 8.
+    """
+    return 0.5 * (sr - hr).square().flatten(1).sum(1).mean()
 
 
 def absolute_error(sr: Tensor, hr: Tensor) -> Tensor:
@@ -80,6 +105,8 @@ def dissimilarity_and_cross_entropy(sr: Tensor, hr: Tensor) -> Tensor:
 LOSSES: Mapping[str, Loss] = MappingProxyType(
     {
         "mse": squared_error,
+        "unit-mse": unit_squared_error,
+        "euclidean": euclidean,
         "l1": absolute_error,
         "charbonnier": charbonnier,
         "psnr": log_squared_error,

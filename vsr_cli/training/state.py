@@ -15,11 +15,19 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from vsr_cli.specs import Recipe
-from vsr_cli.training.distributed import average_gradients, mean_of_all, share_start
+from vsr_cli.training.distributed import (
+    average_gradients,
+    mean_of_all,
+    of_all,
+    of_first,
+    share_start,
+)
 from vsr_cli.training.losses import Criterion
 from vsr_cli.training.optimizer import Clipper, learning_rate, make_optimizer, set_learning_rate
+from vsr_cli.training.pace import Pace
 from vsr_cli.training.pairs import ClipPair
 from vsr_cli.training.reparameterised import expand
+from vsr_cli.training.supervision import share_of_each, supervised_loss
 from vsr_cli.training.tasks import Task, validation_psnr, within
 
 
@@ -61,6 +69,8 @@ class Run:
         self.generator = torch.Generator().manual_seed(settings.seed + 1009 * settings.rank)
         self.step = 0
         self.curve: list[list[float]] = []
+        self.pace = Pace()  # of the whole run, since it began or went on
+        self.pace_of_line = Pace()  # since the last line of the log
         self._seconds_before = 0.0
         self._started = time.monotonic()
 
@@ -74,10 +84,18 @@ class Run:
         set_learning_rate(self.optimizer, self.recipe, self.step)
         lr, hr = lr.to(device), hr.to(device)
         scale = hr.shape[-1] // lr.shape[-1]
+        share, margin = share_of_each(self.recipe, self.step), self.recipe.margin * scale
+        each = None
         with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
-            sr = self.task.forward(lr, scale)
-        sr, hr = (within(patches, self.recipe.margin * scale) for patches in (sr, hr))
-        loss = self.criterion(sr, hr)
+            if share:
+                sr, each = self.task.forward_each(lr, scale)
+            else:
+                sr = self.task.forward(lr, scale)
+        sr, hr = (within(patches, margin) for patches in (sr, hr))
+        if each is None:
+            loss = self.criterion(sr, hr)
+        else:
+            loss = supervised_loss(self.criterion, sr, within(each, margin), hr, share=share)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         average_gradients(self.task.module.parameters())
@@ -94,9 +112,14 @@ class Run:
         return value
 
     def validate(self, clips: Sequence[ClipPair]) -> float | None:
-        """Mean PSNR in dB of the averaged weights, which joins the curve; None without clips."""
+        """The PSNR of the averaged weights in dB, put on the curve: the first process's for all."""
         if not clips:
             return None
+        psnr = of_first(self._psnr(clips), self.settings.device)
+        self.curve.append([self.step, round(psnr, 4)])
+        return psnr
+
+    def _psnr(self, clips: Sequence[ClipPair]) -> float:
         trained, self.task.module = self.task.module, self.average.module
         self.task.module.eval()
         psnr = validation_psnr(
@@ -107,7 +130,6 @@ class Run:
             autocast=self.settings.autocast,
         )
         self.task.module = trained
-        self.curve.append([self.step, round(psnr, 4)])
         return psnr
 
     @property
@@ -128,7 +150,7 @@ class Run:
         return self._seconds_before + time.monotonic() - self._started
 
     def state(self) -> dict[str, Any]:
-        """All that ``restore`` needs: tensors and plain values."""
+        """All that a checkpoint holds, that of the first process; each one must ask for it."""
         return {
             "step": self.step,
             "purpose": self.settings.purpose,
@@ -136,7 +158,7 @@ class Run:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "criterion": self.criterion.state_dict(),
-            "generator": self.generator.get_state(),
+            "generator": of_all(self.generator.get_state(), self.settings.device),
             "norm": self.clipper.norm,
             "curve": self.curve,
             "seconds": self.seconds(),
@@ -158,10 +180,11 @@ class Run:
         self.optimizer.load_state_dict(state["optimizer"])
         self.criterion.load_state_dict(state["criterion"])
         self.step = int(state["step"])
-        if self.settings.rank:  # the checkpoint is the first process's: draw other batches than it
-            self.generator.manual_seed(self.settings.seed + 1009 * self.settings.rank + self.step)
-        else:
-            self.generator.set_state(state["generator"])
+        states, rank = torch.atleast_2d(state["generator"]), self.settings.rank
+        if rank < len(states):
+            self.generator.set_state(states[rank].clone())  # a view of a row makes PyTorch crash
+        else:  # there are more processes than before: draw other batches than they do
+            self.generator.manual_seed(self.settings.seed + 1009 * rank + self.step)
         self.clipper.norm = float(state["norm"])
         self.curve = list(state["curve"])
         self._seconds_before = float(state["seconds"])
@@ -174,6 +197,9 @@ class Run:
             "psnr": None if psnr is None else round(psnr, 4),
             "learning_rate": learning_rate(self.recipe, self.step),
             "seconds": round(self.seconds(), 1),
+            **self.pace_of_line.figures(),
             **self.criterion.figures(),
         }
+        if self.recipe.supervision:
+            line["supervision"] = round(share_of_each(self.recipe, self.step), 4)
         return json.dumps(line)

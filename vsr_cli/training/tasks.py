@@ -18,6 +18,7 @@ from vsr_cli.specs import Recipe
 from vsr_cli.training.losses import CODE
 from vsr_cli.training.pairs import ClipPair, to_unit
 from vsr_cli.training.sampler import PatchSampler
+from vsr_cli.training.supervision import Recursive
 
 
 class Task:
@@ -36,10 +37,26 @@ class Task:
 
         A network whose weights serve every scale takes that of the batch.
         """
+        result: Tensor = self._at(scale)(lr)
+        return result
+
+    def forward_each(self, lr: Tensor, scale: int) -> tuple[Tensor, Tensor]:
+        """As ``forward``, and what a recursive network predicts after each recursion.
+
+        Raises:
+            ValueError: the network is none.
+        """
+        network = self._at(scale)
+        if not isinstance(network, Recursive):
+            raise ValueError(
+                f"{self.spec.name} has no recursions to supervise: supervision must be 0"
+            )
+        return network.predict_each(lr)
+
+    def _at(self, scale: int) -> nn.Module:
         if hasattr(self.module, "scale"):
             self.module.scale = scale  # type: ignore[assignment]
-        result: Tensor = self.module(lr)
-        return result
+        return self.module
 
     def tiled(self, scale: int, tile: int) -> TiledModel:
         """The network for whole frames."""
