@@ -207,6 +207,8 @@ def test_what_a_user_should_know_is_a_warning() -> None:
 
 
 def test_mistakes_are_named() -> None:
+    with pytest.raises(ValueError, match="an array is one variable; leave tas out"):
+        make()["tas"].vsr.upscale("tas")
     dataset = make(names=("a", "b"))
     with pytest.raises(InputError, match="no variable 'c' on a grid: there are a, b"):
         dataset.vsr.upscale(["c"])

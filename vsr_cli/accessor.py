@@ -29,13 +29,14 @@ from vsr_cli.pipeline.fields.steps import UNEVEN_STEPS, choose_mapping
 from vsr_cli.pipeline.fields.values import choose_summary
 from vsr_cli.pipeline.loaded import absolute_weights, load_chain_once
 from vsr_cli.pipeline.report import chain_name, chain_warnings
-from vsr_cli.specs import Boundary, Conserve, FieldSpec, UpscaleSpec, Window
+from vsr_cli.specs import DEFAULT_SCALE, Boundary, Conserve, FieldSpec, UpscaleSpec, Window
 
 try:
     import xarray
 except ImportError as error:
     raise MissingExtraError("xarray", "fields") from error
 
+USUAL, USUAL_FIELD = UpscaleSpec(), FieldSpec()
 MEMORY = Path("dataset")  # what errors call it
 UNNAMED = "field"
 PACKED = ("scale_factor", "add_offset", *FILL_NAMES)
@@ -43,94 +44,42 @@ KEPT_ENCODING = ("dtype", *PACKED)  # how a file holds the values; chunks of ano
 
 
 @xarray.register_dataarray_accessor("vsr")  # type: ignore[no-untyped-call]
-class ArrayUpscaler:
-    """``DataArray.vsr``"""
-
-    def __init__(self, array: xarray.DataArray) -> None:
-        self._array = array
-
-    def upscale(
-        self,
-        *,
-        scale: int = 2,
-        model: str = UpscaleSpec().model,
-        domain: str | None = None,
-        weights: Sequence[str | Path] = (),
-        device: str = "auto",
-        precision: str = "auto",
-        batch_size: int | None = None,
-        tile: int | None = None,
-        consistency: int = 0,
-        value_range: tuple[float, float] | None = None,
-        boundary: Boundary = "auto",
-        conserve: Conserve = "none",
-        window: Window = "auto",
-    ) -> xarray.DataArray:
-        """The field on a finer grid, (..., H, W) as (..., s*H, s*W) in its own unit.
-
-        Rows and columns come last; all else stays as it is, and so do a lazy array's blocks along
-        time. The options are those of ``vsr upscale``, and so are the numbers. Without a
-        ``value_range`` a lazy array is read once to find it. What a user should know is a warning.
-
-        Raises:
-            ValueError: settings that cannot be.
-            VsrError: there is no grid, or weights or the device do not play along.
-        """
-        name = UNNAMED if self._array.name is None else str(self._array.name)
-        spec = UpscaleSpec(
-            model=model,
-            scale=scale,
-            domain=domain,
-            weights=tuple(map(Path, weights)),
-            device=device,
-            precision=precision,
-            batch_size=batch_size,
-            tile=tile,
-            consistency=consistency,
-        )
-        fields = FieldSpec(
-            variables=(name,),
-            value_range=value_range,
-            boundary=boundary,
-            conserve=conserve,
-            window=window,
-        )
-        finer = _upscale(self._array.to_dataset(name=name), spec, fields)[name]
-        return finer.rename(self._array.name)
-
-
 @xarray.register_dataset_accessor("vsr")  # type: ignore[no-untyped-call]
-class DatasetUpscaler:
-    """``Dataset.vsr``"""
+class FieldUpscaler:
+    """``DataArray.vsr`` and ``Dataset.vsr``"""
 
-    def __init__(self, dataset: xarray.Dataset) -> None:
-        self._dataset = dataset
+    def __init__(self, data: xarray.DataArray | xarray.Dataset) -> None:
+        self._data = data
 
     def upscale(
         self,
         variables: str | Sequence[str] = (),
         *,
-        scale: int = 2,
-        model: str = UpscaleSpec().model,
-        domain: str | None = None,
-        weights: Sequence[str | Path] = (),
-        device: str = "auto",
-        precision: str = "auto",
-        batch_size: int | None = None,
-        tile: int | None = None,
-        consistency: int = 0,
-        value_range: tuple[float, float] | None = None,
-        boundary: Boundary = "auto",
-        conserve: Conserve = "none",
-        window: Window = "auto",
-    ) -> xarray.Dataset:
-        """These variables on a finer grid, and what does not lie on it as it is.
+        scale: int = DEFAULT_SCALE,
+        model: str = USUAL.model,
+        domain: str | None = USUAL.domain,
+        weights: Sequence[str | Path] = USUAL.weights,
+        device: str = USUAL.device,
+        precision: str = USUAL.precision,
+        batch_size: int | None = USUAL.batch_size,
+        tile: int | None = USUAL.tile,
+        consistency: int = USUAL.consistency,
+        value_range: tuple[float, float] | None = USUAL_FIELD.value_range,
+        boundary: Boundary = USUAL_FIELD.boundary,
+        conserve: Conserve = USUAL_FIELD.conserve,
+        window: Window = USUAL_FIELD.window,
+    ) -> xarray.DataArray | xarray.Dataset:
+        """The field on a finer grid, (..., H, W) as (..., s*H, s*W) in its own unit; of its kind.
 
-        Without a name it is the only one on a grid. The options are those of ``DataArray.vsr``.
+        Rows and columns come last; all else stays as it is, and so do a lazy array's blocks along
+        time. Of a dataset these ``variables`` are upscaled, without a name the only one on a grid,
+        and what does not lie on the grid is kept; an array is one variable, which needs no name.
+        The options are those of ``vsr upscale``, and so are the numbers. Without a ``value_range``
+        a lazy array is read once to find it. What a user should know is a warning.
 
         Raises:
-            ValueError: settings that cannot be.
-            VsrError: there is no such variable, or weights or the device do not play along.
+            ValueError: settings that cannot be, or a name beside an array.
+            VsrError: no grid, no such variable; weights or the device do not play along.
         """
         spec = UpscaleSpec(
             model=model,
@@ -150,10 +99,32 @@ class DatasetUpscaler:
             conserve=conserve,
             window=window,
         )
-        return _upscale(self._dataset, spec, fields)
+        return _upscale(self._data, spec, fields)
 
 
-def _upscale(dataset: xarray.Dataset, spec: UpscaleSpec, fields: FieldSpec) -> xarray.Dataset:
+def _upscale(
+    data: xarray.DataArray | xarray.Dataset, spec: UpscaleSpec, fields: FieldSpec
+) -> xarray.DataArray | xarray.Dataset:
+    """The same kind on a finer grid; warnings are those of the user's own line."""
+    if isinstance(data, xarray.Dataset):
+        finer, told = _upscale_dataset(data, spec, fields)
+        result: xarray.DataArray | xarray.Dataset = finer
+    else:
+        if fields.variables:
+            raise ValueError(f"an array is one variable; leave {', '.join(fields.variables)} out")
+        name = UNNAMED if data.name is None else str(data.name)
+        named = replace(fields, variables=(name,))
+        finer, told = _upscale_dataset(data.to_dataset(name=name), spec, named)
+        result = finer[name].rename(data.name)
+    for text in dict.fromkeys(told):
+        warnings.warn(text, UserWarning, stacklevel=3)
+    return result
+
+
+def _upscale_dataset(
+    dataset: xarray.Dataset, spec: UpscaleSpec, fields: FieldSpec
+) -> tuple[xarray.Dataset, list[str]]:
+    """A dataset on the finer grid, and warnings."""
     raw = _with_times_as_numbers(dataset)
     names = [str(array.name) for array in choose(raw, fields.variables, MEMORY)]
     dims = common_dims(raw, names, MEMORY)
@@ -179,9 +150,7 @@ def _upscale(dataset: xarray.Dataset, spec: UpscaleSpec, fields: FieldSpec) -> x
         variable.attrs = skeleton.true_attributes(variable.attrs)
         finer[name] = variable
         told += more
-    for text in dict.fromkeys(told):
-        warnings.warn(text, UserWarning, stacklevel=3)
-    return finer
+    return finer, told
 
 
 def _upscale_variable(

@@ -7,6 +7,8 @@ command line prints it as one line and exits with 1.
 
 from __future__ import annotations
 
+import os
+
 
 class VsrError(Exception):
     """Base of all errors that ``vsr`` reports in one line."""
@@ -41,3 +43,21 @@ class MissingExtraError(VsrError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f'{package} is not installed; try: pip install "vsr-cli[{extra}]"')
+
+
+def reason_of(error: OSError) -> str:
+    """What the system says of an error, in small letters."""
+    return (error.strerror or "unknown error").lower()
+
+
+def message_of(error: BaseException) -> str:
+    """What an error says, with its notes; where the system refused a file, that is named first."""
+    message = str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        message = f"{os.fsdecode(error.filename)}: {reason_of(error)}"
+    return "; ".join([message, *getattr(error, "__notes__", ())])
+
+
+def typed_message(error: BaseException) -> str:
+    """What an error of another library is and says, in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from vsr_cli.bench.ceilings import Ceilings, measure_ceilings
+from vsr_cli.bench.end_to_end import EndToEndBench
 from vsr_cli.bench.report import shares
 from vsr_cli.bench.setting import Setting
 from vsr_cli.bench.stages import StageBench, StageTime
-from vsr_cli.bench.street import Street
 from vsr_cli.bench.timing import Timing
 from vsr_cli.bench.work import Work, network_work
 from vsr_cli.errors import InputError
@@ -50,7 +50,7 @@ def test_stages_in_a_row_make_the_frames_of_a_run(
     assert [stage.name for stage in stages] == [*ENDS[0], "fsrcnn", "srnet3d", *ENDS[1]]
     assert [stage.kind for stage in stages if stage.is_network] == ["2D", "3D"]
     assert {stage.timing.num_frames for stage in stages} == {6}
-    Street.of(setting).run_once()
+    EndToEndBench.of(setting).run_once()
     by_stages, by_run = (
         _decoded(setting.folder / "encoded.mkv"),
         _decoded(setting.folder / "out.mkv"),
@@ -66,7 +66,7 @@ def test_size_between_two_scales_and_consistency_are_stages_of_their_own(
     names = [stage.name for stage in _measure(setting)]
     # No network sees two frames: scene cuts are not looked for.
     assert names == ["decode", "host to device", "bicubic", "resize", "consistency", *ENDS[1]]
-    Street.of(setting).run_once()
+    EndToEndBench.of(setting).run_once()
     by_stages, by_run = (
         _decoded(setting.folder / "encoded.mkv"),
         _decoded(setting.folder / "out.mkv"),
@@ -82,14 +82,14 @@ def _decoded(path: Path) -> np.ndarray:
 
 
 def test_without_a_sink_nothing_is_written(make_setting: MakeSetting) -> None:
-    street = Street.of(make_setting(model="bicubic"))
-    seconds, startup, first = street.run_once(is_null=True)
-    assert not street.target.exists()
+    bench = EndToEndBench.of(make_setting(model="bicubic"))
+    seconds, startup, first = bench.run_once(is_null=True)
+    assert not bench.target.exists()
     assert 0 < startup < first < startup + seconds
 
 
 def test_both_kinds_of_runs_are_repeated(make_setting: MakeSetting) -> None:
-    encoded, null = Street.of(make_setting(model="bicubic")).measure(2)
+    encoded, null = EndToEndBench.of(make_setting(model="bicubic")).measure(2)
     assert len(encoded.timing.seconds) == len(null.timing.seconds) == 2
     document = encoded.to_json()
     assert document["fps"] == pytest.approx(1000 / document["ms_per_frame"], rel=1e-2)
@@ -99,7 +99,7 @@ def test_clip_that_changes_meanwhile_is_an_error(make_setting: MakeSetting) -> N
     setting = make_setting(model="bicubic")
     setting = replace(setting, clip=replace(setting.clip, num_frames=7))
     with pytest.raises(InputError, match="gave 6 frames, and 7 before"):
-        Street.of(setting).run_once()
+        EndToEndBench.of(setting).run_once()
 
 
 def test_shares_are_rates_by_ceilings() -> None:

@@ -146,7 +146,7 @@ def test_model_options_are_those_of_upscale() -> None:
     scored, upscaled = ({option.name: option for option in c.params} for c in (evaluate, upscale))
     shared = scored.keys() & upscaled.keys() - {"as_json", "quiet", "overwrite"}
     shared -= {"variables", "value_range"}  # of fields; here U,V are the components of one flow
-    assert len(shared) == 9
+    assert len(shared) == 10
     for name in shared:
         found, expected = (options[name].to_info_dict() for options in (scored, upscaled))
         if name == "scale":  # which a size may choose, and which may be 1.5

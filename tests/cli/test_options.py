@@ -21,8 +21,8 @@ from click.testing import CliRunner
 
 import vsr_cli
 from vsr_cli.cli import main
-from vsr_cli.cli.compare import BoxType
-from vsr_cli.cli.options import (
+from vsr_cli.cli.param_types import (
+    BoxType,
     DegradationType,
     FilePath,
     FractionType,

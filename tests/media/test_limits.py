@@ -119,6 +119,42 @@ def test_limit_is_the_one_that_was_given(make_clip: Clip, tmp_path: Path, suffix
     assert target.exists()
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".png"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "eval IN --model bicubic",
+        "eval TRUTH --against IN",
+        "compare IN TRUTH OUT/out.mkv",
+        "batch IN OUT --model bicubic --scheduler none",
+        "bench --input IN --model bicubic --frames 2 --repeats 1",
+        "train plain-s OUT/out.safetensors --data IN --steps 1 --batch-size 1 --patch 16 "
+        "--precision fp32 --device cpu --quiet",
+        "info IN",
+    ],
+)
+def test_every_command_that_opens_a_clip_has_the_limit(
+    make_clip: Clip, tmp_path: Path, words: str, suffix: str
+) -> None:
+    """The other file is small enough for it; what is not refused does its work."""
+    (tmp_path / "out").mkdir()
+    for name, (width, height) in {"in": (64, 48), "truth": (48, 48)}.items():
+        if suffix == ".mkv":
+            make_clip(f"{name}{suffix}", size=(width, height))
+        else:
+            Image.fromarray(np.zeros((height, width), np.uint8)).save(tmp_path / f"{name}{suffix}")
+    places = {"IN": f"in{suffix}", "TRUTH": f"truth{suffix}", "OUT": "out"}
+    line = [str(tmp_path / places[w]) if w in places else w for w in words.split()]
+    line = [w.replace("OUT/", f"{tmp_path / 'out'}/") for w in line]
+    refused = _run(*line, "--max-pixels", 3071)
+    assert refused.exit_code == 1
+    said = f"in{suffix} states a picture of 64x48, 3,072 pixels, of at most 3,071"
+    assert said in refused.stderr + refused.stdout
+    if "--against" not in line:  # files of two sizes
+        assert _run(*line, "--max-pixels", 1 << 20).exit_code == 0
+    assert _run(*line, "--max-pixels", 0).exit_code == 2
+
+
 def test_output_of_an_absurd_size_is_refused_before_it_is_made(
     make_clip: Clip, tmp_path: Path
 ) -> None:

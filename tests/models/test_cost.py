@@ -11,7 +11,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from vsr_cli.models import MODELS, get_spec
 from vsr_cli.models.catalog import describe_layers, find_entry
-from vsr_cli.models.cost import largest_layer, layer_costs, macs_per_pixel, values_per_pixel
+from vsr_cli.models.cost import (
+    _result_shape,
+    largest_layer,
+    layer_costs,
+    macs_per_pixel,
+    plain_form,
+    values_per_pixel,
+)
 from vsr_cli.models.spec import ModelSpec
 from vsr_cli.models.temporal import TemporalUpscaler
 
@@ -152,6 +159,41 @@ def test_groups_reuse_and_linear_layers_are_counted() -> None:
         build=lambda scale, residual: Odd(),
     )
     assert macs_per_pixel(spec, 1) == 2 * (9 * 2 * 4) + 4 + 4
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv1d(4, 6, 3),
+        nn.Conv2d(4, 6, (5, 3), stride=2, padding=(2, 0), groups=2),
+        nn.Conv2d(4, 2, 3, padding=2, dilation=2, padding_mode="replicate"),
+        nn.Conv3d(4, 2, (2, 3, 1), stride=(1, 2, 1), padding=(0, 1, 0)),
+        nn.ConvTranspose2d(4, 3, 9, stride=3, padding=4, output_padding=2),
+        nn.ConvTranspose2d(4, 2, (2, 4), stride=(2, 1), dilation=(1, 2), groups=2),
+        nn.Linear(7, 3),
+    ],
+    ids=str,
+)
+def test_counted_layers_multiply_nothing_and_give_the_shapes_that_they_would(
+    layer: nn.Module,
+) -> None:
+    sides = {nn.Conv1d: 1, nn.Conv3d: 3}.get(type(layer), 2)
+    frames = torch.rand(2, 4, *(9, 8, 7)[3 - sides :])
+    assert _result_shape(layer, frames.shape) == layer(frames).shape
+
+
+def test_only_a_network_that_is_counted_has_no_start() -> None:
+    spec = get_spec("fsrcnn")
+    before = [tensor.clone() for tensor in _started(spec).values()]
+    plain_form(spec, 2)
+    after = _started(spec)
+    assert [*after] == [*plain_form(spec, 2).state_dict()]
+    assert all(map(torch.equal, before, after.values()))
+
+
+def _started(spec: ModelSpec) -> dict[str, torch.Tensor]:
+    torch.manual_seed(3)
+    return spec.build(2, False).state_dict()
 
 
 def test_chain_is_the_sum_of_its_stages_at_their_sizes() -> None:

@@ -19,6 +19,7 @@ from vsr_cli.pipeline.device import (
     has_flag,
     precision_name,
     precision_warnings,
+    read_processor,
     shared_threads,
 )
 
@@ -145,3 +146,18 @@ def test_bf16_that_is_imitated_has_a_warning(
     assert precision_warnings(torch.bfloat16, GPU) == ()
     info.write_text("flags : avx2 avx512_bf16\n")
     assert precision_warnings(torch.bfloat16, CPU) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "model", "flags"),
+    [
+        ("model name\t: Xeon\nflags\t: fpu avx512_bf16 amx_bf16\n", "Xeon", {"avx512_bf16"}),
+        ("Features\t: fp asimd bf16\n", "", {"bf16"}),
+        ("", "", set()),
+    ],
+)
+def test_processor_is_read(text: str, model: str, flags: set[str], tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text(text)
+    found = read_processor(tmp_path / "cpuinfo")
+    assert found[0] == model
+    assert found[1] >= flags

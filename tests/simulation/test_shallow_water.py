@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from vsr_cli.errors import MissingExtraError
 from vsr_cli.simulation import shallow_water
 from vsr_cli.simulation.shallow_water import gaussian_latitudes, simulate_shallow_water
-from vsr_cli.specs import FIELD_RANGES, SPINUP_HOURS, ShallowWaterSpec
+from vsr_cli.specs import SPINUP_HOURS, ShallowWaterSpec
+from vsr_cli.specs.simulation import FIELD_RANGES
 
 pytest.importorskip("dinosaur", reason="needs the extra [simulate]")
 

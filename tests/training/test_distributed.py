@@ -19,7 +19,7 @@ from vsr_cli.models import get_spec
 from vsr_cli.models.weights import read_weights
 from vsr_cli.specs import Recipe
 from vsr_cli.training.losses import LOSSES, Criterion
-from vsr_cli.training.run import LoopSettings, Run
+from vsr_cli.training.state import LoopSettings, Run
 from vsr_cli.training.tasks import Task
 
 STEPS, EVERY = 120, 20

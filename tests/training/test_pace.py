@@ -13,8 +13,8 @@ from vsr_cli.models.weights import read_weights
 from vsr_cli.specs import Recipe, TrainSpec
 from vsr_cli.training import loop
 from vsr_cli.training.pace import Pace
-from vsr_cli.training.run import Run
 from vsr_cli.training.sampler import PatchSampler
+from vsr_cli.training.state import Run
 from vsr_cli.training.train import train
 
 

@@ -20,7 +20,7 @@ from vsr_cli.specs import Recipe, TrainSpec
 from vsr_cli.training.loop import Progress
 from vsr_cli.training.losses import LOSSES, Criterion
 from vsr_cli.training.recipes import RECIPES, find_recipe
-from vsr_cli.training.run import LoopSettings, Run
+from vsr_cli.training.state import LoopSettings, Run
 from vsr_cli.training.supervision import share_of_each, supervised_loss
 from vsr_cli.training.tasks import Task
 from vsr_cli.training.train import train

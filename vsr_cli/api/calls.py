@@ -16,7 +16,9 @@ from vsr_cli.pipeline.report import Listener, UpscaleReport
 from vsr_cli.pipeline.segments.devices import upscale_on_devices
 from vsr_cli.pipeline.video import upscale_video
 from vsr_cli.specs import (
+    BICUBIC,
     DEFAULT_METRICS,
+    DEFAULT_SCALE,
     DecodingSpec,
     EncodingSpec,
     EvaluateSpec,
@@ -113,7 +115,7 @@ def evaluate(
     *,
     model: str | None = None,
     against: PathLike | None = None,
-    scale: int = 2,
+    scale: int = DEFAULT_SCALE,
     metrics: Sequence[MetricName] = DEFAULT_METRICS,
     degradation: str | None = None,
     lr: PathLike | None = None,
@@ -143,13 +145,12 @@ def evaluate(
         VsrError: a file, the weights or the device does not play along.
     """
     paths = [truths] if isinstance(truths, str | Path) else truths
-    usual = EvaluateSpec(model=USUAL.model).degradation
     spec = EvaluateSpec(
         model=model,
         against=None if against is None else Path(against),
         scale=scale,
         metrics=tuple(metrics),
-        degradation=usual if degradation is None else parse_degradation(degradation),
+        degradation=BICUBIC if degradation is None else parse_degradation(degradation),
         lr=None if lr is None else Path(lr),
         domain=domain,
         weights=tuple(map(Path, weights)),

@@ -19,7 +19,7 @@ from vsr_cli.pipeline.loaded import copy_chain, load_chain_once
 from vsr_cli.pipeline.report import chain_name, chain_warnings
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.shots import mark_shots
-from vsr_cli.pipeline.size import choose_size, output_info
+from vsr_cli.pipeline.size import OutputSize, choose_size, output_info
 from vsr_cli.pipeline.stages import run_networks, run_stages, to_codes, to_planes
 from vsr_cli.specs import UpscaleSpec
 
@@ -116,6 +116,10 @@ class UpscalingModel:
         """What a writer has to know of the clip that ``upscale_frames`` gives."""
         return output_info(info, choose_size(self.spec, info))
 
+    def _prepare(self, info: ClipInfo) -> tuple[OutputSize, StageSettings]:
+        size = choose_size(self.spec, info)
+        return size, StageSettings.of(self.spec, info, self._chain)
+
     def upscale_frames(self, frames: Iterable[Frame], info: ClipInfo) -> Iterator[Frame]:
         """Frames of a clip, each enlarged, with its pts, in the format that it came in.
 
@@ -139,10 +143,7 @@ class UpscalingModel:
         Raises:
             ValueError: a frame is not of that clip.
         """
-        size, settings = (
-            choose_size(self.spec, info),
-            StageSettings.of(self.spec, info, self._chain),
-        )
+        size, settings = self._prepare(info)
         clip = mark_shots(_checked(frames, info), info.pixel_format, settings.scene_threshold)
         return run_stages(clip, copy_chain(self._chain), settings, info, size)
 
@@ -169,10 +170,7 @@ class UpscalingModel:
         names = ("gray", "gbrp") if bits == 8 else ("gray16le", "gbrp16le")
         info = _clip_info(clip.shape[2], clip.shape[1], names[has_color])
         form = info.pixel_format
-        size, settings = (
-            choose_size(self.spec, info),
-            StageSettings.of(self.spec, info, self._chain),
-        )
+        size, settings = self._prepare(info)
         shots = mark_shots(_array_frames(clip, form), form, settings.scene_threshold)
         chain = copy_chain(self._chain)
         frames = run_networks(to_planes(shots, settings), chain, settings, info, size)

@@ -69,10 +69,12 @@ class Attempts:
 
     @property
     def num_running(self) -> int:
+        """Parts that are being tried."""
         return len(self._running)
 
     @property
     def is_over(self) -> bool:
+        """True if nothing is left to try or under way."""
         return not (self._queue or self._alone or self._running)
 
     @property

@@ -116,6 +116,7 @@ class _ClusterRun:
         self._num_threads = 0
 
     def work(self) -> None:
+        """Hand out and take in until all jobs have ended."""
         inbox = self._inbox
         self._client.subscribe_topic(self._topic, lambda event: inbox.put(event[1]))
         while not self._attempts.is_over:

@@ -11,21 +11,24 @@ from pathlib import Path
 from typing import Any
 
 from vsr_cli.batch.field_file import probe_fields
+from vsr_cli.batch.inputs import OTHER_ENDING
 from vsr_cli.batch.jobs import FileSettings, Job
 from vsr_cli.batch.listener import BatchListener
-from vsr_cli.batch.parts import Measure, measure
-from vsr_cli.batch.stop_after import EnoughError, StopAfter
+from vsr_cli.batch.parts import Measure, measure, prepared
+from vsr_cli.batch.probe import (
+    LONG_PROBE,
+    SHORT_PROBE,
+    EnoughError,
+    Probe,
+    StopAfter,
+    frames_per_second,
+)
 from vsr_cli.errors import VsrError
-from vsr_cli.pipeline.loaded import load_chain_once
-from vsr_cli.pipeline.segments.job import SegmentJob, prepare_job
+from vsr_cli.pipeline.segments.job import SegmentJob
 from vsr_cli.pipeline.segments.plan import Stretch
 from vsr_cli.pipeline.segments.resumable import UnjoinableError
 from vsr_cli.pipeline.segments.stretch import run_stretch
 from vsr_cli.pipeline.stopwatch import Stopwatch
-
-# Frames of the two probes: the first one also warms up, and what both pay once cancels out.
-SHORT_PROBE, LONG_PROBE = 8, 24
-OTHER_ENDING = ".mkv"  # for what is not written in packets, such as GIF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +123,7 @@ def _plan_group(members: Sequence[tuple[Job, Measure]], failed: dict[str, str]) 
     (job, found), fps, frame_bytes = members[0], None, None
     try:
         if job.is_field:
-            fps = probe_fields(job, SHORT_PROBE, LONG_PROBE)
+            fps = probe_fields(job)
         else:
             fps, frame_bytes = _probe(job)
     except (VsrError, OSError) as error:
@@ -154,42 +157,22 @@ def _probe(job: Job) -> tuple[float, float | None]:
         except UnjoinableError:
             target, has_size = target.with_name("probe" + OTHER_ENDING), False
             segments = _prepared(job, target)
-        short = _timed(segments, SHORT_PROBE, Path(folder))
-        long = _timed(segments, LONG_PROBE, Path(folder))
-    if long.frames > short.frames and long.seconds > short.seconds:
-        fps = (long.frames - short.frames) / (long.seconds - short.seconds)
-    else:
-        fps = long.frames / long.seconds
-    return fps, long.size / long.frames if has_size else None
+        short, _ = _timed(segments, SHORT_PROBE, Path(folder))
+        long, size = _timed(segments, LONG_PROBE, Path(folder))
+    return frames_per_second(short, long), size / long.frames if has_size else None
 
 
 def _prepared(job: Job, target: Path) -> SegmentJob:
-    settings, is_mkv = job.settings, target.suffix == OTHER_ENDING
-    encoding = settings.encoding
-    if is_mkv and job.target.suffix != OTHER_ENDING:
+    settings, encoding = job.settings, job.settings.encoding
+    if target.suffix == OTHER_ENDING != job.target.suffix:
         encoding = replace(encoding, codec=None, pix_fmt=None)
-    found, _ = prepare_job(
-        job.source,
-        target,
-        settings.upscale,
-        encoding,
-        settings.decoding,
-        overwrite=True,
-        length=LONG_PROBE,
-        load=load_chain_once,
-    )
+    probed = replace(settings, encoding=encoding)
+    found, _ = prepared(replace(job, target=target, settings=probed, segment_frames=LONG_PROBE))
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Probe:
-    seconds: float
-    frames: int  # fewer than were asked for, of a clip that has not more
-    size: int  # bytes
-
-
-def _timed(job: SegmentJob, length: int, folder: Path) -> _Probe:
-    """What the first frames take."""
+def _timed(job: SegmentJob, length: int, folder: Path) -> tuple[Probe, int]:
+    """What the first frames take, and the bytes that they become."""
     started, stop = time.perf_counter(), StopAfter(length)
     with suppress(EnoughError):
         run_stretch(
@@ -201,4 +184,4 @@ def _timed(job: SegmentJob, length: int, folder: Path) -> _Probe:
         )
     seconds = time.perf_counter() - started
     size = (folder / f"{length}-0.segment").stat().st_size
-    return _Probe(seconds, stop.frames, size)
+    return Probe(seconds, stop.frames), size

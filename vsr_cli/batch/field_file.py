@@ -9,8 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from vsr_cli.batch.jobs import Job
+from vsr_cli.batch.probe import (
+    LONG_PROBE,
+    SHORT_PROBE,
+    EnoughError,
+    Probe,
+    StopAfter,
+    frames_per_second,
+)
 from vsr_cli.batch.progress import Progress, Relay
-from vsr_cli.batch.stop_after import EnoughError, StopAfter
 from vsr_cli.errors import OutputError, VsrError
 from vsr_cli.fields import open_fields
 from vsr_cli.pipeline.fields.report import FieldReport
@@ -54,7 +61,7 @@ def measure_fields(path: Path, fields: FieldSpec) -> tuple[int, int, int]:
     return steps, height, width
 
 
-def probe_fields(job: Job, short: int, long: int) -> float:
+def probe_fields(job: Job) -> float:
     """Steps of a file that are upscaled and stored in a second, by two runs over its first ones.
 
     What both pay once cancels out. The pass that finds the range of values is not made.
@@ -71,7 +78,7 @@ def probe_fields(job: Job, short: int, long: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / job.target.name
         runs = []
-        for length in (short, long):
+        for length in (SHORT_PROBE, LONG_PROBE):
             started, stop = time.perf_counter(), StopAfter(length)
             with suppress(EnoughError):
                 upscale_fields(
@@ -83,11 +90,8 @@ def probe_fields(job: Job, short: int, long: int) -> float:
                     listener=stop,
                     load=load_chain_once,
                 )
-            runs.append((stop.frames, time.perf_counter() - started))
-    (fewer, sooner), (more, later) = runs
-    if more > fewer and later > sooner:
-        return (more - fewer) / (later - sooner)
-    return more / later
+            runs.append(Probe(time.perf_counter() - started, stop.frames))
+    return frames_per_second(*runs)
 
 
 def count_steps(job: Job) -> int:

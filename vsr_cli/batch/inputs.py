@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
-from vsr_cli.errors import InputError
-from vsr_cli.specs import FIELD_ENDINGS, Address, BatchSpec
+from vsr_cli.errors import InputError, reason_of
+from vsr_cli.specs import FIELD_ENDINGS, Address, BatchSpec, is_zarr
 
 # What is taken from folders without --pattern; a named file is taken whatever it is called.
 VIDEO_ENDINGS = frozenset(
@@ -22,8 +22,7 @@ WRITTEN_ENDINGS = frozenset(
     {".gif", ".jpeg", ".jpg", ".m4v", ".mkv", ".mov", ".mp4", ".png", ".tif", ".tiff", ".webm"}
     | {".webp", ".y4m", *FIELD_ENDINGS}
 )
-STORE_ENDING = ".zarr"  # of a folder that is one file of fields
-OTHER_ENDING = ".mkv"
+OTHER_ENDING = ".mkv"  # of what cannot be written, or not be joined, as it is
 STATE_FOLDER = ".vsr-batch"  # in the folder of outputs: records, logs, locks
 
 
@@ -145,7 +144,7 @@ def _fits(name: str, spec: BatchSpec) -> bool:
 
 def _is_store(path: Path) -> bool:
     """True for a Zarr store: a folder, but one file of fields to us."""
-    return path.suffix.lower() == STORE_ENDING and path.is_dir()
+    return is_zarr(path) and path.is_dir()
 
 
 def _is_within(path: str, folder: str) -> bool:
@@ -154,5 +153,4 @@ def _is_within(path: str, folder: str) -> bool:
 
 def _refuse(error: OSError) -> None:
     """A folder that cannot be listed may hold inputs that nobody would miss."""
-    reason = (error.strerror or "unknown error").lower()
-    raise InputError(f"{error.filename} cannot be listed: {reason}") from error
+    raise InputError(f"{error.filename} cannot be listed: {reason_of(error)}") from error

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from vsr_cli.errors import InputError
+from vsr_cli.errors import InputError, reason_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def read_list(path: Path) -> list[ListEntry]:
     try:
         data = sys.stdin.buffer.read() if path == Path("-") else path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {(error.strerror or 'error').lower()}") from error
+        raise InputError(f"{path} cannot be read: {reason_of(error)}") from error
     if path.suffix.lower() == ".toml":
         entries = _read_toml(path, data)
     else:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 CORES_PER_WORKER = 4  # of a CPU, where nobody says; more workers take more memory
 PRELOAD = "vsr_cli.batch.worker"
-CLOSE_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,28 +98,9 @@ def local_cluster(crew: Crew) -> Iterator[Client]:
         from distributed import Client, Nanny, Scheduler, SpecCluster
     except ImportError:
         raise MissingExtraError("distributed", "cluster") from None
-    has_dashboard = find_spec("bokeh") is not None
-    scheduler = {
-        "cls": Scheduler,
-        "options": {
-            "host": "127.0.0.1",
-            "allowed_failures": 0,
-            "dashboard": has_dashboard,
-            "dashboard_address": "127.0.0.1:0",
-        },
-    }
-    workers: dict[int, dict[str, Any]] = {
-        number: {
-            "cls": Nanny,
-            "options": {
-                "nthreads": 1,
-                "memory_limit": 0,
-                "preload": [PRELOAD],
-                "env": crew.environment(number),
-                "silence_logs": logging.CRITICAL,
-                "dashboard": False,
-            },
-        }
+    scheduler = {"cls": Scheduler, "options": _scheduler_options()}
+    workers = {
+        number: {"cls": Nanny, "options": _worker_options(crew.environment(number))}
         for number in range(crew.num_workers)
     }
     with (
@@ -129,3 +109,25 @@ def local_cluster(crew: Crew) -> Iterator[Client]:
         Client(cluster, set_as_default=False, name="vsr-batch") as client,
     ):
         yield client
+
+
+def _scheduler_options() -> dict[str, Any]:
+    """What Dask's scheduler is told; its dashboard needs bokeh."""
+    return {
+        "host": "127.0.0.1",
+        "allowed_failures": 0,
+        "dashboard": find_spec("bokeh") is not None,
+        "dashboard_address": "127.0.0.1:0",
+    }
+
+
+def _worker_options(environment: Mapping[str, str]) -> dict[str, Any]:
+    """What Dask's nanny of one worker is told."""
+    return {
+        "nthreads": 1,
+        "memory_limit": 0,
+        "preload": [PRELOAD],
+        "env": environment,
+        "silence_logs": logging.CRITICAL,
+        "dashboard": False,
+    }

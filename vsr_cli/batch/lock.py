@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from vsr_cli.batch.inputs import STATE_FOLDER
-from vsr_cli.errors import OutputError
+from vsr_cli.errors import OutputError, reason_of
 from vsr_cli.media.locks import try_lock
 from vsr_cli.specs import Shard
 
@@ -36,9 +36,8 @@ def locked(out_dir: Path, shard: Shard | None) -> Iterator[str]:
                 name = f"lock-{shard.index}-of-{shard.count}"
                 note = _hold(stack.enter_context((folder / name).open("a")), out_dir, shared=False)
         except OSError as error:
-            reason = (error.strerror or "unknown error").lower()
             raise OutputError(
-                f"folder {out_dir} is not writable: {reason}; give another one"
+                f"folder {out_dir} is not writable: {reason_of(error)}; give another one"
             ) from error
         yield note
 

@@ -11,13 +11,14 @@ from vsr_cli.batch.field_file import measure_fields
 from vsr_cli.batch.jobs import Job
 from vsr_cli.errors import VsrError
 from vsr_cli.media import open_reader
+from vsr_cli.pipeline.fields.networks import field_scale
 from vsr_cli.pipeline.loaded import load_chain_once
 from vsr_cli.pipeline.report import Start, frames_within
 from vsr_cli.pipeline.segments.job import SegmentJob, prepare_job
 from vsr_cli.pipeline.segments.plan import LEAST_FRAMES, segment_length
 from vsr_cli.pipeline.segments.resumable import UnjoinableError, check_resumable
 from vsr_cli.pipeline.settings import StageSettings
-from vsr_cli.pipeline.size import DEFAULT_SCALE, choose_size
+from vsr_cli.pipeline.size import choose_size
 
 KEPT_JOBS = 2  # prepared ones, of a process that makes one segment after the other
 
@@ -91,7 +92,7 @@ def measure(job: Job) -> Measure:
 
 def _measure_fields(job: Job) -> Measure:
     """Of a file of fields, which is never split."""
-    scale = int(job.settings.upscale.scale or DEFAULT_SCALE)
+    scale = field_scale(job.settings.upscale)
     frames, height, width = measure_fields(job.source, job.settings.fields)
     return Measure(width=scale * width, height=scale * height, frames=frames, length=0)
 

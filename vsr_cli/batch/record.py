@@ -6,7 +6,6 @@ or runs write at once and none waits for another; a moved folder takes them alon
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -175,8 +174,7 @@ def count_output(job: Job) -> int:
 def _sha256(path: Path) -> str:
     """The digest of a weight file; the run itself says what is wrong with one that is missing."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return whole_digest(path)
     except OSError:
         return ""
 

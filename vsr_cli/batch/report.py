@@ -28,6 +28,7 @@ class FileReport:
 
     @classmethod
     def of(cls, result: FileResult) -> Self:
+        """One row of the report."""
         outcome = result.outcome
         return cls(
             input=str(result.job.source),

@@ -25,6 +25,7 @@ from vsr_cli.errors import (
     NumericalError,
     VsrError,
     WeightsError,
+    message_of,
 )
 from vsr_cli.media.segments.work_folder import BusyError
 
@@ -157,9 +158,7 @@ def _log_of(order: Order, worker: str) -> Iterator[logging.Logger]:
 
 def _one_line(error: BaseException) -> str:
     """What is said of an error, with its notes."""
-    message = str(error)
-    if isinstance(error, OSError) and error.filename is not None:
-        message = f"{os.fsdecode(error.filename)}: {(error.strerror or 'unknown error').lower()}"
+    message = message_of(error)
     if not isinstance(error, VsrError | OSError | ValueError):
         message = f"unexpected {type(error).__name__}: {message}"
-    return " ".join("; ".join([message, *getattr(error, "__notes__", ())]).split())
+    return " ".join(message.split())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -13,8 +13,7 @@ from torch import Tensor
 
 from vsr_cli.frames import ClipInfo, Frame, PixelFormat
 from vsr_cli.media import open_reader, open_writer
-from vsr_cli.specs import BenchSpec, DecodingSpec
-from vsr_cli.specs.bench import DEFAULT_SIZE
+from vsr_cli.specs import DEFAULT_SIZE, BenchSpec, DecodingSpec
 
 FORMAT = PixelFormat("yuv420p", "yuv", 8, chroma_shift_x=1, chroma_shift_y=1)
 RATE = Fraction(25)
@@ -59,7 +58,7 @@ def prepare_clip(spec: BenchSpec, folder: Path) -> BenchClip:
         OutputError: the folder cannot be written to.
     """
     if spec.source is not None:
-        return _first_frames(spec.source, spec.frames)
+        return _first_frames(spec.source, spec)
     path = folder / "input.mp4"
     width, height = spec.size or DEFAULT_SIZE
     info = ClipInfo(
@@ -70,11 +69,11 @@ def prepare_clip(spec: BenchSpec, folder: Path) -> BenchClip:
         frame_rate=RATE,
         num_frames=spec.frames,
     )
-    with open_writer(path, info) as writer:
+    with open_writer(path, info, decoding=DecodingSpec(max_pixels=spec.max_pixels)) as writer:
         for number in range(spec.frames):
             planes = moving_picture(number, width=width, height=height)
             writer.write(Frame(planes, pts=number, duration=1))
-    return _first_frames(path, spec.frames)
+    return _first_frames(path, spec)
 
 
 def moving_picture(number: int, *, width: int, height: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -101,13 +100,14 @@ def moving_picture(number: int, *, width: int, height: int) -> tuple[Tensor, Ten
     return y_codes, u_codes, v_codes
 
 
-def _first_frames(path: Path, count: int) -> BenchClip:
-    """The first ``count`` frames of a clip, or all that it has if they are fewer."""
-    with open_reader(path) as reader:
+def _first_frames(path: Path, spec: BenchSpec) -> BenchClip:
+    """The first ``spec.frames`` frames of a clip, or all that it has if they are fewer."""
+    whole, count = DecodingSpec(max_pixels=spec.max_pixels), spec.frames
+    with open_reader(path, whole) as reader:
         times = [frame.pts for frame in islice(reader, count + 1)]
         info = reader.info
     if len(times) <= count:
-        return BenchClip(path=path, decoding=DecodingSpec(), info=info, num_frames=len(times))
+        return BenchClip(path=path, decoding=whole, info=info, num_frames=len(times))
     middle = Fraction(times[-2] + times[-1], 2) - times[0]
-    decoding = DecodingSpec(end_s=float(middle * info.time_base))
+    decoding = replace(whole, end_s=float(middle * info.time_base))
     return BenchClip(path=path, decoding=decoding, info=info, num_frames=count)

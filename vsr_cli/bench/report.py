@@ -5,21 +5,20 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import torch
 
 from vsr_cli import __version__
 from vsr_cli.bench.ceilings import Ceilings
+from vsr_cli.bench.end_to_end import RunTime
 from vsr_cli.bench.peers.race import Race
 from vsr_cli.bench.setting import Setting
 from vsr_cli.bench.stages import StageTime
-from vsr_cli.bench.street import RunTime
 from vsr_cli.bench.timing import Timing
 from vsr_cli.bench.work import Work
 from vsr_cli.models.load import LoadedChain
-from vsr_cli.pipeline.device import precision_name
+from vsr_cli.pipeline.device import precision_name, read_processor
 from vsr_cli.pipeline.report import chain_name, chain_warnings, peak_rss_mb
 
 
@@ -160,6 +159,4 @@ def machine(device: str) -> str:
     """The processor or the GPU by its maker's name."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    return read_processor()[0] or platform.processor() or platform.machine()

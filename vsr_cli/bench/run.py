@@ -11,12 +11,12 @@ import torch
 
 from vsr_cli.bench.ceilings import measure_ceilings
 from vsr_cli.bench.clip import prepare_clip
+from vsr_cli.bench.end_to_end import TARGET, EndToEndBench
 from vsr_cli.bench.peers import check_peer
 from vsr_cli.bench.peers.race import run_races
 from vsr_cli.bench.report import BenchReport
 from vsr_cli.bench.setting import Setting
 from vsr_cli.bench.stages import OnStep, StageBench
-from vsr_cli.bench.street import TARGET, Street
 from vsr_cli.media import check_encoding
 from vsr_cli.pipeline.device import choose_device, choose_precision, limit_threads
 from vsr_cli.pipeline.size import choose_size, output_info
@@ -60,7 +60,7 @@ def run_bench(
         ceilings = measure_ceilings(settings.device, settings.precision)
         stages = tuple(StageBench(setting, chain, settings, on_step).measure())
         on_step("end to end")
-        encoded, null = Street.of(setting).measure(spec.repeats)
+        encoded, null = EndToEndBench.of(setting).measure(spec.repeats)
         return BenchReport.of(
             setting,
             chain,

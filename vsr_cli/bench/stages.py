@@ -35,6 +35,7 @@ from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.shots import mark_shots
 from vsr_cli.pipeline.size import fit_frames, output_info
 from vsr_cli.pipeline.stages import run_stage, to_codes, to_planes
+from vsr_cli.specs import DecodingSpec
 
 StageKind = Literal["codec", "frame", "transfer", "2D", "3D"]
 OnStep = Callable[[str], None]
@@ -53,6 +54,7 @@ class StageTime:
 
     @property
     def is_network(self) -> bool:
+        """True for a 2D or a 3D network."""
         return self.kind in ("2D", "3D")
 
 
@@ -175,7 +177,8 @@ class StageBench:
 
     def _encode_once(self, frames: Sequence[Frame], path: Path) -> float:
         info = output_info(self.clip.info, self.size)
-        writer = open_writer(path, info, self.setting.encoding, overwrite=True)
+        limit = DecodingSpec(max_pixels=self.setting.bench.max_pixels)
+        writer = open_writer(path, info, self.setting.encoding, decoding=limit, overwrite=True)
 
         def write() -> None:
             with writer:

@@ -33,6 +33,7 @@ class Timing:
 
     @property
     def fps(self) -> float:
+        """Frames per second, the median over the passes."""
         return 1000 / self.ms_per_frame
 
 

@@ -24,7 +24,7 @@ import click
 from vsr_cli import __version__
 from vsr_cli.cli.examples import COMPLETION
 from vsr_cli.cli.signals import EndingSignal, ending_signals
-from vsr_cli.errors import VsrError
+from vsr_cli.errors import VsrError, message_of
 
 
 class CommandEntry(NamedTuple):
@@ -156,10 +156,7 @@ def _usage_line(error: click.UsageError) -> click.ClickException:
 
 def _one_line(error: BaseException) -> OneLineError:
     """What the command line says about an error that a command did not catch, with its notes."""
-    message = str(error)
-    if isinstance(error, OSError) and error.filename is not None:
-        message = f"{os.fsdecode(error.filename)}: {(error.strerror or 'unknown error').lower()}"
-    message = "; ".join([message, *getattr(error, "__notes__", ())])
+    message = message_of(error)
     if isinstance(error, EndingSignal):
         return ENDINGS[error.number](message)
     if isinstance(error, KeyboardInterrupt):

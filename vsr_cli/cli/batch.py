@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vsr_cli.cli.batch_options import batch_options, batch_settings
+from vsr_cli.cli.batch_options import batch_options, pop_batch_settings
 from vsr_cli.cli.batch_tables import show, show_plan
 from vsr_cli.cli.examples import examples
-from vsr_cli.cli.field_options import check_kinds, field_options, field_settings
-from vsr_cli.cli.options import FILE, json_option, overwrite_option, quiet_option
+from vsr_cli.cli.field_options import check_kinds, field_options
+from vsr_cli.cli.options import json_option, overwrite_option, pop_settings, quiet_option
+from vsr_cli.cli.param_types import FILE
 from vsr_cli.cli.upscale_options import clip_options, clip_settings, with_settings
-from vsr_cli.specs import BatchSpec
+from vsr_cli.specs import BatchSpec, FieldSpec
 
 if TYPE_CHECKING:
     from vsr_cli.batch.jobs import FileSettings, ListedInput
@@ -55,7 +56,7 @@ def batch(
     changed is done anew. A file that fails stops no other, and the exit code is then 1. Each has a
     log in OUT_DIR/.vsr-batch. With workers, a file is computed by one of them.
     """
-    spec, options = batch_settings(options)
+    spec = pop_batch_settings(options)
     if not sources and listed is None:
         raise click.UsageError("nothing to upscale: give files, folders, a pattern or --list")
     if plan and dry_run:
@@ -111,6 +112,7 @@ def _inputs(
 def _file_settings(options: Mapping[str, Any]) -> FileSettings:
     from vsr_cli.batch.jobs import FileSettings
 
-    fields, rest = field_settings(dict(options))
+    rest = dict(options)
+    fields = pop_settings(FieldSpec, rest)
     upscale, encoding, decoding = clip_settings(rest)
     return FileSettings(upscale=upscale, encoding=encoding, decoding=decoding, fields=fields)

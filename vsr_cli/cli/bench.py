@@ -4,58 +4,51 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 import click
 
 from vsr_cli.cli.examples import examples
-from vsr_cli.cli.options import FILE, SizeType, json_option, model_options, quiet_option
-from vsr_cli.specs import BenchSpec, EncodingSpec, Peer, UpscaleSpec
-from vsr_cli.specs.bench import DEFAULT_SIZE
+from vsr_cli.cli.options import (
+    json_option,
+    max_pixels_option,
+    model_options,
+    options_of,
+    pop_settings,
+    quiet_option,
+)
+from vsr_cli.cli.param_types import FILE, SizeType
+from vsr_cli.cli.upscale_options import quality_options, size_options
+from vsr_cli.specs import DEFAULT_SIZE, BenchSpec, EncodingSpec, UpscaleSpec
 
-BENCH = BenchSpec()
+option = options_of(BenchSpec)
 
 
 @click.command(epilog=examples("bench"))
 @model_options(UpscaleSpec)
-@click.option("--width", type=int, help="Columns of the output.  [default: by --scale]")
-@click.option("--height", type=int, help="Rows of the output.  [default: by --scale]")
-@click.option(
-    "--size",
+@size_options
+@option(
+    "size",
+    "Size of the input.  [default: {}x{}, or the clip's]".format(*DEFAULT_SIZE),
     type=SizeType(),
-    help="Size of the input.  [default: {}x{}, or the clip's]".format(*DEFAULT_SIZE),
 )
-@click.option("--input", "source", type=FILE, help="A clip to measure on.  [default: one is made]")
-@click.option(
-    "--frames",
-    default=BENCH.frames,
-    show_default=True,
-    help="Frames of the clip; a stage's results are held in memory.",
-)
-@click.option(
-    "--repeats",
-    default=BENCH.repeats,
-    show_default=True,
-    help="Passes of each measurement, of which the median counts.",
-)
-@click.option("--threads", type=int, help="Threads of the networks and of a peer.")
+@option("input", "A clip to measure on.  [default: one is made]", field="source", type=FILE)
+@option("frames", "Frames of the clip; a stage's results are held in memory.")
+@option("repeats", "Passes of each measurement, of which the median counts.")
+@option("threads", "Threads of the networks and of a peer.")
 @click.option("--codec", help="Encoder of the output, as of vsr upscale.  [default: x264]")
-@click.option("--crf", type=float, help="Quality of the codec: lower is better and larger.")
-@click.option("--preset", help="Speed of the codec, by its own name.")
-@click.option("--layers", is_flag=True, help="Time every layer of the networks, too.")
-@click.option(
-    "--against",
-    "peer",
-    type=click.Choice(get_args(Peer)),
-    help="Run in turn with another program; plain: the networks without any of our rewrites.",
+@quality_options
+@max_pixels_option
+@option("layers", "Time every layer of the networks, too.")
+@option(
+    "against",
+    "Run in turn with another program; plain: the networks without any of our rewrites.",
+    field="peer",
 )
-@click.option("--peer-model", type=FILE, help="The network of OpenCV, such as FSRCNN_x2.pb.")
+@option("peer-model", "The network of OpenCV, such as FSRCNN_x2.pb.", type=FILE)
 @json_option
 @quiet_option
 def bench(
-    codec: str | None,
-    crf: float | None,
-    preset: str | None,
     as_json: bool,
     quiet: bool,
     **options: Any,
@@ -71,10 +64,8 @@ def bench(
     to file with our encoder's settings, plain does both. Rounds go by turns, each side in a process
     of its own; the ratio is the peer's time by ours.
     """
-    names = ("size", "source", "frames", "repeats", "threads", "layers", "peer", "peer_model")
-    spec = BenchSpec(**{name: options.pop(name) for name in names})
+    spec, encoding = pop_settings(BenchSpec, options), pop_settings(EncodingSpec, options)
     upscale = UpscaleSpec(**options)
-    encoding = EncodingSpec(codec=codec, crf=crf, preset=preset)
     from vsr_cli.bench.run import run_bench
     from vsr_cli.cli.bench_display import print_report
     from vsr_cli.pipeline.memory import keep_freed_memory

@@ -2,86 +2,47 @@
 
 from __future__ import annotations
 
-import json
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vsr_cli.cli.examples import examples
-from vsr_cli.cli.options import FILE, ClipPath, json_option, overwrite_option, quiet_option
-from vsr_cli.cli.upscale_options import file_options, pop_file_settings
-from vsr_cli.specs import Align, Box, CompareSpec, Layout, Resize
+from vsr_cli.cli.options import (
+    json_option,
+    options_of,
+    overwrite_option,
+    pop_settings,
+    quiet_option,
+)
+from vsr_cli.cli.param_types import FILE, BoxType, ClipPath
+from vsr_cli.cli.upscale_options import file_options
+from vsr_cli.specs import CompareSpec, DecodingSpec, EncodingSpec
 
 if TYPE_CHECKING:
     from vsr_cli.pipeline.compare.run import CompareReport
 
-DEFAULT = CompareSpec()
+option = options_of(CompareSpec)
 FEWEST = 3  # paths: two clips and the output
-
-
-class BoxType(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.5 on
-    """A part of a picture in pixels, X,Y,W,H."""
-
-    name = "X,Y,W,H"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Box:
-        """Read "100,50,64,48" as a Box."""
-        if isinstance(value, Box):
-            return value
-        if not re.fullmatch(r"\d{1,9}(,\d{1,9}){3}", str(value)):
-            self.fail(
-                f"a part of a picture is X,Y,W,H in pixels (100,50,64,48), got {value!r}",
-                param,
-                ctx,
-            )
-        return Box(*map(int, str(value).split(",")))
 
 
 @click.command(epilog=examples("compare"))
 @click.argument("paths", metavar="A B [C...] OUT", nargs=-1, required=True, type=ClipPath())
-@click.option(
-    "--layout",
-    type=click.Choice(get_args(Layout)),
-    default=DEFAULT.layout,
-    show_default=True,
-    help="split: one picture, the left part of A, the right of B.",
-)
-@click.option(
-    "--position", type=float, help="Where the line of a split picture is.  [default: 0.5]"
-)
-@click.option(
-    "--label", "labels", multiple=True, metavar="TEXT", help="One for each clip.  [default: names]"
-)
+@option("layout", "split: one picture, the left part of A, the right of B.")
+@option("position", "Where the line of a split picture is.  [default: 0.5]")
+@option("label", "One for each clip.  [default: names]", field="labels", metavar="TEXT")
 @click.option("--no-labels", is_flag=True, help="Write nothing on the panels.")
-@click.option("--times", is_flag=True, help="Write on each panel which time its frame has.")
-@click.option("--font", type=FILE, help="TrueType or OpenType file for the letters.")
-@click.option(
-    "--resize",
-    type=click.Choice(get_args(Resize)),
-    default=DEFAULT.resize,
-    show_default=True,
-    help="How smaller clips are brought to the size of the largest.",
-)
-@click.option("--crop", type=BoxType(), help="Show this part alone, in pixels of the largest clip.")
-@click.option(
-    "--zoom", default=DEFAULT.zoom, show_default=True, help="Show each pixel as a square of N x N."
-)
-@click.option("--difference", is_flag=True, help="Show how the other clips differ from A, too.")
-@click.option(
-    "--gain", default=DEFAULT.gain, show_default=True, help="How far differences are amplified."
-)
-@click.option("--gap", default=DEFAULT.gap, show_default=True, help="Pixels between two panels.")
-@click.option(
-    "--align",
-    type=click.Choice(get_args(Align)),
-    default=DEFAULT.align,
-    show_default=True,
-    help="By the times in the files, or first frame to first frame.",
-)
-@click.option("--shortest", is_flag=True, help="End with the first clip that ends.")
-@click.option("--at", "at_s", type=float, help="Second that is shown, where OUT is one picture.")
+@option("times", "Write on each panel which time its frame has.", field="has_times")
+@option("font", "TrueType or OpenType file for the letters.", type=FILE)
+@option("resize", "How smaller clips are brought to the size of the largest.")
+@option("crop", "Show this part alone, in pixels of the largest clip.", type=BoxType())
+@option("zoom", "Show each pixel as a square of N x N.")
+@option("difference", "Show how the other clips differ from A, too.")
+@option("gain", "How far differences are amplified.")
+@option("gap", "Pixels between two panels.")
+@option("align", "By the times in the files, or first frame to first frame.")
+@option("shortest", "End with the first clip that ends.")
+@option("at", "Second that is shown, where OUT is one picture.", field="at_s")
 @file_options
 @overwrite_option
 @json_option
@@ -89,7 +50,6 @@ class BoxType(click.ParamType):  # type: ignore[type-arg]  # generic from click 
 def compare(
     paths: tuple[Path, ...],
     no_labels: bool,
-    times: bool,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
@@ -105,8 +65,8 @@ def compare(
     """
     if len(paths) < FEWEST:
         raise click.UsageError(f"give two clips or more and then the output, got {len(paths)}")
-    encoding, decoding = pop_file_settings(options)
-    spec = CompareSpec(**options, has_labels=not no_labels, has_times=times)
+    encoding, decoding = pop_settings(EncodingSpec, options), pop_settings(DecodingSpec, options)
+    spec = CompareSpec(**options, has_labels=not no_labels)
     from vsr_cli.cli.display import RunDisplay
     from vsr_cli.pipeline.compare.run import compare_videos
 
@@ -115,9 +75,7 @@ def compare(
         report = compare_videos(
             sources, target, spec, encoding, decoding, overwrite=overwrite, listener=display
         )
-    display.warn(report.warnings)
-    text = json.dumps(report.to_json()) if as_json else summary(report)
-    click.echo(text, err=target == Path("-"))  # where standard output carries the video
+    display.finish(report, summary(report), target, as_json=as_json)
 
 
 def summary(report: CompareReport) -> str:

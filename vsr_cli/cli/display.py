@@ -1,16 +1,26 @@
-"""What ``vsr upscale`` and ``vsr eval`` show on stderr while they run."""
+"""What a command shows on stderr while it runs, and of its result."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Self
+from pathlib import Path
+from typing import Any, Protocol, Self
 
 import click
 
 from vsr_cli.cli.progress import Advance, progress_bar
 from vsr_cli.pipeline.report import Listener, RunStart
+
+
+class Report(Protocol):
+    """What a run leaves to be shown."""
+
+    @property
+    def warnings(self) -> Iterable[str]: ...
+
+    def to_json(self) -> dict[str, Any]: ...
 
 
 class RunDisplay(Listener):
@@ -44,13 +54,17 @@ class RunDisplay(Listener):
                 self._shown.add(warning)
                 click.echo(f"Warning: {warning}", err=True)
 
+    def finish(self, report: Report, summary: str, target: Path, *, as_json: bool) -> None:
+        """Show the warnings, and the summary or the document of a run that is over.
+
+        They go to standard output, or to stderr where the output itself goes there.
+        """
+        self.warn(report.warnings)
+        text = json.dumps(report.to_json()) if as_json else summary
+        click.echo(text, err=target == Path("-"))
+
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._stack.__exit__(kind, error, traceback)
+    def __exit__(self, *error: Any) -> None:
+        self._stack.__exit__(*error)

@@ -13,18 +13,19 @@ import click
 from vsr_cli.cli.console import show
 from vsr_cli.cli.examples import examples
 from vsr_cli.cli.options import (
-    FILE,
-    NamesType,
-    RangeType,
     degradation_option,
     json_option,
+    max_pixels_option,
     model_options,
+    options_of,
     overwrite_option,
     quiet_option,
 )
+from vsr_cli.cli.param_types import FILE, NamesType, RangeType
 from vsr_cli.cli.scores import table
-from vsr_cli.specs import DEFAULT_METRICS, Channel, EvaluateSpec, Grid, MetricName, OutlineMethod
+from vsr_cli.specs import EvaluateSpec, MetricName
 
+option = options_of(EvaluateSpec)
 EPILOG = """
 Metrics of a frame: psnr, ssim, ms-ssim, mse, rmse, mae; bias (mean of the result less that of
 the truth) and mean-error (its size, as a share); gradient (RMS error of the gradient, as a
@@ -46,66 +47,46 @@ Missing values (NaN) count nowhere. --grid sphere takes the area from the file's
 @click.argument("truths", metavar="TRUTH...", nargs=-1, required=True, type=FILE)
 @model_options(EvaluateSpec)
 @degradation_option
-@click.option("--lr", type=FILE, help="Low-resolution file or folder, instead of degrading.")
+@option("lr", "Low-resolution file or folder, instead of degrading.", type=FILE)
 @click.option(
     "--against",
     multiple=True,
     type=FILE,
     help="File or folder to compare with, instead of a model. Repeatable.",
 )
-@click.option(
-    "--metric",
-    "metrics",
-    multiple=True,
+@option(
+    "metric",
+    "What is measured, see below. Repeatable.  [default: psnr ssim mse]",
+    field="metrics",
     type=click.Choice(get_args(MetricName)),
     metavar="NAME",
-    default=DEFAULT_METRICS,
-    help="What is measured, see below. Repeatable.  [default: psnr ssim mse]",
 )
-@click.option(
-    "--lpips-weights",
-    multiple=True,
+@option(
+    "lpips-weights",
+    "Weights for lpips: of AlexNet or VGG-16, and of the heads. Repeatable.",
     type=FILE,
-    help="Weights for lpips: of AlexNet or VGG-16, and of the heads. Repeatable.",
 )
-@click.option(
-    "--channel",
-    type=click.Choice(get_args(Channel)),
-    default="luma",
-    show_default=True,
-    help="Luma, or red, green and blue of RGB together.",
+@option("channel", "Luma, or red, green and blue of RGB together.")
+@option("data-range", "Peak of PSNR and SSIM.")
+@option(
+    "grid", "sphere: frames are maps of the globe, of fields also a part; pixels count by area."
 )
-@click.option(
-    "--data-range", type=float, default=1.0, show_default=True, help="Peak of PSNR and SSIM."
-)
-@click.option(
-    "--grid",
-    type=click.Choice(get_args(Grid)),
-    default="plane",
-    show_default=True,
-    help="sphere: frames are maps of the globe, of fields also a part; pixels count by area.",
-)
-@click.option(
-    "--variable",
-    "variables",
+@option(
+    "variable",
+    "What is scored of a field, or U,V for a flow.  [default: the only one]",
+    field="variables",
     type=NamesType(),
-    default=(),
+    multiple=False,
     metavar="NAME",
-    help="What is scored of a field, or U,V for a flow.  [default: the only one]",
 )
-@click.option(
-    "--value-range",
+@option(
+    "value-range",
+    "Values of a field that networks see as 0 and 1.  [default: the truth's extremes]",
     type=RangeType(),
-    help="Values of a field that networks see as 0 and 1.  [default: the truth's extremes]",
 )
-@click.option(
-    "--border", type=int, help="Pixels cut on each side.  [default: scale; 0 with --against]"
-)
-@click.option(
-    "--outline",
-    type=click.Choice(get_args(OutlineMethod)),
-    help="Measure the brightest object too, its edge found so.  [report]",
-)
+@option("border", "Pixels cut on each side.  [default: scale; 0 with --against]")
+@max_pixels_option
+@option("outline", "Measure the brightest object too, its edge found so.  [report]")
 @click.option("--csv", type=FILE, help="Write the scores of each frame to this file.")
 @click.option("--report", type=FILE, help="Write a page with pictures to this folder.  [report]")
 @overwrite_option

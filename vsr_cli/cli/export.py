@@ -8,13 +8,20 @@ from pathlib import Path
 import click
 
 from vsr_cli.cli.examples import complete_model, examples
-from vsr_cli.cli.options import FILE, json_option, overwrite_option
+from vsr_cli.cli.options import json_option, overwrite_option
+from vsr_cli.cli.param_types import FILE
+from vsr_cli.specs import DEFAULT_SCALE
 
 
 @click.command(epilog=examples("export"))
 @click.argument("model", shell_complete=complete_model)
 @click.argument("target", metavar="OUT", type=FILE)
-@click.option("--scale", default=2, show_default=True, help="Enlargement; of a pair the whole's.")
+@click.option(
+    "--scale",
+    default=DEFAULT_SCALE,
+    show_default=True,
+    help="Enlargement; of a pair the whole's.",
+)
 @click.option(
     "--format",
     "form",

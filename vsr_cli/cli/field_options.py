@@ -5,23 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path, PurePath
-from typing import Any, get_args
+from typing import Any
 
 import click
 
-from vsr_cli.cli.options import Command, RangeType
-from vsr_cli.specs import (
-    Boundary,
-    Conserve,
-    DecodingSpec,
-    EncodingSpec,
-    FieldSpec,
-    Window,
-    is_field,
-)
+from vsr_cli.cli.options import Command, add_options, options_of
+from vsr_cli.cli.param_types import RangeType
+from vsr_cli.specs import DecodingSpec, EncodingSpec, FieldSpec, is_field
 
-FIELD = tuple(field.name for field in fields(FieldSpec))
-DEFAULTS = FieldSpec()
+OPTION = options_of(FieldSpec)
 OTHER_NAMES = {
     "variables": "variable",
     "start_s": "start",
@@ -29,58 +21,32 @@ OTHER_NAMES = {
     "codec_options": "codec-option",
 }
 OPTIONS = (
-    click.option(
-        "--variable",
-        "variables",
+    OPTION(
+        "variable",
+        "Field of a NetCDF file or Zarr store. Repeatable.  [default: the only one]",
+        field="variables",
         metavar="NAME",
-        multiple=True,
-        help="Field of a NetCDF file or Zarr store. Repeatable.  [default: the only one]",
     ),
-    click.option(
-        "--value-range",
+    OPTION(
+        "value-range",
+        "Values of a field that networks see as 0 to 1; none is cut.  [default: measured]",
         type=RangeType(),
-        help="Values of a field that networks see as 0 to 1; none is cut.  [default: measured]",
     ),
-    click.option(
-        "--boundary",
-        type=click.Choice(get_args(Boundary)),
-        default=DEFAULTS.boundary,
-        show_default=True,
-        help="What follows on a field's last columns; auto: periodic around the globe.",
+    OPTION(
+        "boundary",
+        "What follows on a field's last columns; auto: periodic around the globe.",
     ),
-    click.option(
-        "--conserve",
-        type=click.Choice(get_args(Conserve)),
-        default=DEFAULTS.conserve,
-        show_default=True,
-        help="mean: the cells that a cell becomes keep its value as their mean, by area.",
+    OPTION(
+        "conserve",
+        "mean: the cells that a cell becomes keep its value as their mean, by area.",
     ),
-    click.option(
-        "--window",
-        type=click.Choice(get_args(Window)),
-        default=DEFAULTS.window,
-        show_default=True,
-        help="none: each step of a field by itself.",
-    ),
+    OPTION("window", "none: each step of a field by itself."),
 )
 
 
 def field_options(command: Command) -> Command:
     """Which fields, and how their values and edges are taken."""
-    for add in reversed(OPTIONS):
-        command = add(command)
-    return command
-
-
-def field_settings(options: dict[str, Any]) -> tuple[FieldSpec, dict[str, Any]]:
-    """The settings in the values of ``field_options``, and the values that are left.
-
-    Raises:
-        ValueError: a value cannot be.
-    """
-    own = {name: options[name] for name in FIELD}
-    rest = {name: value for name, value in options.items() if name not in FIELD}
-    return FieldSpec(**own), rest
+    return add_options(OPTIONS, command)
 
 
 def check_kind(

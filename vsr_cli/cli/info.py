@@ -15,7 +15,8 @@ from rich.text import Text
 
 from vsr_cli.cli.console import show
 from vsr_cli.cli.examples import examples
-from vsr_cli.cli.options import ClipPath, json_option
+from vsr_cli.cli.options import json_option, max_pixels_option
+from vsr_cli.cli.param_types import ClipPath
 
 if TYPE_CHECKING:
     from vsr_cli.media.probing.probe import FileProbe, PicturesProbe
@@ -29,9 +30,12 @@ LONGEST_TAG = 100  # characters of a tag that are shown
 @click.command(epilog=examples("info"))
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=ClipPath())
 @click.option("--count", is_flag=True, help="Read the whole file and count its frames.")
+@max_pixels_option
 @json_option
 @click.pass_context
-def info(ctx: click.Context, files: tuple[Path, ...], count: bool, as_json: bool) -> None:
+def info(
+    ctx: click.Context, files: tuple[Path, ...], count: bool, max_pixels: int, as_json: bool
+) -> None:
     """Show what is in each FILE, folder of pictures or pattern (f_%05d.png), as vsr sees it.
 
     Streams, size, rotation, shape of the pixels, colour, times, chapters, and what vsr upscale
@@ -40,7 +44,7 @@ def info(ctx: click.Context, files: tuple[Path, ...], count: bool, as_json: bool
     """
     from vsr_cli.media import probe_file
 
-    probes = [probe_file(path, count=count) for path in files]
+    probes = [probe_file(path, count=count, max_pixels=max_pixels) for path in files]
     if as_json:
         click.echo(json.dumps([probe.to_json() for probe in probes]))
     else:

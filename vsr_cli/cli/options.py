@@ -1,216 +1,119 @@
-"""Options that several commands share."""
+"""Options that several commands share, and options made from the fields of settings."""
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
-from fractions import Fraction
-from pathlib import Path
-from typing import Any, TypeVar
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import click
 
 from vsr_cli.cli.examples import complete_model
-from vsr_cli.specs import (
-    Address,
-    DegradationSpec,
-    EvaluateSpec,
-    UpscaleSpec,
-    as_path,
-    is_field,
-    parse_degradation,
-)
-from vsr_cli.specs.degradation import BICUBIC
+from vsr_cli.cli.param_types import FILE, DegradationType, FractionType
+from vsr_cli.specs import BICUBIC, DEFAULT_SCALE, DecodingSpec, EvaluateSpec, UpscaleSpec
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Settings = TypeVar("Settings")
+Decorator = Callable[[Command], Command]
 MODEL = "A name, or names joined by +."
 DOMAIN = (
     "Which released weights: natural, climate, ...  [default: natural, if any; of fields climate]"
 )
 DEVICE = "auto, cpu, cuda or cuda:N."
 DEVICES = "auto, cpu, cuda, cuda:N, or for a video several: cuda:0,cuda:1, cuda:all."
-SCALE = "Enlargement, 1.5 too.  [default: 2, or what reaches --width and --height]"
+SCALE = f"Enlargement, 1.5 too.  [default: {DEFAULT_SCALE}, or what reaches --width and --height]"
 
 
-class FilePath(click.Path):
-    """A file or a folder, whether it is there or not."""
+def options_of(spec: type[Any]) -> Callable[..., Callable[[Command], Command]]:
+    """What makes options of a settings class: their defaults and types are those of its fields.
 
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
+    ``option("batch-size", "Frames at once.")`` is --batch-size of the field ``batch_size``; where
+    the two have different names, ``field`` has the field's. Closed choices, flags and options that
+    can be repeated follow from the annotation. What else is given goes to ``click.option``.
+    """
+    kinds = get_type_hints(spec)
+    defaults = {field.name: field.default for field in fields(spec)}
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """As a path; an empty one would be the folder that one is in."""
-        if not str(value):
-            self.fail("a path must not be empty", param, ctx)
-        address = as_path(str(value))
-        if isinstance(address, Address) and is_field(address):  # videos are read from files
-            return address
-        return Path(os.fsdecode(super().convert(value, param, ctx)))
+    def option(name: str, text: str, *, field: str = "", **more: Any) -> Decorator[Any]:
+        field = field or name.replace("-", "_")
+        form = _form(kinds[field], defaults[field]) | more
+        return click.option(f"--{name}", field, help=text, **form)
 
-
-FILE = FilePath()
-
-
-class SizeType(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.5 on
-    """A size in pixels, WIDTHxHEIGHT; the value is (width, height)."""
-
-    name = "WIDTHxHEIGHT"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        """Read "640x320" as (640, 320)."""
-        match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", str(value))
-        if match is None:
-            self.fail(f"a size is WIDTHxHEIGHT in pixels (640x320), got {value!r}", param, ctx)
-        return int(match[1]), int(match[2])
+    return option
 
 
-class NameValueType(click.ParamType):  # type: ignore[type-arg]  # as above
-    """NAME=VALUE; the value is the pair."""
-
-    name = "NAME=VALUE"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """Read "bf=2" as ("bf", "2")."""
-        name, equals, text = str(value).partition("=")
-        if not (name and equals and text):
-            self.fail(f"it is NAME=VALUE (bf=2), got {value!r}", param, ctx)
-        return name, text
-
-
-class NamesType(click.ParamType):  # type: ignore[type-arg]  # as above
-    """Names with commas between them; the value is a tuple."""
-
-    name = "NAME,..."
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        """Read "u,v" as ("u", "v")."""
-        if isinstance(value, tuple):
-            return value
-        names = tuple(name.strip() for name in str(value).split(","))
-        if not all(names):
-            self.fail(f"it is a name, or names with commas between them, got {value!r}", param, ctx)
-        return names
+def _form(kind: Any, default: Any) -> dict[str, Any]:
+    """What click has to know of a field: its kind, and a default that is neither None nor off."""
+    is_shown = default is not None and default is not False
+    shown = {"default": default, "show_default": True} if is_shown else {}
+    if kind is bool:
+        return shown or {"is_flag": True}
+    if get_origin(kind) is tuple and get_args(kind)[-1] is ...:
+        return {"multiple": True, "default": default}
+    either = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    first = next(each for each in either if each is not NoneType)
+    if get_origin(first) is Literal:
+        return {"type": click.Choice([str(word) for word in get_args(first)])} | shown
+    return ({"type": first} if first in (int, float, str) else {}) | shown
 
 
-class RangeType(click.ParamType):  # type: ignore[type-arg]  # as above
-    """LOW,HIGH; the value is the pair."""
+def pop_settings(spec: type[Settings], options: dict[str, Any]) -> Settings:
+    """The settings in the values of options, which are taken out of ``options``.
 
-    name = "LOW,HIGH"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, float]:
-        """Read "-40,40" as (-40.0, 40.0)."""
-        try:
-            low, high = map(float, str(value).split(","))
-        except ValueError:
-            self.fail(f"it is LOW,HIGH (-40,40), got {value!r}", param, ctx)
-        return low, high
+    Raises:
+        ValueError: a value cannot be.
+    """
+    names = {field.name for field in fields(spec)} & options.keys()  # type: ignore[arg-type]
+    return spec(**{name: options.pop(name) for name in names})
 
 
-class ClipPath(FilePath):
-    """A file, a folder, a pattern, or ``-`` for a pipe; ``./-`` is a file of that name."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """As a path, in which ``-`` stands for the pipe alone."""
-        path = super().convert(value, param, ctx)
-        # A Path forgets the "./" by which a file is told from the pipe.
-        return path.absolute() if path == Path("-") and str(value) != "-" else path
-
-
-class FractionType(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.5 on
-    """A number such as "25" or "29.97", or a fraction such as "30000/1001"."""
-
-    def __init__(self, name: str, example: str) -> None:
-        self.name = name
-        self.example = example
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Fraction:
-        """As an exact fraction."""
-        try:
-            return Fraction(value)
-        except (ValueError, ZeroDivisionError):
-            what = f"a {self.name.lower()} is a number or a fraction ({self.example})"
-            self.fail(f"{what}, got {value!r}", param, ctx)
-
-
-class DegradationType(click.ParamType):  # type: ignore[type-arg]  # as above
-    """A chain of degradations."""
-
-    name = "CHAIN"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> DegradationSpec:
-        """Read "blur:sigma=1.2+bicubic" as its steps."""
-        if isinstance(value, DegradationSpec):
-            return value
-        try:
-            return parse_degradation(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+def add_options(options: Iterable[Decorator[Any]], command: Command) -> Command:
+    """Options for a command, which shows them in that order."""
+    for add in reversed([*options]):
+        command = add(command)
+    return command
 
 
 def model_options(
     spec: type[UpscaleSpec | EvaluateSpec], device: str = DEVICE
 ) -> Callable[[Command], Command]:
-    """--model and how it runs, --scale to --consistency; defaults are the spec's."""
-    defaults = {field.name: field.default for field in fields(spec)}
-
-    def option(name: str, text: str, **settings: Any) -> Callable[[Command], Command]:
-        default = defaults[name.replace("-", "_")]
-        return click.option(f"--{name}", default=default, show_default=True, help=text, **settings)
-
-    options = (
+    """--model and how it runs, from --scale to --consistency; the defaults are the spec's."""
+    option, is_many = options_of(spec), spec is EvaluateSpec
+    model = (
         click.option(
             "--model",
             "models",
             multiple=True,
-            shell_complete=complete_model,
             help=f"{MODEL} Repeatable.",
+            shell_complete=complete_model,
         )
-        if spec is EvaluateSpec
-        else option("model", MODEL, shell_complete=complete_model),
-        option(
-            "scale",
-            "Enlargement by the networks." if defaults["scale"] else SCALE,
-            type=int if defaults["scale"] else FractionType("SCALE", "3/2"),
-        ),
+        if is_many
+        else option("model", MODEL, shell_complete=complete_model)
+    )
+    options = (
+        model,
+        option("scale", "Enlargement by the networks.", type=int)
+        if is_many
+        else option("scale", SCALE, type=FractionType("SCALE", "3/2")),
         option("domain", DOMAIN),
         option(
             "weights",
             "A weight file of your own, or MODEL=FILE. Repeatable, one for each network.",
-            multiple=True,
             type=FILE,
         ),
         option("device", device),
         option(
             "precision", "fp32, bf16 or fp16; auto: fp16 on GPUs, bf16 on CPUs that gain by it."
         ),
-        option("batch-size", "Frames at once.  [default: by frame size]", type=int),
-        option("tile", "Pixels of a tile; 0: whole frames.  [default: by network]", type=int),
+        option("batch-size", "Frames at once.  [default: by frame size]"),
+        option("tile", "Pixels of a tile; 0: whole frames.  [default: by network]"),
         option("scene-threshold", "Per cent of dissimilarity that is a cut; 0: off."),
         option(
             "consistency", "Rounds of back-projection at the end, so that the input comes back."
         ),
     )
-
-    def add_all(command: Command) -> Command:
-        for add in reversed(options):
-            command = add(command)
-        return command
-
-    return add_all
+    return lambda command: add_options(options, command)
 
 
 def degradation_option(command: Command) -> Command:
@@ -222,6 +125,14 @@ def degradation_option(command: Command) -> Command:
         show_default=True,
         help="Steps from the truth to the input, joined by +.",
     )(command)
+
+
+def max_pixels_option(command: Command) -> Command:
+    """--max-pixels"""
+    option = options_of(DecodingSpec)
+    return option("max-pixels", "Of a frame, in and out: larger sizes are taken for mistakes.")(
+        command
+    )
 
 
 def overwrite_option(command: Command) -> Command:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,59 +9,42 @@ import click
 
 from vsr_cli.cli.examples import examples
 from vsr_cli.cli.options import (
-    FILE,
-    ClipPath,
-    FractionType,
-    RangeType,
     json_option,
+    options_of,
     overwrite_option,
+    pop_settings,
     quiet_option,
 )
-from vsr_cli.cli.upscale_options import PICTURE_ENCODING, picture_encoding_options
+from vsr_cli.cli.param_types import FILE, ClipPath, FractionType, RangeType
+from vsr_cli.cli.upscale_options import picture_encoding_options
 from vsr_cli.specs import EncodingSpec, RenderSpec
 
 if TYPE_CHECKING:
     from vsr_cli.pipeline.render.run import RenderReport
 
-DEFAULT = RenderSpec()
+option = options_of(RenderSpec)
 
 
 @click.command(epilog=examples("render"))
 @click.argument("source", metavar="IN", type=FILE)
 @click.argument("target", metavar="OUT", type=ClipPath())
-@click.option("--variable", metavar="NAME", help="Which field.  [default: the only one]")
-@click.option("--series", type=int, metavar="N", help="Which of several levels or members, from 0.")
-@click.option(
-    "--cmap",
-    default=DEFAULT.cmap,
-    show_default=True,
+@option("variable", "Which field.  [default: the only one]", metavar="NAME")
+@option("series", "Which of several levels or members, from 0.", metavar="N")
+@option(
+    "cmap",
+    "A colour map of matplotlib: viridis, cividis, RdBu_r; gray: codes that mean values.",
     metavar="NAME",
-    help="A colour map of matplotlib: viridis, cividis, RdBu_r; gray: codes that mean values.",
 )
-@click.option(
-    "--value-range",
+@option(
+    "value-range",
+    "Values at the ends of the colours.  [default: measured, zero in the middle of RdBu_r]",
     type=RangeType(),
-    help="Values at the ends of the colours.  [default: measured, zero in the middle of RdBu_r]",
 )
-@click.option("--at", type=int, metavar="N", help="The step of a picture, from 0; -1: the last.")
-@click.option(
-    "--rate",
-    type=FractionType("RATE", "30000/1001"),
-    default=DEFAULT.rate,
-    show_default=True,
-    help="Steps per second.",
-)
-@click.option(
-    "--scale", type=int, help="Show each cell as a square of N x N.  [default: up to 640 pixels]"
-)
+@option("at", "The step of a picture, from 0; -1: the last.", metavar="N")
+@option("rate", "Steps per second.", type=FractionType("RATE", "30000/1001"))
+@option("scale", "Show each cell as a square of N x N.  [default: up to 640 pixels]")
 @click.option("--no-labels", is_flag=True, help="No colour bar, no unit and no time.")
-@click.option(
-    "--bits",
-    type=click.Choice(["8", "16"]),
-    default=str(DEFAULT.bits),
-    show_default=True,
-    help="Of --cmap gray.",
-)
+@option("bits", "Of --cmap gray.", default=str(RenderSpec().bits))
 @picture_encoding_options
 @overwrite_option
 @json_option
@@ -82,16 +64,14 @@ def render(
     Colours mean the same at all times; what is missing is grey. With --cmap gray codes are values,
     from which these come back: the range is in the comment tag, and .mkv keeps every code.
     """
-    encoding = EncodingSpec(**{name: options.pop(name) for name in PICTURE_ENCODING})
+    encoding = pop_settings(EncodingSpec, options)
     spec = RenderSpec(**options, bits=int(bits), has_labels=not no_labels)  # type: ignore[arg-type]
     from vsr_cli.cli.display import RunDisplay
     from vsr_cli.pipeline.render.run import render_field
 
     with RunDisplay("render", quiet=quiet) as display:
         report = render_field(source, target, spec, encoding, overwrite=overwrite, listener=display)
-    display.warn(report.warnings)
-    text = json.dumps(report.to_json()) if as_json else summary(report)
-    click.echo(text, err=target == Path("-"))  # where standard output carries the video
+    display.finish(report, summary(report), target, as_json=as_json)
 
 
 def summary(report: RenderReport) -> str:

@@ -5,21 +5,32 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import click
 
 from vsr_cli.cli.examples import complete_model, examples
-from vsr_cli.cli.options import degradation_option, overwrite_option, quiet_option
+from vsr_cli.cli.options import (
+    degradation_option,
+    max_pixels_option,
+    options_of,
+    overwrite_option,
+    quiet_option,
+)
 from vsr_cli.cli.progress import training_bar
-from vsr_cli.specs import Interpolation, LossName, RecipeForm, TrainSpec, parse_simulated
-
-if TYPE_CHECKING:
-    pass
+from vsr_cli.specs import (
+    CUSTOM_DOMAIN,
+    DEFAULT_FORM,
+    Interpolation,
+    LossName,
+    RecipeForm,
+    TrainSpec,
+    parse_simulated,
+)
 
 PATHS = click.Path(exists=True, path_type=Path)
-CUSTOM = "custom"
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+option = options_of(TrainSpec)
 TUNED = ("steps", "batch_size", "patch", "learning_rate", "loss", "residual", "patience")
 
 
@@ -28,7 +39,7 @@ def _behind(
 ) -> Path | str | None:
     if value is None or value in get_args(Interpolation):
         return value
-    path: Path = FILE.convert(value, parameter, context)
+    path: Path = EXISTING_FILE.convert(value, parameter, context)
     return path
 
 
@@ -48,36 +59,33 @@ def _behind(
     metavar="KIND:SEEDS",
     help="Runs made for this training: jet:1-5, turbulence:3, droplet:1-9. Repeatable.",
 )
-@click.option("--variable", help="Variable of fields with several.")
-@click.option(
-    "--validate", "validation", multiple=True, type=PATHS, help="Clips to score on. Repeatable."
-)
+@option("variable", "Variable of fields with several.")
+@option("validate", "Clips to score on. Repeatable.", field="validation", type=PATHS)
 @degradation_option
-@click.option(
-    "--hold-out", default=0.0, help="Part of the data that is scored on, not learnt: 0.2."
-)
-@click.option("--scale", default=2, show_default=True, help="Enlargement.")
-@click.option("--domain", default=CUSTOM, show_default=True, help="Recorded in the weights.")
-@click.option(
-    "--behind",
+@option("hold-out", "Part of the data that is scored on, not learnt: 0.2.", show_default=False)
+@option("scale", "Enlargement.")
+@option("domain", "Recorded in the weights.")
+@option(
+    "behind",
+    "Weights of the 2D stage, or the interpolation, whose output a clip model refines.",
+    type=str,
     metavar="FILE|bicubic",
     callback=_behind,
-    help="Weights of the 2D stage, or the interpolation, whose output a clip model refines.",
 )
-@click.option("--start", multiple=True, type=FILE, help="Weights to start from. Repeatable.")
-@click.option(
-    "--transfer", type=FILE, help="Weights of another network or scale, to take what fits from."
+@option("start", "Weights to start from. Repeatable.", type=EXISTING_FILE)
+@option(
+    "transfer",
+    "Weights of another network or scale, to take what fits from.",
+    type=EXISTING_FILE,
 )
-@click.option(
-    "--transfer-layer", "layers", multiple=True, help="Layer that is taken. Repeatable. [all]"
-)
-@click.option("--only", multiple=True, help="Layer that is trained. Repeatable.  [default: all]")
+@option("transfer-layer", "Layer that is taken. Repeatable. [all]", field="layers")
+@option("only", "Layer that is trained. Repeatable.  [default: all]")
 @click.option("--finetune", is_flag=True, help="Go on from --start, or the released weights.")
 @click.option(
     "--recipe",
     "recipe_form",
     type=click.Choice(get_args(RecipeForm)),
-    default="ours",
+    default=DEFAULT_FORM,
     show_default=True,
     help="Ours, or that of the network's paper.",
 )
@@ -86,16 +94,17 @@ def _behind(
 @click.option("--patch", type=click.IntRange(min=8), help="Pixels of a patch of the input.")
 @click.option("--learning-rate", type=float, help="Peak of the schedule.")
 @click.option("--loss", type=click.Choice(get_args(LossName)), help="What is minimised.")
-@click.option("--perceptual-weights", type=FILE, help="VGG-19 of torchvision, for srgan.")
+@option("perceptual-weights", "VGG-19 of torchvision, for srgan.", type=EXISTING_FILE)
 @click.option("--residual/--plain", default=None, help="Learn the residual, or the paper's form.")
 @click.option("--patience", type=click.IntRange(min=0), help="Validations without a gain; 0: all.")
-@click.option("--tensorboard", type=click.Path(file_okay=False, path_type=Path), help="Log folder.")
-@click.option("--licence", default="", help="Of the data; stands in the model card.")
-@click.option("--checkpoint-every", default=2000, show_default=True, help="Steps; validates too.")
-@click.option("--seed", default=0, show_default=True, help="Of weights and patches.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--precision", default="bf16", show_default=True, help="fp32, bf16 or fp16.")
-@click.option("--resume", is_flag=True, help="Go on from OUTPUT's checkpoint.")
+@option("tensorboard", "Log folder.", type=click.Path(file_okay=False, path_type=Path))
+@option("licence", "Of the data; stands in the model card.", show_default=False)
+@option("checkpoint-every", "Steps; validates too.")
+@option("seed", "Of weights and patches.")
+@option("device", "auto, cpu, cuda or cuda:N.")
+@option("precision", "fp32, bf16 or fp16.")
+@max_pixels_option
+@option("resume", "Go on from OUTPUT's checkpoint.")
 @overwrite_option
 @quiet_option
 def train(model: str, output: Path, quiet: bool, **options: Any) -> None:
@@ -162,7 +171,7 @@ def _released_start(model: str, options: dict[str, Any]) -> dict[str, Any]:
     if options["start"]:
         return {}
     scale = options["scale"]
-    wanted = options["domain"] if options["domain"] != CUSTOM else None
+    wanted = options["domain"] if options["domain"] != CUSTOM_DOMAIN else None
     start = find_released(model, scale, choose_domain((model,), scale, wanted))
     partner = read_weights(start.path)[1].partner_sha256
     if options["behind"] or not partner:

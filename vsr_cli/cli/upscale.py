@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vsr_cli.cli.examples import examples
-from vsr_cli.cli.field_options import check_kind, field_options, field_settings
-from vsr_cli.cli.options import ClipPath, json_option, overwrite_option, quiet_option
+from vsr_cli.cli.field_options import check_kind, field_options
+from vsr_cli.cli.options import json_option, overwrite_option, pop_settings, quiet_option
+from vsr_cli.cli.param_types import ClipPath
 from vsr_cli.cli.upscale_options import clip_options, clip_settings
 from vsr_cli.specs import EncodingSpec, FieldSpec, is_field, is_several
 
@@ -65,7 +65,7 @@ def upscale(
     With --preview it is a PNG: a row for each of N frames, bicubic on the left. Fields of NetCDF
     and Zarr (--variable) stay values in their unit, on a finer grid of the same globe.
     """
-    fields, options = field_settings(options)
+    fields = pop_settings(FieldSpec, options)
     spec, encoding, decoding = clip_settings(options)
     check_kind(source, target, fields, encoding, decoding)
     run = _choose_run(
@@ -85,9 +85,7 @@ def upscale(
     keep_freed_memory()
     with RunDisplay("upscale", quiet=quiet) as display:
         report = run(source, target, spec=spec, overwrite=overwrite, listener=display)
-    display.warn(report.warnings)
-    text = json.dumps(report.to_json()) if as_json else summary(report)
-    click.echo(text, err=target == Path("-"))  # where standard output carries the video
+    display.finish(report, summary(report), target, as_json=as_json)
 
 
 def _choose_fields(

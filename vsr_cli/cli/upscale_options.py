@@ -1,95 +1,71 @@
-"""The options of ``vsr upscale`` that ``vsr batch``, or ``vsr compare``, has too."""
+"""The options of ``vsr upscale`` that other commands of videos have too."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
-from typing import Any, NamedTuple, get_args
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import click
 
 from vsr_cli.cli.field_options import field_options
-from vsr_cli.cli.options import DEVICES, Command, FractionType, NameValueType, model_options
-from vsr_cli.specs import Chroma, DecodingSpec, Deinterlace, EncodingSpec, UpscaleSpec
+from vsr_cli.cli.options import (
+    DEVICES,
+    Command,
+    add_options,
+    max_pixels_option,
+    model_options,
+    options_of,
+    pop_settings,
+)
+from vsr_cli.cli.param_types import FractionType, NameValueType
+from vsr_cli.specs import DecodingSpec, EncodingSpec, UpscaleSpec
 
-DECODING = tuple(field.name for field in fields(DecodingSpec))
-ENCODING = tuple(field.name for field in fields(EncodingSpec))
-
-
+UPSCALE, DECODE, ENCODE = map(options_of, (UpscaleSpec, DecodingSpec, EncodingSpec))
 SIZE_OPTIONS = (
-    click.option("--width", type=int, help="Columns of the output.  [default: by --scale]"),
-    click.option("--height", type=int, help="Rows of the output.  [default: by --scale]"),
+    UPSCALE("width", "Columns of the output.  [default: by --scale]"),
+    UPSCALE("height", "Rows of the output.  [default: by --scale]"),
 )
-CHROMA_OPTION = click.option(
-    "--chroma",
-    type=click.Choice(get_args(Chroma)),
-    default=UpscaleSpec().chroma,
-    show_default=True,
-    help="How the colour planes are enlarged; an interpolation is its own.",
+CHROMA_OPTION = UPSCALE(
+    "chroma", "How the colour planes are enlarged; an interpolation is its own."
 )
-PICTURE_ENCODING = ("codec", "crf", "preset", "codec_options", "pix_fmt", "keep_partial")
+QUALITY_OPTIONS = (
+    ENCODE("crf", "Quality of the codec: lower is better and larger."),
+    ENCODE("preset", "Speed of the codec, by its own name."),
+)
 PICTURE_OPTIONS = (
-    click.option("--codec", help="x264, x265, svtav1, vp9, ffv1, prores, or FFmpeg's name."),
-    click.option("--crf", type=float, help="Quality of the codec: lower is better and larger."),
-    click.option("--preset", help="Speed of the codec, by its own name."),
-    click.option(
-        "--codec-option",
-        "codec_options",
+    ENCODE("codec", "x264, x265, svtav1, vp9, ffv1, prores, or FFmpeg's name."),
+    *QUALITY_OPTIONS,
+    ENCODE(
+        "codec-option",
+        "An option of the encoder, by FFmpeg's name. Repeatable.",
+        field="codec_options",
         metavar="NAME=VALUE",
         type=NameValueType(),
-        multiple=True,
-        help="An option of the encoder, by FFmpeg's name. Repeatable.",
     ),
-    click.option("--pix-fmt", help="Pixel format of the output.  [default: as the input]"),
-    click.option(
-        "--keep-partial",
-        is_flag=True,
-        help="When the run ends early, keep what is complete as NAME.partial.EXT.",
-    ),
+    ENCODE("pix-fmt", "Pixel format of the output.  [default: as the input]"),
+    ENCODE("keep-partial", "When the run ends early, keep what is complete as NAME.partial.EXT."),
 )
 STREAM_OPTIONS = (
-    click.option(
-        "--audio-codec", help="Encode audio that OUT cannot hold with aac, opus, flac, ..."
-    ),
-    click.option(
-        "--strict-streams", is_flag=True, help="Fail if a stream is lost or loses something."
-    ),
+    ENCODE("audio-codec", "Encode audio that OUT cannot hold with aac, opus, flac, ..."),
+    ENCODE("strict-streams", "Fail if a stream is lost or loses something."),
 )
 ENCODING_OPTIONS = PICTURE_OPTIONS + STREAM_OPTIONS
 DECODING_OPTIONS = (
-    click.option("--start", "start_s", type=float, help="Second to begin at."),
-    click.option("--end", "end_s", type=float, help="Second to stop at."),
-    click.option(
-        "--deinterlace",
-        type=click.Choice(get_args(Deinterlace)),
-        default=DecodingSpec().deinterlace,
-        show_default=True,
-        help="auto: frames that say they are interlaced; bwdif: all.",
-    ),
-    click.option(
-        "--rate",
+    DECODE("start", "Second to begin at.", field="start_s"),
+    DECODE("end", "Second to stop at.", field="end_s"),
+    DECODE("deinterlace", "auto: frames that say they are interlaced; bwdif: all."),
+    DECODE(
+        "rate",
+        "Frames per second of stills.  [default: 25]",
         type=FractionType("RATE", "30000/1001"),
-        help="Frames per second of stills.  [default: 25]",
     ),
-    click.option(
-        "--tolerate",
-        default=DecodingSpec().tolerate,
-        show_default=True,
-        help="Damaged packets to put up with; a truncated file has at least one.",
-    ),
-    click.option(
-        "--hwaccel",
+    DECODE("tolerate", "Damaged packets to put up with; a truncated file has at least one."),
+    DECODE(
+        "hwaccel",
+        "Decode on hardware: cuda, vaapi, ... as FFmpeg names it; auto: where it can.",
         metavar="DEVICE",
-        default=DecodingSpec().hwaccel,
-        show_default=True,
-        help="Decode on hardware: cuda, vaapi, ... as FFmpeg names it; auto: where it can.",
     ),
-    click.option(
-        "--max-pixels",
-        default=DecodingSpec().max_pixels,
-        show_default=True,
-        help="Of a frame, in and out: larger sizes are taken for mistakes.",
-    ),
+    max_pixels_option,
 )
 
 
@@ -108,18 +84,18 @@ def clip_settings(options: Mapping[str, Any]) -> ClipSettings:
         ValueError: a value cannot be.
     """
     rest = dict(options)
-    encoding, decoding = pop_file_settings(rest)
+    encoding, decoding = pop_settings(EncodingSpec, rest), pop_settings(DecodingSpec, rest)
     return ClipSettings(UpscaleSpec(**rest), encoding, decoding)
 
 
-def pop_file_settings(options: dict[str, Any]) -> tuple[EncodingSpec, DecodingSpec]:
-    """The settings in the values of ``file_options``, which are taken out of ``options``.
+def size_options(command: Command) -> Command:
+    """--width and --height of the output."""
+    return add_options(SIZE_OPTIONS, command)
 
-    Raises:
-        ValueError: a value cannot be.
-    """
-    encoding = EncodingSpec(**{name: options.pop(name) for name in ENCODING})
-    return encoding, DecodingSpec(**{name: options.pop(name) for name in DECODING})
+
+def quality_options(command: Command) -> Command:
+    """--crf and --preset."""
+    return add_options(QUALITY_OPTIONS, command)
 
 
 def picture_encoding_options(command: Command) -> Command:
@@ -128,21 +104,14 @@ def picture_encoding_options(command: Command) -> Command:
 
 
 def clip_options(command: Command) -> Command:
-    """How a clip is upscaled, written and read, from --model to --tolerate."""
+    """How a clip is upscaled, written and read, from --model to --max-pixels."""
     model = (model_options(UpscaleSpec, DEVICES), *SIZE_OPTIONS, CHROMA_OPTION)
     return add_options(model + ENCODING_OPTIONS + DECODING_OPTIONS, command)
 
 
 def file_options(command: Command) -> Command:
-    """How clips are written and read, from --codec to --tolerate."""
+    """How clips are written and read, from --codec to --max-pixels."""
     return add_options(ENCODING_OPTIONS + DECODING_OPTIONS, command)
-
-
-def add_options(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
-    """Options for a command, which shows them in that order."""
-    for add in reversed(options):
-        command = add(command)
-    return command
 
 
 def with_settings(

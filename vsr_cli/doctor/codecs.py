@@ -62,8 +62,8 @@ def _encoder(trial: CodecTrial) -> Finding:
         is_ok=not trial.fault,
         detail=trial.fault or f"{NUM_FRAMES} frames written and read back",
         is_needed=trial.encoder == NEEDED,
-        causes=causes if trial.fault else (),
-        remedy=remedy if trial.fault else "",
+        causes=causes,
+        remedy=remedy,
         facts={"is_hardware": trial.is_hardware},
     )
 
@@ -74,8 +74,8 @@ def _decoder(trial: CodecTrial) -> Finding:
         name=trial.decoder,
         is_ok=not trial.fault,
         detail=trial.fault or f"read what {trial.encoder} wrote",
-        causes=SOFTWARE_CAUSES if trial.fault else (),
-        remedy=SOFTWARE_REMEDY if trial.fault else "",
+        causes=SOFTWARE_CAUSES,
+        remedy=SOFTWARE_REMEDY,
         facts={"is_hardware": False},
     )
 
@@ -86,7 +86,7 @@ def _device_decoder(device: str, fault: str) -> Finding:
         name=f"h264 by {device}",
         is_ok=not fault,
         detail=fault or f"works: vsr upscale --hwaccel {device}",
-        causes=HARDWARE_CAUSES if fault else (),
-        remedy=DECODING_REMEDY if fault else "",
+        causes=HARDWARE_CAUSES,
+        remedy=DECODING_REMEDY,
         facts={"is_hardware": True},
     )

@@ -33,20 +33,12 @@ class Checkup:
         return {"can_upscale": self.can_upscale, "findings": findings}
 
 
-def examine(watch: Callable[[Finding], object] | None = None) -> Checkup:
+def examine() -> Checkup:
     """Look at versions, devices, codecs, weights, extras, programs and disk, and do the main job.
 
     Some ten seconds, most of them to load the extras. Nothing is left behind.
-
-    Args:
-        watch: told of each finding as soon as it is made.
     """
-    found = []
-    for finding in _all_findings():
-        found.append(finding)
-        if watch is not None:
-            watch(finding)
-    return Checkup(tuple(found))
+    return Checkup(tuple(_all_findings()))
 
 
 def _all_findings() -> Iterator[Finding]:

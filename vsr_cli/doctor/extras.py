@@ -77,8 +77,8 @@ def _extra(name: str, packages: tuple[str, ...], modules: Mapping[str, str]) -> 
         name=f"[{name}]",
         is_ok=is_ok,
         detail=f"{', '.join(each)} (for {PURPOSES.get(name, 'more')})",
-        causes=() if is_ok else MISSING_CAUSES if is_missing else BROKEN_CAUSES,
-        remedy="" if is_ok else install if is_missing else broken,
+        causes=MISSING_CAUSES if is_missing else BROKEN_CAUSES,
+        remedy=install if is_missing else broken,
         facts={"versions": versions},
     )
 

@@ -20,9 +20,15 @@ class Finding:
     is_ok: bool
     detail: str  # one line
     is_needed: bool = False  # without it ``vsr upscale IN OUT`` cannot do its work
-    causes: tuple[str, ...] = ()  # the likeliest first, three at most; empty where all is well
-    remedy: str = ""  # a command, or a few words
+    causes: tuple[str, ...] = ()  # of a fault, the likeliest first, three at most
+    remedy: str = ""  # of a fault: a command, or a few words
     facts: Mapping[str, Any] = field(default_factory=dict)  # the detail for programs
+
+    def __post_init__(self) -> None:
+        """What works has no causes, and nothing to mend."""
+        if self.is_ok:
+            object.__setattr__(self, "causes", ())
+            object.__setattr__(self, "remedy", "")
 
     def to_json(self) -> dict[str, Any]:
         """The entry of ``--json``."""

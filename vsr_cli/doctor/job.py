@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from vsr_cli.doctor.finding import Finding
-from vsr_cli.errors import VsrError
+from vsr_cli.errors import VsrError, typed_message
 from vsr_cli.media.codec_trial import moving_picture, write_clip
 from vsr_cli.pipeline.video import upscale_video
 
@@ -24,15 +24,15 @@ def find_job() -> Iterator[Finding]:
     try:
         detail, fault = _run(), ""
     except (VsrError, ValueError, OSError, RuntimeError) as error:
-        detail, fault = "", " ".join(f"{type(error).__name__}: {error}".split())
+        detail, fault = "", typed_message(error)
     yield Finding(
         area="job",
         name="vsr upscale",
         is_ok=not fault,
         detail=detail or fault,
         is_needed=True,
-        causes=CAUSES if fault else (),
-        remedy="vsr --debug upscale IN OUT shows where; pip check" if fault else "",
+        causes=CAUSES,
+        remedy="vsr --debug upscale IN OUT shows where; pip check",
     )
 
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from vsr_cli.doctor.finding import Finding
 from vsr_cli.models.rewrite.faster import channels_last
-from vsr_cli.pipeline.device import BF16_FLAGS, CPU_FLAGS, CPU_INFO
+from vsr_cli.pipeline.device import BF16_FLAGS, read_processor
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 SIDE, CHANNELS, PASSES = 128, 64, 3  # of the convolution that is timed
@@ -50,7 +50,8 @@ def _seconds(layer: nn.Module, frames: torch.Tensor, *, is_half: bool) -> float:
 
 
 def _processor() -> Finding:
-    model, flags = read_processor(CPU_INFO)
+    model, flags = read_processor()
+    model = model or "a processor"
     known = sorted(BF16_FLAGS & flags)
     cores, threads = len(os.sched_getaffinity(0)), torch.get_num_threads()
     gain = round(bf16_gain(torch.device("cpu")), 2)
@@ -74,18 +75,6 @@ def _processor() -> Finding:
             "bf16_is_worth_it": gain >= WORTH_IT,
         },
     )
-
-
-def read_processor(info: Path) -> tuple[str, frozenset[str]]:
-    """The name of the processor and what it can do, by what Linux says of it."""
-    try:
-        lines = info.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return "a processor", frozenset()
-    pairs = [[part.strip() for part in line.split(":", 1)] for line in lines if ":" in line]
-    model = next((value for name, value in pairs if name == "model name"), "a processor")
-    flags = next((value for name, value in pairs if name in CPU_FLAGS), "")
-    return model, frozenset(flags.split())
 
 
 def _gpu(index: int) -> Finding:

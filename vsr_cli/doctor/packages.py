@@ -6,6 +6,8 @@ import warnings
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
+from vsr_cli.errors import typed_message
+
 
 def installed_version(package: str) -> str:
     """The version of a package by pip's name for it; empty if it is not installed."""
@@ -26,5 +28,5 @@ def import_fault(module: str) -> str:
             warnings.simplefilter("ignore")  # those of packages are none of ours
             import_module(module)
     except Exception as error:
-        return " ".join(f"{type(error).__name__}: {error}".split())
+        return typed_message(error)
     return ""

@@ -11,8 +11,7 @@ from vsr_cli.doctor.finding import Finding
 from vsr_cli.errors import MissingProgramError, WeightsError
 from vsr_cli.metrics.vmaf import find_ffmpeg
 from vsr_cli.models import parse_chain, weights
-from vsr_cli.pipeline.size import DEFAULT_SCALE
-from vsr_cli.specs import UpscaleSpec
+from vsr_cli.specs import DEFAULT_SCALE, UpscaleSpec
 
 GIB = 1 << 30
 ENOUGH_BYTES = GIB  # a minute of 1080p at the default quality takes some 100 MB
@@ -36,8 +35,8 @@ def find_weights() -> Iterator[Finding]:
             is_ok=not fault,
             detail=fault or f"{entry.model} x{entry.scale} {entry.domain}, SHA-256 as released",
             is_needed=entry in needed,
-            causes=WEIGHT_CAUSES if fault else (),
-            remedy=WEIGHT_REMEDY if fault else "",
+            causes=WEIGHT_CAUSES,
+            remedy=WEIGHT_REMEDY,
             facts={"sha256": entry.sha256, "path": str(entry.path)},
         )
     if not entries:
@@ -86,8 +85,8 @@ def _room(name: str, folder: Path | None) -> Finding:
         name=name,
         is_ok=is_ok,
         detail=detail,
-        causes=() if is_ok else ("the disk is full", "a quota or a small tmpfs holds the folder"),
-        remedy="" if is_ok else "df -h; TMPDIR=/another/folder vsr ...",
+        causes=("the disk is full", "a quota or a small tmpfs holds the folder"),
+        remedy="df -h; TMPDIR=/another/folder vsr ...",
         facts={"folder": str(folder), "free_bytes": free},
     )
 
@@ -103,9 +102,7 @@ def find_programs() -> Iterator[Finding]:
         name="ffmpeg",
         is_ok=not fault,
         detail=fault or f"{path} has libvmaf, for --metric vmaf",
-        causes=("most builds of FFmpeg have no libvmaf; nothing else in vsr needs one",)
-        if fault
-        else (),
-        remedy="a static build from https://ffmpeg.org/download.html on the PATH" if fault else "",
+        causes=("most builds of FFmpeg have no libvmaf; nothing else in vsr needs one",),
+        remedy="a static build from https://ffmpeg.org/download.html on the PATH",
         facts={"path": path},
     )

@@ -45,8 +45,8 @@ def find_versions() -> Iterator[Finding]:
             is_ok=not fault,
             detail=fault or f"{version}{_more(module)}",
             is_needed=True,
-            causes=CAUSES if fault else (),
-            remedy=(CPU_TORCH if package == "torch" else remedy) if fault else "",
+            causes=CAUSES,
+            remedy=CPU_TORCH if package == "torch" else remedy,
             facts={"version": version},
         )
 
@@ -61,8 +61,8 @@ def _python() -> Finding:
         is_ok=is_ok,
         detail=f"{version} on {platform.platform()}",
         is_needed=True,
-        causes=() if is_ok else (f"this Python is older than {oldest}",),
-        remedy="" if is_ok else f"python{oldest} -m venv .venv",
+        causes=(f"this Python is older than {oldest}",),
+        remedy=f"python{oldest} -m venv .venv",
         facts={"version": version, "executable": sys.executable},
     )
 

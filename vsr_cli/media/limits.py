@@ -18,7 +18,7 @@ def check_input_pixels(path: Path, *, width: int, height: int, limit: int) -> No
         name = "standard input" if is_pipe(path) else path
         raise InputError(
             f"{name} states a picture of {width}x{height}, {width * height:,} pixels, of at most "
-            f"{limit:,}: the file is damaged, or give --max-pixels where a command has it"
+            f"{limit:,}: the file is damaged, or give --max-pixels"
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vsr_cli.models import ALIASES, MODELS, get_spec, parse_chain
-from vsr_cli.models.cost import LayerCost, layer_costs, parameter_count, plain_form
+from vsr_cli.models.cost import LayerCost, layer_costs, network_cost
 from vsr_cli.models.spec import ModelSpec
 from vsr_cli.models.weights import ReleasedWeights, released_weights
 
@@ -85,6 +85,7 @@ def describe_layers(name: str, scale: int | None = None) -> tuple[int, tuple[Lay
 
 
 def _network_entry(spec: ModelSpec) -> CatalogEntry:
+    costs = {scale: network_cost(spec, scale) for scale in spec.scales}
     return CatalogEntry(
         name=spec.name,
         kind=spec.kind,
@@ -93,8 +94,8 @@ def _network_entry(spec: ModelSpec) -> CatalogEntry:
         scales=spec.scales,
         window=spec.window,
         radius=spec.radius,
-        parameters={s: parameter_count(plain_form(spec, s)) for s in spec.scales},
-        macs={s: math.fsum(layer.macs for layer in layer_costs(spec, s)) for s in spec.scales},
+        parameters={scale: cost.parameters for scale, cost in costs.items()},
+        macs={scale: cost.macs for scale, cost in costs.items()},
         weights=tuple(entry for entry in released_weights() if entry.model == spec.name),
         paper=spec.paper,
     )
@@ -103,7 +104,7 @@ def _network_entry(spec: ModelSpec) -> CatalogEntry:
 def _chain_entry(name: str, entries: list[CatalogEntry]) -> CatalogEntry:
     """The stages together; a stage before the enlargement costs its share of the larger frame."""
     specs = [get_spec(entry.name) for entry in entries]
-    enlarging = [entry for entry in entries if entry.scales != (1,)]
+    enlarging = [spec for spec in specs if spec.enlarges]
     if len(enlarging) != 1:
         raise ValueError(f"model {name} has {len(enlarging)} stages that enlarge, must have one")
     scales = enlarging[0].scales
@@ -140,12 +141,12 @@ def _chain_radius(specs: list[ModelSpec]) -> int | None:
 
 
 def _enlarging(specs: list[ModelSpec]) -> int:
-    return next(number for number, spec in enumerate(specs) if spec.scales != (1,))
+    return next(number for number, spec in enumerate(specs) if spec.enlarges)
 
 
 def _place(specs: list[ModelSpec], number: int, scale: int) -> tuple[int, float]:
     """The scale of one stage itself, and its pixels for one pixel of the chain's output."""
-    if specs[number].scales != (1,):
+    if specs[number].enlarges:
         return scale, 1.0
     is_before = len(specs) > 1 and number < _enlarging(specs)
     return 1, 1 / scale**2 if is_before else 1.0

@@ -11,20 +11,29 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
+from torch.overrides import TorchFunctionMode
 
 from vsr_cli.models.spec import ModelSpec
 from vsr_cli.models.temporal import TemporalUpscaler
 
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
 Transposed = nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
-SIDES = 12, 24  # pixels of the inputs whose counts are compared; the result does not depend on them
+IN_PLACE = frozenset({"__iadd__", "__isub__", "__imul__", "__itruediv__"})
+SIDES = 4, 8  # pixels of inputs whose counts are compared; the result does not depend on them
+
+
+class NetworkCost(NamedTuple):
+    """What a whole network costs, in the paper's form."""
+
+    parameters: int  # as ``parameter_count``
+    macs: float  # per pixel of the output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +48,25 @@ class LayerCost:
     macs: float  # per pixel of the output
 
 
+class _WithoutStart(TorchFunctionMode):
+    """Lets layers be built without a start: what is written to a tensor in place is left out."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        given = {} if kwargs is None else kwargs
+        name = getattr(func, "__name__", "")
+        if name in IN_PLACE or (name.endswith("_") and not name.endswith("__")):  # normal_, mul_
+            return next(iter((*args, *given.values())))
+        return func(*args, **given)
+
+
 def plain_form(spec: ModelSpec, scale: int) -> nn.Module:
-    """The paper's form of a network in evaluation: its layers and their shapes, without values."""
-    with torch.device("meta"):
+    """The paper's form of a network in evaluation: its layers and their shapes.
+
+    Its values are what lay in memory, and of a large network's memory none is taken.
+    """
+    with _WithoutStart():
         return spec.build(scale, False).eval()
 
 
@@ -51,9 +76,17 @@ def parameter_count(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters() if id(p) not in slopes)
 
 
+@cache
+def network_cost(spec: ModelSpec, scale: int) -> NetworkCost:
+    """Parameters and MACs of a network at one scale; it is built once."""
+    model = plain_form(spec, scale)
+    macs = math.fsum(layer.macs for layer in _layer_costs(model, spec, scale))
+    return NetworkCost(parameter_count(model), macs)
+
+
 def macs_per_pixel(spec: ModelSpec, scale: int) -> float:
     """MACs of the paper's form of a network for one pixel of its output."""
-    return math.fsum(layer.macs for layer in layer_costs(spec, scale))
+    return network_cost(spec, scale).macs
 
 
 def values_per_pixel(spec: ModelSpec, scale: int) -> float:
@@ -80,21 +113,22 @@ def layer_values(spec: ModelSpec, scale: int) -> dict[str, float]:
 
 def layer_costs(spec: ModelSpec, scale: int) -> tuple[LayerCost, ...]:
     """Every layer that holds parameters, in the order of the weight file, in the paper's form."""
-    model = plain_form(spec, scale)
+    return tuple(_layer_costs(plain_form(spec, scale), spec, scale))
+
+
+def _layer_costs(model: nn.Module, spec: ModelSpec, scale: int) -> Iterator[LayerCost]:
     small, large = (_count(model, spec, side, _layer_macs) for side in SIDES)
     pixels = (SIDES[1] ** 2 - SIDES[0] ** 2) * scale**2
-    return tuple(
-        LayerCost(
-            name=name,
-            type=type(layer).__name__,
-            kernel=tuple(getattr(layer, "kernel_size", ())),
-            channels=_channels(layer),
-            parameters=parameters,
-            macs=(large[name] - small[name]) / pixels,
-        )
-        for name, layer in model.named_modules()
-        if (parameters := sum(p.numel() for p in layer.parameters(recurse=False)))
-    )
+    for name, layer in model.named_modules():
+        if parameters := sum(p.numel() for p in layer.parameters(recurse=False)):
+            yield LayerCost(
+                name=name,
+                type=type(layer).__name__,
+                kernel=tuple(getattr(layer, "kernel_size", ())),
+                channels=_channels(layer),
+                parameters=parameters,
+                macs=(large[name] - small[name]) / pixels,
+            )
 
 
 def _count(
@@ -103,29 +137,48 @@ def _count(
     side: int,
     amount: Callable[[nn.Module, Tensor, Tensor], int],
 ) -> Counter[str]:
-    """The amount of each layer by name for ``side`` x ``side`` pixels, used often as often."""
+    """The amount of each layer by name for ``side`` x ``side`` pixels, used often as often.
+
+    The layers multiply nothing: what they give has the shape of their results alone.
+    """
     found: Counter[str] = Counter()
 
-    def listen(name: str, layer: nn.Module) -> None:
-        def add(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            found[name] += amount(layer, inputs[0], output)
+    def stand_in(name: str, layer: nn.Module) -> Callable[[Tensor], Tensor]:
+        def shape(given: Tensor) -> Tensor:
+            output = given.new_empty(_result_shape(layer, given.shape))
+            found[name] += amount(layer, given, output)
+            return output
 
-        hooks.append(layer.register_forward_hook(add))
+        return shape
 
-    hooks: list[RemovableHandle] = []
     for name, layer in model.named_modules():
         if isinstance(layer, Convolution | Transposed | nn.Linear):
-            listen(name, layer)
+            layer.forward = stand_in(name, layer)  # type: ignore[method-assign,assignment]
     time = (spec.window,) if spec.kind == "clip" else ()
     channels = 3 if spec.color == "rgb" else 1
     with torch.inference_mode():
         if isinstance(model, TemporalUpscaler):
-            _stream_frame(model, torch.zeros(1, 1, side, side, device="meta"))
+            _stream_frame(model, torch.zeros(1, 1, side, side))
         else:
-            model(torch.zeros(1, channels, *time, side, side, device="meta"))
-    for hook in hooks:
-        hook.remove()
+            model(torch.zeros(1, channels, *time, side, side))
     return found
+
+
+def _result_shape(layer: nn.Module, given: torch.Size) -> tuple[int, ...]:
+    """The shape of what a convolution or a linear layer makes of a tensor of another one."""
+    if isinstance(layer, nn.Linear):
+        return (*given[:-1], layer.out_features)
+    if not isinstance(layer, Convolution | Transposed):
+        raise TypeError(f"no shape is known for {type(layer).__name__}")
+    axes = len(layer.kernel_size)
+    own = (layer.kernel_size, layer.stride, layer.padding, layer.dilation, layer.output_padding)
+    sides = [
+        (side - 1) * stride - 2 * padding + dilation * (kernel - 1) + more + 1
+        if isinstance(layer, Transposed)
+        else (side + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+        for side, kernel, stride, padding, dilation, more in zip(given[-axes:], *own, strict=True)
+    ]
+    return (*given[: -axes - 1], layer.out_channels, *sides)
 
 
 def largest_layer(model: nn.Module, frames: Tensor) -> int:

@@ -41,6 +41,15 @@ class ModelSpec:
             raise ValueError(f"a clip model must have a radius, but {self.name} sees whole frames")
 
     @property
+    def enlarges(self) -> bool:
+        """False for a network that refines what is enlarged already."""
+        return self.scales != (1,)
+
+    def own_scale(self, scale: int) -> int:
+        """By how much the network itself enlarges where the whole enlarges by ``scale``."""
+        return scale if self.enlarges else 1
+
+    @property
     def margin(self) -> int:
         """Pixels of mirrored frame that go in on each side: all that a border's result depends on.
 

@@ -104,12 +104,20 @@ def precision_warnings(precision: torch.dtype, device: torch.device) -> tuple[st
 
 def has_flag(info: Path, wanted: frozenset[str], *, default: bool) -> bool:
     """Whether Linux says one of these of its processor; ``default`` where it says nothing."""
+    _, flags = read_processor(info)
+    return not wanted.isdisjoint(flags) if flags else default
+
+
+def read_processor(info: Path = CPU_INFO) -> tuple[str, frozenset[str]]:
+    """The name of the processor and what it can do; empty where Linux says nothing of it."""
     try:
         lines = info.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return default
-    flags = [line.partition(":")[2].split() for line in lines if line.startswith(CPU_FLAGS)]
-    return not wanted.isdisjoint(flags[0]) if flags else default
+        return "", frozenset()
+    pairs = [[part.strip() for part in line.split(":", 1)] for line in lines if ":" in line]
+    model = next((value for name, value in pairs if name == "model name"), "")
+    flags = next((value for name, value in pairs if name in CPU_FLAGS), "")
+    return model, frozenset(flags.split())
 
 
 def precision_name(precision: torch.dtype) -> str:

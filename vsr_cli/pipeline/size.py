@@ -11,9 +11,8 @@ from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.imaging.resample import resize
 from vsr_cli.models.load import available_scales
 from vsr_cli.pipeline.settings import StageSettings, batched
-from vsr_cli.specs import UpscaleSpec
+from vsr_cli.specs import DEFAULT_SCALE, UpscaleSpec
 
-DEFAULT_SCALE = 2
 _HALF = Fraction(1, 2)
 
 

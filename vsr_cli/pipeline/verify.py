@@ -11,8 +11,7 @@ from vsr_cli.media.pending import PendingFile
 from vsr_cli.models.load import available_scales
 from vsr_cli.pipeline.device import choose_devices, choose_precision
 from vsr_cli.pipeline.loaded import load_chain_once
-from vsr_cli.pipeline.size import DEFAULT_SCALE
-from vsr_cli.specs import UpscaleSpec
+from vsr_cli.specs import DEFAULT_SCALE, UpscaleSpec
 
 
 def count_frames(path: Path) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 from vsr_cli.metrics import ClipScores, FieldUnits, Spectra, entry_of
 from vsr_cli.metrics.spectrum import THRESHOLD
 from vsr_cli.report.keep import TOP, KeptFrame
-from vsr_cli.report.pictures import BRIGHTEST, ERROR_MAP
+from vsr_cli.report.pictures import ERROR_MAP, brightest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,7 +100,7 @@ def draw_frame(name: str, models: Sequence[str], frame: KeptFrame, title: str) -
     """Truth and results in one row, their errors below."""
     values = [codes / TOP for codes in (frame.truth, *frame.results)]
     errors = [np.abs(result - values[0]) for result in values[1:]]
-    top = max(float(np.quantile(error, BRIGHTEST)) for error in errors) or 1 / TOP
+    top = brightest(errors)
     side = min(PANEL * values[0].shape[0] / values[0].shape[1], TALLEST)
     height = 2 * side + 1.1  # inches, with two titles
 

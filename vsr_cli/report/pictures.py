@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ def frame_pictures(frame: KeptFrame, *, stretch: bool = False) -> FramePictures:
     truth, *results = (_reduced(codes) for codes in (frame.truth, *frame.results))
     low, high = (float(truth.min()), float(truth.max())) if stretch else (0.0, 1.0)
     errors = [np.abs(result - truth) for result in results]
-    top = max(float(np.quantile(error, BRIGHTEST)) for error in errors) or 1 / TOP
+    top = brightest(errors)
     span = max(high - low, 1 / TOP)
     shown = [_gray_png((image - low) / span) for image in (truth, *results)]
     return FramePictures(
@@ -49,6 +50,11 @@ def frame_pictures(frame: KeptFrame, *, stretch: bool = False) -> FramePictures:
         top=top,
         size=(truth.shape[1], truth.shape[0]),
     )
+
+
+def brightest(errors: Sequence[NDArray[np.float64]]) -> float:
+    """The absolute error that has the brightest colour in all pictures of a frame."""
+    return max(float(np.quantile(error, BRIGHTEST)) for error in errors) or 1 / TOP
 
 
 def data_uri(png: bytes) -> str:

@@ -5,9 +5,10 @@ Standard library only: ``vsr --help`` reads these files and loads no torch.
 
 from vsr_cli.specs.address import Address, as_path
 from vsr_cli.specs.batch import BatchSpec, SchedulerSpec, Shard
-from vsr_cli.specs.bench import BenchSpec, Peer
-from vsr_cli.specs.compare import Align, Box, CompareSpec, Layout, Resize
+from vsr_cli.specs.bench import DEFAULT_SIZE, BenchSpec, Peer
+from vsr_cli.specs.compare import Box, CompareSpec
 from vsr_cli.specs.degradation import (
+    BICUBIC,
     Blur,
     DegradationSpec,
     Downscale,
@@ -34,14 +35,14 @@ from vsr_cli.specs.media import MAX_PIXELS, DecodingSpec, Deinterlace, EncodingS
 from vsr_cli.specs.metrics import DEFAULT_METRICS, Channel, Grid, MetricName
 from vsr_cli.specs.render import RenderSpec
 from vsr_cli.specs.simulation import (
-    FIELD_RANGES,
     FIELD_UNITS,
     SPINUP_HOURS,
-    InitialState,
     ShallowWaterSpec,
     SimulatedField,
 )
 from vsr_cli.specs.training import (
+    CUSTOM_DOMAIN,
+    DEFAULT_FORM,
     Interpolation,
     LossName,
     Recipe,
@@ -50,18 +51,22 @@ from vsr_cli.specs.training import (
     TrainSpec,
     parse_simulated,
 )
-from vsr_cli.specs.upscale import Chroma, UpscaleSpec
+from vsr_cli.specs.upscale import DEFAULT_SCALE, SCENE_THRESHOLD, Chroma, UpscaleSpec
 
 __all__ = [
+    "BICUBIC",
+    "CUSTOM_DOMAIN",
+    "DEFAULT_FORM",
     "DEFAULT_METRICS",
+    "DEFAULT_SCALE",
+    "DEFAULT_SIZE",
     "EVERY_GPU",
     "FIELD_ENDINGS",
-    "FIELD_RANGES",
     "FIELD_UNITS",
     "MAX_PIXELS",
+    "SCENE_THRESHOLD",
     "SPINUP_HOURS",
     "Address",
-    "Align",
     "BatchSpec",
     "BenchSpec",
     "Blur",
@@ -80,10 +85,8 @@ __all__ = [
     "EvaluateSpec",
     "FieldSpec",
     "Grid",
-    "InitialState",
     "Interpolation",
     "Jpeg",
-    "Layout",
     "LossName",
     "MetricName",
     "Motion",
@@ -93,7 +96,6 @@ __all__ = [
     "Recipe",
     "RecipeForm",
     "RenderSpec",
-    "Resize",
     "Round",
     "SchedulerSpec",
     "ShallowWaterSpec",

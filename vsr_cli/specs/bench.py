@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from vsr_cli.specs.media import MAX_PIXELS, check_max_pixels
+
 Peer = Literal["opencv", "onnxruntime", "ffmpeg", "plain"]
 SMALLEST_SIDE = 16  # pixels; below it codecs refuse, and nothing is learnt
 MAX_FRAMES = 10_000
@@ -16,12 +18,15 @@ DEFAULT_SIZE = (320, 160)
 class BenchSpec:
     """How a benchmark measures; what it measures is an ``UpscaleSpec`` and an ``EncodingSpec``."""
 
-    size: tuple[int, int] | None = None  # width, height of the input; None: 320x160, or the clip's
+    size: tuple[int, int] | None = (
+        None  # width, height of the input; None: DEFAULT_SIZE, or the clip's
+    )
     source: Path | None = None  # a clip; None: a moving picture that is made for the purpose
     frames: int = 32  # of the clip
     repeats: int = 3  # of each measurement, after one that does not count
     threads: int | None = None  # of the networks and of a peer; None: as many as torch takes
     layers: bool = False  # time every layer of the networks, too
+    max_pixels: int = MAX_PIXELS  # of a frame, in and out
     peer: Peer | None = None  # who runs in turn with us
     peer_model: Path | None = None  # the network of OpenCV: a frozen TensorFlow graph
 
@@ -32,7 +37,8 @@ class BenchSpec:
             raise ValueError("a pipe can be read once, and it takes several passes: give a file")
         if self.size is not None and min(self.size) < SMALLEST_SIDE:
             width, height = self.size
-            raise ValueError(f"size must be at least 16x16, got {width}x{height}")
+            least = f"{SMALLEST_SIDE}x{SMALLEST_SIDE}"
+            raise ValueError(f"size must be at least {least}, got {width}x{height}")
         if not 1 <= self.frames <= MAX_FRAMES:
             raise ValueError(f"frames must be in 1..{MAX_FRAMES}, got {self.frames}")
         for name in ("repeats", "threads"):
@@ -41,6 +47,7 @@ class BenchSpec:
                 raise ValueError(f"{name} must be in 1..1024, got {value}")
         if self.peer is not None and self.peer not in get_args(Peer):
             raise ValueError(f"a peer is one of {', '.join(get_args(Peer))}, got {self.peer!r}")
+        check_max_pixels(self.max_pixels)
         self._check_peer_model()
 
     def _check_peer_model(self) -> None:

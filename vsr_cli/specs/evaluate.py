@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from vsr_cli.specs.degradation import BICUBIC, DegradationSpec
+from vsr_cli.specs.fields import check_value_range
+from vsr_cli.specs.media import MAX_PIXELS, check_max_pixels
 from vsr_cli.specs.metrics import DEFAULT_METRICS, Channel, Grid, MetricName
-from vsr_cli.specs.upscale import UpscaleSpec
+from vsr_cli.specs.upscale import DEFAULT_SCALE, UpscaleSpec
 
+USUAL = UpscaleSpec()
 OutlineMethod = Literal["level", "canny", "canny-filled"]  # see metrics/contour.py
 
 # What only a model uses when files are scored; scale may say what the files were made with.
@@ -27,8 +30,6 @@ OF_MODEL = frozenset(
         "degradation",
     }
 )
-
-
 LPIPS_SOURCES = (
     "lpips needs weights, which are not ours to give: --lpips-weights FILE with torchvision's "
     "AlexNet (https://download.pytorch.org/models/alexnet-owt-7be5be79.pth) and another one with "
@@ -42,15 +43,15 @@ class EvaluateSpec:
     """What is compared with the truth: what a model makes of it, or files that are there."""
 
     model: str | None = None
-    scale: int = 2
-    domain: str | None = None  # as in UpscaleSpec, and so are the next seven
-    weights: tuple[Path, ...] = ()
-    device: str = "auto"
-    precision: str = "auto"
-    batch_size: int | None = None
-    tile: int | None = None
-    scene_threshold: float = 50.0
-    consistency: int = 0
+    scale: int = DEFAULT_SCALE
+    domain: str | None = USUAL.domain  # as in UpscaleSpec, and so are the next seven
+    weights: tuple[Path, ...] = USUAL.weights
+    device: str = USUAL.device
+    precision: str = USUAL.precision
+    batch_size: int | None = USUAL.batch_size
+    tile: int | None = USUAL.tile
+    scene_threshold: float = USUAL.scene_threshold
+    consistency: int = USUAL.consistency
     lr: Path | None = None  # given low-resolution input: a file or a folder; None: degrade
     degradation: DegradationSpec = BICUBIC  # from the truth to the model's input
     against: Path | None = None  # a file or a folder to compare with, in the place of a model
@@ -63,6 +64,7 @@ class EvaluateSpec:
     grid: Grid = "plane"  # the sphere: frames are maps of the globe, pixels count by their area
     variables: tuple[str, ...] = ()  # of a field: one, or the two components of a flow
     value_range: tuple[float, float] | None = None  # that networks see as 0 to 1; None: the truth's
+    max_pixels: int = MAX_PIXELS  # of a frame, as a file states its size
 
     def __post_init__(self) -> None:
         if (self.model is None) == (self.against is None):
@@ -76,6 +78,7 @@ class EvaluateSpec:
             raise ValueError(f"border must be at least 0, got {self.border}")
         if self.outline not in (None, *get_args(OutlineMethod)):
             raise ValueError(f"outline must be {get_args(OutlineMethod)}, got {self.outline!r}")
+        check_max_pixels(self.max_pixels)
         self._check_metrics()
         self._check_fields()
         if self.model is not None:
@@ -100,7 +103,6 @@ class EvaluateSpec:
                 raise ValueError(f"{option} must be one of {', '.join(words)}, got {value!r}")
         if self.outline is not None and self.channel != "luma":
             raise ValueError("--outline measures luma: leave --channel out")
-
         if "lpips" in self.metrics and not self.lpips_weights:
             raise ValueError(LPIPS_SOURCES)
         if self.lpips_weights and "lpips" not in self.metrics:
@@ -110,10 +112,7 @@ class EvaluateSpec:
         if len(self.variables) > 2 or len({*self.variables}) < len(self.variables):
             given = ",".join(self.variables)
             raise ValueError(f"--variable is NAME, or U,V for a flow, got {given}")
-        if self.value_range is not None:
-            low, high = self.value_range
-            if not (math.isfinite(low) and math.isfinite(high) and low < high):
-                raise ValueError(f"--value-range is LOW,HIGH with LOW below HIGH, got {low},{high}")
+        check_value_range(self.value_range)
         if "vorticity" in self.metrics and len(self.variables) != 2:
             raise ValueError(
                 "vorticity is that of a flow of two components: give a field and --variable U,V"

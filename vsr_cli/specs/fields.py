@@ -25,6 +25,18 @@ def is_zarr(path: PurePath) -> bool:
     return ending(path) == ".zarr"
 
 
+def check_value_range(value_range: tuple[float, float] | None) -> None:
+    """Refuse what is no range of values; None is one that is measured.
+
+    Raises:
+        ValueError: the first value is not below the second one, or one of them is not finite.
+    """
+    if value_range is not None:
+        low, high = value_range
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise ValueError(f"--value-range is LOW,HIGH with LOW below HIGH, got {low},{high}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldSpec:
     """What is upscaled of a file of fields, and how its values and its edges are taken."""
@@ -36,10 +48,7 @@ class FieldSpec:
     window: Window = "auto"  # none: each step by itself, without the networks of several steps
 
     def __post_init__(self) -> None:
-        if self.value_range is not None:
-            low, high = self.value_range
-            if not (math.isfinite(low) and math.isfinite(high) and low < high):
-                raise ValueError(f"--value-range is LOW,HIGH with LOW below HIGH, got {low},{high}")
+        check_value_range(self.value_range)
         for name, kind in (("boundary", Boundary), ("conserve", Conserve), ("window", Window)):
             if getattr(self, name) not in get_args(kind):
                 raise ValueError(f"{name} must be {get_args(kind)}, got {getattr(self, name)!r}")

@@ -14,6 +14,16 @@ MAX_PIXELS = 1 << 27
 MAX_TIME_S = 1e9  # thirty years, which every time base can count
 
 
+def check_max_pixels(limit: int) -> None:
+    """Refuse a limit that no frame could keep.
+
+    Raises:
+        ValueError: it is below one pixel.
+    """
+    if limit < 1:
+        raise ValueError(f"max pixels must be at least 1, got {limit}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodingSpec:
     """Which part of the input is read, and how."""
@@ -43,8 +53,7 @@ class DecodingSpec:
             raise ValueError(f"tolerate must be at least 0 damaged packets, got {self.tolerate}")
         if not self.hwaccel.isidentifier():
             raise ValueError(f"hwaccel must be none, auto or a device's name, got {self.hwaccel!r}")
-        if self.max_pixels < 1:
-            raise ValueError(f"max pixels must be at least 1, got {self.max_pixels}")
+        check_max_pixels(self.max_pixels)
 
     @property
     def is_cut(self) -> bool:

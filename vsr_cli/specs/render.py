@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, get_args
 
+from vsr_cli.specs.fields import check_value_range
 from vsr_cli.specs.media import MAX_RATE
 
 GRAY = "gray"  # the map whose codes are values; all others are for eyes
@@ -29,10 +29,7 @@ class RenderSpec:
     bits: Bits = 8  # of gray
 
     def __post_init__(self) -> None:
-        if self.value_range is not None:
-            low, high = self.value_range
-            if not (math.isfinite(low) and math.isfinite(high) and low < high):
-                raise ValueError(f"--value-range is LOW,HIGH with LOW below HIGH, got {low},{high}")
+        check_value_range(self.value_range)
         if not 0 < self.rate <= MAX_RATE:
             raise ValueError(f"rate must be above 0 and at most {MAX_RATE}, got {self.rate}")
         if self.scale is not None and not 1 <= self.scale <= MAX_ENLARGEMENT:

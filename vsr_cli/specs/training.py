@@ -9,7 +9,9 @@ from typing import Literal, cast
 
 from vsr_cli.specs.degradation import BICUBIC, DegradationSpec
 from vsr_cli.specs.droplet import DropletSpec
+from vsr_cli.specs.media import MAX_PIXELS, check_max_pixels
 from vsr_cli.specs.simulation import InitialState, ShallowWaterSpec
+from vsr_cli.specs.upscale import DEFAULT_SCALE
 
 LossName = Literal[
     "mse",
@@ -28,6 +30,8 @@ Optimizer = Literal["adam", "adamw", "sgd"]
 GradientClip = Literal["spike", "rate", "none"]
 RecipeForm = Literal["ours", "paper"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+DEFAULT_FORM: RecipeForm = "ours"
+CUSTOM_DOMAIN = "custom"  # of weights that say no other one
 SIMULATED_FRAMES = MappingProxyType({"jet": 160, "turbulence": 240, "droplet": 60})
 
 
@@ -42,8 +46,7 @@ class SimulatedRun:
 def parse_simulated(text: str) -> tuple[SimulatedRun, ...]:
     """``jet:1-5`` as the runs of five seeds; ``turbulence:3``, ``droplet:1``.
 
-    A run of the jet begins where ``vsr simulate`` does and has 160 frames, one of turbulence 240;
-    ``droplet`` is 60 frames of one drop.
+    A run begins where ``vsr simulate`` does and has ``SIMULATED_FRAMES``; ``droplet`` is one drop.
 
     Raises:
         ValueError: no such simulation, or no seeds.
@@ -79,8 +82,8 @@ class TrainSpec:
     recipe: Recipe
     validation: tuple[Path, ...] = ()
     hold_out: float = 0.0  # part of the data that is scored on and not learnt from
-    scale: int = 2
-    domain: str = "custom"
+    scale: int = DEFAULT_SCALE
+    domain: str = CUSTOM_DOMAIN
     licence: str = ""  # of the data, for the model card
     # Weights of the 2D stage whose output a clip model refines, or an interpolation's name.
     behind: Path | Interpolation | None = None
@@ -98,6 +101,7 @@ class TrainSpec:
     validation_frames: int = 8  # of each validation clip, spread over it
     perceptual_weights: Path | None = None  # VGG-19 of torchvision, for the adversarial loss
     tensorboard: Path | None = None  # folder for TensorBoard's event files
+    max_pixels: int = MAX_PIXELS  # of a frame of the data, as a file states its size
     resume: bool = False
     overwrite: bool = False
 
@@ -117,6 +121,7 @@ class TrainSpec:
             raise ValueError("perceptual weights are for the loss adversarial, that of srgan")
         if not 0 <= self.hold_out < 1:
             raise ValueError(f"hold-out must be 0 or more and less than 1, got {self.hold_out}")
+        check_max_pixels(self.max_pixels)
         if self.layers and self.transfer is None:
             raise ValueError("transfer-layer needs a file to take it from: give --transfer FILE")
 

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from vsr_cli.specs.device import parse_devices
 
 Chroma = Literal["bicubic", "model"]
+DEFAULT_SCALE = 2  # where neither a scale nor a size is asked for
 MAX_ROUNDS = 1000  # of back-projection; it converges in tens
 SCENE_THRESHOLD = 50.0  # per cent of dissimilarity between two frames, see pipeline.shots
 
@@ -19,7 +20,8 @@ class UpscaleSpec:
     """How one file becomes a sharper one."""
 
     model: str = "2d3d"
-    # Enlargement; None: 2, or what width and height ask for. Beside these that of the networks.
+    # Enlargement; None: DEFAULT_SCALE, or what width and height ask for. Beside these that of the
+    # networks.
     scale: int | Fraction | None = None
     width: int | None = None  # of the output, as stored; None: by height, or by scale
     height: int | None = None

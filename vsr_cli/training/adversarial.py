@@ -52,6 +52,7 @@ class AdversarialCriterion(Criterion):
         self.steps = 0
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
+        """The generator's loss; sr and hr: (B, 3, H, W) in [0, 1]."""
         self.discriminator.requires_grad_(False)
         loss = self._content(sr, hr) + ADVERSARIAL * _belief(self.discriminator(sr), real=True)
         self.discriminator.requires_grad_(True)
@@ -79,9 +80,11 @@ class AdversarialCriterion(Criterion):
         self.optimizer.step()
 
     def figures(self) -> dict[str, float]:
+        """The running share of right verdicts, and the running pixel error."""
         return {"verdict": round(self.verdict, 3), "pixel_error": round(self.error, 5)}
 
     def get_extra_state(self) -> dict[str, Any]:
+        """What a checkpoint holds beside the weights."""
         return {
             "optimizer": self.optimizer.state_dict(),
             "verdict": self.verdict,
@@ -91,6 +94,7 @@ class AdversarialCriterion(Criterion):
         }
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Go on from ``get_extra_state``."""
         self.optimizer.load_state_dict(state["optimizer"])
         self.verdict, self.error = state["verdict"], state["error"]
         self.first_error, self.steps = state["first_error"], state["steps"]

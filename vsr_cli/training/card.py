@@ -21,22 +21,43 @@ def write_card(card: Path, weights: Path, record: WeightRecord) -> None:
 
 
 def _lines(weights: Path, record: WeightRecord) -> list[str]:
-    spec, training = get_spec(record.arch), record.training
-    scale = record.scale if spec.scales != (1,) else 1
+    training = record.training
+    limits = [
+        f"- It has seen {training['degradation']} alone: other blur, noise or codecs are worse.",
+        f"- It has seen the domain {record.domain!r} alone.",
+    ]
+    return [
+        f"# {weights.name}",
+        *_section("Network", _network(weights, record)),
+        *_section("Training", _training(record)),
+        *_section("Scores", {"Validation": _validation(training)}),
+        "",
+        "## Limits",
+        "",
+        *limits,
+    ]
+
+
+def _network(weights: Path, record: WeightRecord) -> dict[str, str]:
+    spec = get_spec(record.arch)
+    scale = spec.own_scale(record.scale)
     scales = ", ".join(f"x{each}" for each in record.trained_scales)
     facts = {
         "Network": f"{record.arch}, {parameter_count(plain_form(spec, scale)):,} parameters",
         "Paper": spec.paper,
-        "Enlarges by": scales
-        if spec.scales != (1,)
-        else f"nothing: refines what is enlarged {scales}",
+        "Enlarges by": scales if spec.enlarges else f"nothing: refines what is enlarged {scales}",
         "Sees": f"{record.color}, {record.window} frame{'s' if record.window > 1 else ''}",
         "Predicts": "the difference to bicubic" if record.residual else "the picture",
         "SHA-256": f"`{file_sha256(weights)}`",
     }
     if record.partner_sha256:
         facts["Trained behind"] = f"`{record.partner_sha256}`"
-    run = {
+    return facts
+
+
+def _training(record: WeightRecord) -> dict[str, str]:
+    training = record.training
+    return {
         "Domain": record.domain,
         "Data": ", ".join(training["data"]),
         "Licence of the data": training.get("licence") or "not stated",
@@ -47,21 +68,6 @@ def _lines(weights: Path, record: WeightRecord) -> list[str]:
         "Seed": str(training["seed"]),
         "Recipe": _recipe(training["recipe"]),
     }
-    scores = {"Validation": _validation(training)}
-    limits = [
-        f"- It has seen {training['degradation']} alone: other blur, noise or codecs are worse.",
-        f"- It has seen the domain {record.domain!r} alone.",
-    ]
-    return [
-        f"# {weights.name}",
-        *_section("Network", facts),
-        *_section("Training", run),
-        *_section("Scores", scores),
-        "",
-        "## Limits",
-        "",
-        *limits,
-    ]
 
 
 def _section(title: str, facts: dict[str, str]) -> list[str]:

@@ -43,6 +43,7 @@ def is_first() -> bool:
 
 
 def world_size() -> int:
+    """The number of processes that train together; 1 outside of ``joined``."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
@@ -72,6 +73,7 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
 
 
 def wait_for_all() -> None:
+    """Go on when every process has come this far."""
     if world_size() > 1:
         dist.barrier()
 

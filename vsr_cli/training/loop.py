@@ -20,8 +20,8 @@ from vsr_cli.training.losses import Criterion
 from vsr_cli.training.pace import Pace
 from vsr_cli.training.pairs import ClipPair
 from vsr_cli.training.reparameterised import collapse
-from vsr_cli.training.run import LoopSettings, Run
 from vsr_cli.training.sampler import PatchSampler
+from vsr_cli.training.state import LoopSettings, Run
 from vsr_cli.training.tasks import Task, sampler_for
 
 if TYPE_CHECKING:
@@ -77,11 +77,7 @@ def fit(
             rate = run.optimizer.param_groups[0]["lr"]
             on_step(Progress(run.step, loss, psnr, rate))
     wait_for_all()
-    best = best_checkpoint(settings.checkpoint)
-    if run.is_stuck and best.exists():
-        run.average.load_state_dict(load_checkpoint(best)["average"])
-    task.module.load_state_dict(run.average.module.state_dict())
-    collapse(task.module)
+    _take_average(run, settings)
     return {
         "steps": run.step,
         "seconds": round(run.seconds(), 1),
@@ -89,6 +85,15 @@ def fit(
         "curve": run.curve,
         **run.pace.figures(),
     }
+
+
+def _take_average(run: Run, settings: LoopSettings) -> None:
+    """Give the network the averaged weights: the last, or of a run that is stuck the best ones."""
+    best = best_checkpoint(settings.checkpoint)
+    if run.is_stuck and best.exists():
+        run.average.load_state_dict(load_checkpoint(best)["average"])
+    run.task.module.load_state_dict(run.average.module.state_dict())
+    collapse(run.task.module)
 
 
 def best_checkpoint(last: Path) -> Path:
@@ -137,6 +142,7 @@ class _Recorder:
                 self._board = stack.enter_context(_open_board(settings.tensorboard))
 
     def checkpoint(self, loss: float, psnr: float | None) -> None:
+        """Write the state, a line of the log, and what TensorBoard shows."""
         state = self.run.state()
         if not self.writes:
             return

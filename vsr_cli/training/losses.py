@@ -124,6 +124,7 @@ class Criterion(nn.Module):
         self.loss = loss
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
+        """The loss of patches (B, C, H, W) in [0, 1]."""
         return self.loss(sr, hr)
 
     def learn(self, sr: Tensor, hr: Tensor, rate: float) -> None:

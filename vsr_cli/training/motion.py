@@ -37,27 +37,29 @@ def moving_clip(still: Tensor, generator: torch.Generator) -> Tensor:
     zoom, turn = 1 + ZOOM * (2 * draw[2] - 1), math.radians(TURN * (2 * draw[3] - 1))
     frames = []
     for step in range(-(FRAMES // 2), FRAMES // 2 + 1):
-        factor, angle = zoom**step, step * turn
-        # grid_sample counts from -1 to 1 in both directions.
-        theta = torch.tensor(
-            [
-                [
-                    factor * math.cos(angle),
-                    -factor * math.sin(angle) * height / width,
-                    2 * step * speed * math.cos(heading) / width,
-                ],
-                [
-                    factor * math.sin(angle) * width / height,
-                    factor * math.cos(angle),
-                    2 * step * speed * math.sin(heading) / height,
-                ],
-            ]
-        )
-        grid = F.affine_grid(theta[None], [1, 1, height, width], align_corners=False)
-        moved = F.grid_sample(
-            still, grid, mode="bicubic", padding_mode="reflection", align_corners=False
-        )
+        shift = step * speed * math.cos(heading), step * speed * math.sin(heading)
+        moved = _moved(still, zoom**step, step * turn, shift)
         frames.append(
             resize(moved, height=round(height / SHRINK), width=round(width / SHRINK)).clamp(0, 1)
         )
     return torch.cat(frames)
+
+
+def _moved(still: Tensor, factor: float, angle: float, shift: tuple[float, float]) -> Tensor:
+    """A still turned by ``angle`` (radians), ``factor`` times as far away, shifted by pixels x, y.
+
+    (1, C, H, W) to (1, C, H, W); what lies outside of the still is mirrored.
+    """
+    height, width = still.shape[-2:]
+    cosine, sine = factor * math.cos(angle), factor * math.sin(angle)
+    # grid_sample counts from -1 to 1 in both directions.
+    theta = torch.tensor(
+        [
+            [cosine, -sine * height / width, 2 * shift[0] / width],
+            [sine * width / height, cosine, 2 * shift[1] / height],
+        ]
+    )
+    grid = F.affine_grid(theta[None], [1, 1, height, width], align_corners=False)
+    return F.grid_sample(
+        still, grid, mode="bicubic", padding_mode="reflection", align_corners=False
+    )

@@ -41,6 +41,7 @@ def last_layer(module: nn.Module) -> nn.Module:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, recipe: Recipe, step: int) -> None:
+    """Give each group its share of a step's rate."""
     for group in optimizer.param_groups:
         group["lr"] = learning_rate(recipe, step) * group["share"]
 
@@ -72,6 +73,7 @@ class Clipper:
         self.norm = 0.0
 
     def clip(self, module: nn.Module, rate: float) -> None:
+        """Change the gradients in place, as the recipe says; ``rate`` is that of the step."""
         parameters = [p for p in module.parameters() if p.grad is not None]
         if self.kind == "rate":
             nn.utils.clip_grad_value_(parameters, RATE_CLIP / rate)

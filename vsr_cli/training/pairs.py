@@ -14,8 +14,7 @@ from vsr_cli.frames import ClipInfo, Frame, PixelFormat
 from vsr_cli.imaging.degradation import crop_to_multiple
 from vsr_cli.pipeline.degrade import degrade_clip
 from vsr_cli.pipeline.evaluate.channels import luma
-from vsr_cli.specs import DegradationSpec
-from vsr_cli.specs.degradation import BICUBIC
+from vsr_cli.specs import BICUBIC, DegradationSpec
 
 WHOLE = (8, 16)  # bits of luma that is kept as it is
 GRAY, DEEP_GRAY = PixelFormat("gray", "gray", 8), PixelFormat("gray16le", "gray", 16)
@@ -30,6 +29,7 @@ class ClipPair:
 
     @property
     def num_frames(self) -> int:
+        """Frames of the truth, and of the input."""
         return self.hr.shape[0]
 
 
@@ -83,7 +83,7 @@ def upscale_pair(pair: ClipPair, upscale: Callable[[Tensor], Tensor]) -> ClipPai
     with torch.inference_mode():
         for frame in pair.lr:
             sr = upscale(to_unit(frame)[None])[0].clamp(0, 1)
-            upscaled.append((sr * 65535).round().to(torch.int32).to(torch.uint16))
+            upscaled.append(fine_codes(sr))
     return ClipPair(pair.hr, torch.stack(upscaled))
 
 

@@ -61,6 +61,7 @@ class VGG19Features(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, rgb: Tensor) -> Tensor:
+        """(B, 3, H, W) in [0, 1] to features (B, C, H/16, W/16), after the activation."""
         x = (rgb - self.mean) / self.std
         for number, layer in enumerate(self.layers):
             x = F.relu(layer(x))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from vsr_cli.models import parse_chain
-from vsr_cli.specs import Recipe, RecipeForm
+from vsr_cli.specs import DEFAULT_FORM, Recipe, RecipeForm
 
 # Copies of the stills: Dong 2016 and Yang 2021 (with three turns: 19 pictures more than there are),
 # and paper 000's.
@@ -225,7 +225,7 @@ RECIPES: Mapping[RecipeForm, Mapping[str, Recipe]] = MappingProxyType(
 )
 
 
-def find_recipe(model: str, form: RecipeForm = "ours") -> Recipe:
+def find_recipe(model: str, form: RecipeForm = DEFAULT_FORM) -> Recipe:
     """The recipe of a network.
 
     Raises:
@@ -239,5 +239,5 @@ def find_recipe(model: str, form: RecipeForm = "ours") -> Recipe:
     recipes = RECIPES[form]
     if model in recipes:
         return recipes[model]
-    whose = "" if form == "ours" else " of a paper"
+    whose = "" if form == DEFAULT_FORM else " of a paper"
     raise ValueError(f"there is no recipe{whose} for {model!r}: there are {', '.join(recipes)}")

@@ -43,6 +43,7 @@ class Branches(nn.Module):
         self.identity = nn.Parameter(weight.new_ones(outputs)) if outputs == inputs else None
 
     def forward(self, weight: Tensor) -> Tensor:
+        """The layer's own kernel and that of all branches, (O, I, ...)."""
         return weight + self.added()
 
     def right_inverse(self, weight: Tensor) -> Tensor:

@@ -27,9 +27,15 @@ from vsr_cli.pipeline.shots import mark_shots
 from vsr_cli.pipeline.simulate.grey_video import encode_values
 from vsr_cli.simulation.droplet import simulate_droplets
 from vsr_cli.simulation.shallow_water import simulate_shallow_water
-from vsr_cli.specs import DegradationSpec, DropletSpec, SimulatedRun
-from vsr_cli.specs.degradation import BICUBIC
-from vsr_cli.specs.upscale import SCENE_THRESHOLD
+from vsr_cli.specs import (
+    BICUBIC,
+    MAX_PIXELS,
+    SCENE_THRESHOLD,
+    DecodingSpec,
+    DegradationSpec,
+    DropletSpec,
+    SimulatedRun,
+)
 from vsr_cli.training.motion import moving_clip
 from vsr_cli.training.pairs import GRAY, ClipPair, degraded_luma, fine_codes, make_pair
 
@@ -51,6 +57,7 @@ class SourceSettings:
     variable: str | None = None  # of files with fields; None: the only one
     simulated: tuple[SimulatedRun, ...] = ()  # made here, beside the files
     degradation: DegradationSpec = BICUBIC  # from the truth to the network's input
+    max_pixels: int = MAX_PIXELS  # of a frame, as a file states its size
 
 
 def load_pairs(paths: Sequence[Path], settings: SourceSettings) -> list[ClipPair]:
@@ -83,7 +90,7 @@ def load_pairs(paths: Sequence[Path], settings: SourceSettings) -> list[ClipPair
 
 def _video_pairs(path: Path, settings: SourceSettings) -> list[ClipPair]:
     _refuse_rgb(path, settings)
-    with open_reader(path) as reader:
+    with open_reader(path, DecodingSpec(max_pixels=settings.max_pixels)) as reader:
         marked = mark_shots(reader, reader.info.pixel_format, SCENE_THRESHOLD)
         frames = degraded_luma(
             marked, reader.info, settings.scale, settings.degradation, name=path.name
@@ -140,7 +147,7 @@ def _still_pairs(
     path: Path, settings: SourceSettings, generator: torch.Generator
 ) -> list[ClipPair]:
     """A still at each of the sizes, rounded to 8 bits there, as the stills of a camera are."""
-    frame, info = read_still(path)
+    frame, info = read_still(path, max_pixels=settings.max_pixels)
     top = info.pixel_format.max_code
     planes = torch.stack([plane.float() / top for plane in frame.planes])[None]
     if info.pixel_format.family == "gbr":

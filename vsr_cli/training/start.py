@@ -22,7 +22,7 @@ def start_network(spec: TrainSpec, model_spec: ModelSpec) -> nn.Module:
     name = model_spec.name
     if not model_spec.has_weights:
         raise ValueError(f"{name} has no weights to train")
-    scale = spec.scale if model_spec.scales != (1,) else 1
+    scale = model_spec.own_scale(spec.scale)
     if scale not in model_spec.scales:
         known = ", ".join(map(str, model_spec.scales))
         raise ValueError(f"{name} has no scale {scale}: known are {known}")
@@ -105,8 +105,11 @@ def _check_start(path: Path, record: WeightRecord, spec: TrainSpec) -> None:
         hint = ""
         if record.scale != spec.scale:
             hint = "; --transfer takes the layers that fit from another scale"
-        raise ValueError(f"{path} is {form(*found)}, this run trains {form(*wanted)}{hint}")
+        raise ValueError(
+            f"{path} is {form_name(*found)}, this run trains {form_name(*wanted)}{hint}"
+        )
 
 
-def form(scale: int, residual: bool) -> str:
+def form_name(scale: int, residual: bool) -> str:
+    """What kind of weights are trained or found, as messages say it: "x2 residual"."""
     return f"x{scale} {'residual' if residual else 'plain'}"

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from vsr_cli.training.pairs import ClipPair
-from vsr_cli.training.run import LoopSettings
+from vsr_cli.training.state import LoopSettings
 from vsr_cli.training.tasks import Task, validation_psnr
 
 LARGE = 250_000  # parameters; the file of a smaller network is not worth it

@@ -127,6 +127,7 @@ def window_at(frames: Tensor, middle: int, window: int) -> Tensor:
 def sampler_for(
     task: Task, clips: Sequence[ClipPair], recipe: Recipe, *, generator: torch.Generator
 ) -> PatchSampler:
+    """What draws the patches that the task's network learns from, as the recipe wants them."""
     return PatchSampler(
         clips,
         patch=recipe.patch,

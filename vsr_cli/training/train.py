@@ -17,8 +17,7 @@ from vsr_cli.models.spec import ModelSpec
 from vsr_cli.models.weights import WeightRecord, file_sha256, read_weights, save_weights
 from vsr_cli.pipeline.device import choose_device, choose_precision
 from vsr_cli.pipeline.tiling import TiledModel
-from vsr_cli.specs import TrainSpec
-from vsr_cli.specs.degradation import BICUBIC
+from vsr_cli.specs import BICUBIC, TrainSpec
 from vsr_cli.specs.degradation_text import degradation_record
 from vsr_cli.training.adversarial import AdversarialCriterion
 from vsr_cli.training.card import write_card
@@ -27,9 +26,9 @@ from vsr_cli.training.distributed import joined, own_device
 from vsr_cli.training.loop import Progress, fit
 from vsr_cli.training.losses import LOSSES, Criterion
 from vsr_cli.training.pairs import ClipPair, hold_out, upscale_pair
-from vsr_cli.training.run import LoopSettings
 from vsr_cli.training.sources import SourceSettings, load_pairs
-from vsr_cli.training.start import form, start_network
+from vsr_cli.training.start import form_name, start_network
+from vsr_cli.training.state import LoopSettings
 from vsr_cli.training.storage import storage_type
 from vsr_cli.training.tasks import Task
 
@@ -48,33 +47,13 @@ def train(spec: TrainSpec, on_step: Callable[[Progress], None]) -> Path:
         ValueError: settings that do not fit each other.
         VsrError: data or weights that cannot be read, output that exists.
     """
-    if spec.output.exists() and not (spec.overwrite or spec.resume):
-        raise OutputError(f"{spec.output} exists: give --overwrite to replace it")
-    if not spec.output.parent.is_dir():
-        raise OutputError(f"folder {spec.output.parent} does not exist")
+    _check_output(spec)
     device = choose_device(own_device(spec.device))
     torch.manual_seed(spec.seed)
     model_spec, task, partner = _build(spec)
-    clips = {scale: _load(spec, scale, is_training=True) for scale in spec.scales}
-    validation = [pair for scale in spec.scales for pair in _load(spec, scale, is_training=False)]
-    if spec.hold_out:
-        for scale, pairs in clips.items():
-            clips[scale], held = hold_out(pairs, spec.hold_out)
-            validation += held
+    clips, validation = _load_all(spec)
     with joined(device) as rank:
-        settings = LoopSettings(
-            checkpoint=spec.output.with_suffix(".ckpt"),
-            log=spec.output.with_suffix(".jsonl"),
-            every=spec.checkpoint_every,
-            validation_frames=spec.validation_frames,
-            seed=spec.seed,
-            purpose=_purpose(spec),
-            device=device,
-            autocast=_autocast(choose_precision(spec.precision, device)),
-            resume=spec.resume,
-            rank=rank,
-            tensorboard=spec.tensorboard,
-        )
+        settings = _loop_settings(spec, device, rank)
         criterion = _criterion(spec)
         result = fit(task, clips, validation, spec.recipe, criterion, settings, on_step)
         if rank == 0:
@@ -86,14 +65,36 @@ def train(spec: TrainSpec, on_step: Callable[[Progress], None]) -> Path:
     return spec.output
 
 
+def _check_output(spec: TrainSpec) -> None:
+    if spec.output.exists() and not (spec.overwrite or spec.resume):
+        raise OutputError(f"{spec.output} exists: give --overwrite to replace it")
+    if not spec.output.parent.is_dir():
+        raise OutputError(f"folder {spec.output.parent} does not exist")
+
+
+def _loop_settings(spec: TrainSpec, device: torch.device, rank: int) -> LoopSettings:
+    return LoopSettings(
+        checkpoint=spec.output.with_suffix(".ckpt"),
+        log=spec.output.with_suffix(".jsonl"),
+        every=spec.checkpoint_every,
+        validation_frames=spec.validation_frames,
+        seed=spec.seed,
+        purpose=_purpose(spec),
+        device=device,
+        autocast=_autocast(choose_precision(spec.precision, device)),
+        resume=spec.resume,
+        rank=rank,
+        tensorboard=spec.tensorboard,
+    )
+
+
 def _build(spec: TrainSpec) -> tuple[ModelSpec, Task, str]:
     """The network, its task, and the SHA-256 of the 2D weights that it stands behind."""
     model_spec = get_spec(spec.model)
     model = start_network(spec, model_spec)
-    refines = model_spec.scales == (1,)
-    if spec.behind is not None and not refines:
+    if spec.behind is not None and model_spec.enlarges:
         raise ValueError(f"--behind is for a clip model such as srnet3d, got {spec.model}")
-    if not refines:
+    if model_spec.enlarges:
         return model_spec, Task(model_spec, model), ""
     if spec.behind is None:
         raise ValueError(f"{spec.model} refines what a 2D stage upscaled: give --behind FILE")
@@ -119,15 +120,31 @@ def _criterion(spec: TrainSpec) -> Criterion:
 def _purpose(spec: TrainSpec) -> str:
     branches = ", reparameterised" if spec.recipe.reparameterised else ""
     other = "" if spec.degradation == BICUBIC else f", {spec.degradation}"
-    return f"{spec.model} {form(spec.scale, spec.recipe.residual)}{branches}{other}"
+    return f"{spec.model} {form_name(spec.scale, spec.recipe.residual)}{branches}{other}"
+
+
+def _load_all(spec: TrainSpec) -> tuple[dict[int, list[ClipPair]], list[ClipPair]]:
+    """What is learnt from, by scale, and what is scored on."""
+    clips = {scale: _load(spec, scale, is_training=True) for scale in spec.scales}
+    validation = [pair for scale in spec.scales for pair in _load(spec, scale, is_training=False)]
+    if spec.hold_out:
+        for scale, pairs in clips.items():
+            clips[scale], held = hold_out(pairs, spec.hold_out)
+            validation += held
+    return clips, validation
 
 
 def _load(spec: TrainSpec, scale: int, *, is_training: bool) -> list[ClipPair]:
     model_spec = get_spec(spec.model)
     settings = SourceSettings(
-        scale=scale, color=model_spec.color, window=model_spec.window, seed=spec.seed
+        scale=scale,
+        color=model_spec.color,
+        window=model_spec.window,
+        seed=spec.seed,
+        variable=spec.variable,
+        degradation=spec.degradation,
+        max_pixels=spec.max_pixels,
     )
-    settings = replace(settings, variable=spec.variable, degradation=spec.degradation)
     if is_training:
         settings = replace(settings, simulated=spec.simulated)
         enlarged = 1 if spec.behind is None else scale

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from vsr_cli import __version__
+from vsr_cli.bench.end_to_end import EndToEndBench
 from vsr_cli.bench.peers.frames import FrameContender
 from vsr_cli.bench.setting import Setting
-from vsr_cli.bench.street import Street
 from vsr_cli.frames import Frame
 from vsr_cli.pipeline.memory import keep_freed_memory
 from vsr_cli.pipeline.stages import run_stages
@@ -42,15 +42,15 @@ class OwnFile:
 
     def __init__(self, setting: Setting) -> None:
         keep_freed_memory()
-        self.street = Street.of(setting)
+        self.bench = EndToEndBench.of(setting)
 
     def warm_up(self) -> None:
         """A whole run."""
-        self.street.run_once()
+        self.bench.run_once()
 
     def round(self) -> float:
         """Seconds from the moment when all is opened and loaded to the complete file."""
-        return self.street.run_once()[0]
+        return self.bench.run_once()[0]
 
     def picture(self) -> None:
         """None: it is in the file."""

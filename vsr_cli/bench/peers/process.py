@@ -7,13 +7,13 @@ import sys
 from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, NoReturn, Self
 
 import numpy as np
 
 from vsr_cli.bench.peers.contender import Contender
-from vsr_cli.errors import VsrError
+from vsr_cli.errors import VsrError, typed_message
 
 END_S = 10  # for a process to end of its own accord
 
@@ -45,10 +45,7 @@ class ContenderProcess:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, *_: object
     ) -> None:
         self._end(is_idle=error is None)
 
@@ -115,7 +112,7 @@ def serve(connection: Connection[Any, Any], make: Callable[[], Contender]) -> No
     except VsrError as error:
         connection.send(("world", str(error)))
     except Exception as error:
-        connection.send(("world", f"{type(error).__name__}: {' '.join(str(error).split())}"))
+        connection.send(("world", typed_message(error)))
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what is left is the end
 

@@ -71,10 +71,12 @@ class Race:
 
     @property
     def own_fps(self) -> float:
+        """Our frames per second, the median over the rounds."""
         return self.num_frames / median(self.own_seconds)
 
     @property
     def peer_fps(self) -> float:
+        """The peer's."""
         return self.num_frames / median(self.peer_seconds)
 
     def to_json(self) -> dict[str, Any]:

@@ -19,23 +19,25 @@ from vsr_cli.media.pictures.deep import Samples
 from vsr_cli.media.pictures.pages import PictureFile
 from vsr_cli.media.pictures.png import SRGB
 from vsr_cli.media.pixels.tags import RGB_MATRIX
+from vsr_cli.specs import MAX_PIXELS
 
 _log = logging.getLogger(__name__)
 _STILL_TIME_BASE = Fraction(1)  # a still is a clip of one frame that lasts one second
 _NO_COLORS = 2  # channels of gray with alpha, and fewer
 
 
-def read_still(path: str | Path) -> tuple[Frame, ClipInfo]:
+def read_still(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> tuple[Frame, ClipInfo]:
     """Read a picture file: planes of gray, or of G, B and R, 8 or 16 bits deep.
 
     It is turned as its EXIF orientation says. Alpha is dropped, with a warning in the log; of
     several pages the first one is read.
 
     Raises:
-        InputError: the file is missing, is no picture, or has samples other than 8 or 16 bits.
+        InputError: the file is missing, is no picture, states more than ``max_pixels``, or has
+            samples other than 8 or 16 bits.
     """
     path = Path(path)
-    with PictureFile(path) as file:
+    with PictureFile(path, max_pixels=max_pixels) as file:
         samples = file.page(file.pages[0])
     if samples.shape[2] in (2, 4):
         _log.warning("%s: alpha is dropped", path)

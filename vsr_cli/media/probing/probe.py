@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +22,7 @@ from vsr_cli.media.probing.stream_probe import StreamProbe, describe_stream, sta
 from vsr_cli.media.probing.timing import Timing, page_timing, read_timing
 from vsr_cli.media.probing.video_probe import VideoProbe, describe_video
 from vsr_cli.media.target import several_pictures
-from vsr_cli.specs import DecodingSpec
+from vsr_cli.specs import MAX_PIXELS, DecodingSpec
 
 _MICROSECOND = Fraction(1, 1_000_000)
 _MANY = 1 << 30  # damaged packets: more than the first picture can have
@@ -73,22 +73,27 @@ class FileProbe:
         return document
 
 
-def probe_file(path: Path, *, count: bool = False) -> FileProbe:
+def probe_file(path: Path, *, count: bool = False, max_pixels: int = MAX_PIXELS) -> FileProbe:
     """Look into a file, a folder of stills or a numbered sequence (``frame_%05d.png``).
 
     Nothing is raised for what is wrong with it: see ``faults``. ``count`` reads the whole file,
-    without decoding it, and counts its pictures; of a sequence each picture is read.
+    without decoding it, and counts its pictures; of a sequence each picture is read. A frame of
+    more than ``max_pixels``, as the file states its size, is a fault.
+
+    Raises:
+        ValueError: ``max_pixels`` is below 1.
     """
     if is_pipe(path):
         return FileProbe(path=path, faults=("standard input can be read only once; give a file",))
+    decoding = DecodingSpec(max_pixels=max_pixels)
     found: dict[str, Any] = {"path": path}
     faults: list[str] = []
     try:
         sequence = several_pictures(path)
         if sequence is None:
-            _look_into_file(path, found, faults, count=count)
+            _look_into_file(path, found, faults, decoding, count=count)
         else:
-            _look_at_pictures(sequence, found, count=count)
+            _look_at_pictures(sequence, found, decoding, count=count)
     except InputError as error:
         if not faults:
             faults.append(str(error))
@@ -97,7 +102,14 @@ def probe_file(path: Path, *, count: bool = False) -> FileProbe:
     return FileProbe(**found, faults=tuple(faults))
 
 
-def _look_into_file(path: Path, found: dict[str, Any], faults: list[str], *, count: bool) -> None:
+def _look_into_file(
+    path: Path,
+    found: dict[str, Any],
+    faults: list[str],
+    decoding: DecodingSpec,
+    *,
+    count: bool,
+) -> None:
     if path.is_file():
         found["size_bytes"] = path.stat().st_size
         if (truncation := find_truncation(path)) is not None:
@@ -106,7 +118,7 @@ def _look_into_file(path: Path, found: dict[str, Any], faults: list[str], *, cou
     with open_container(path) as container:
         found |= _describe_container(container)
         video = main_video(container, path)
-        with open_reader(path, DecodingSpec(tolerate=_MANY)) as reader:
+        with open_reader(path, replace(decoding, tolerate=_MANY)) as reader:
             found["video"] = describe_video(reader, video)
             found["warnings"] = tuple(reader.warnings)
             ticks = reader.page_ticks if isinstance(reader, StillsReader) else []
@@ -118,7 +130,9 @@ def _look_into_file(path: Path, found: dict[str, Any], faults: list[str], *, cou
     faults += _faults_of(path, timing)
 
 
-def _look_at_pictures(sequence: PictureSequence, found: dict[str, Any], *, count: bool) -> None:
+def _look_at_pictures(
+    sequence: PictureSequence, found: dict[str, Any], decoding: DecodingSpec, *, count: bool
+) -> None:
     files = sequence.files
     found["size_bytes"] = sum(file.stat().st_size for file in files)
     found["pictures"] = PicturesProbe(
@@ -127,7 +141,7 @@ def _look_at_pictures(sequence: PictureSequence, found: dict[str, Any], *, count
         first=files[0].name,
         last=files[-1].name,
     )
-    with open_reader(sequence.path) as reader:
+    with open_reader(sequence.path, decoding) as reader:
         found["video"] = describe_video(reader)
         found["duration_s"] = reader.info.duration_s
         try:

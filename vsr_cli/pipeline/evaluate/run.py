@@ -93,7 +93,7 @@ def compare_models(
     others = list(zip(*(files for files, _ in matched), strict=True)) or [()] * len(paths)
     fields = are_fields([*paths, *chain.from_iterable(others)], specs[0])
     contenders = load_contenders(specs, is_field=fields)
-    frames = count_steps(paths, specs[0].variables) if fields else estimate_frames(paths)
+    frames = _num_frames(paths, specs[0], is_field=fields)
     start = _start(contenders, frames, [line for _, lines in matched for line in lines])
     if on_start:
         on_start(start)
@@ -116,6 +116,13 @@ def compare_models(
         )
         for contender, clips in columns
     )
+
+
+def _num_frames(paths: Sequence[Path], spec: EvaluateSpec, *, is_field: bool) -> int | None:
+    """Frames or steps of all files together; None where one does not tell."""
+    if is_field:
+        return count_steps(paths, spec.variables)
+    return estimate_frames(paths, max_pixels=spec.max_pixels)
 
 
 def _start(
@@ -168,8 +175,10 @@ class _Run:
         with ExitStack() as stack:
             for accumulator in accumulators:
                 stack.callback(accumulator.close)
-            truth = stack.enter_context(open_clip(path))
-            given = [stack.enter_context(open_clip(other)) for other in others]
+            truth, *given = (
+                stack.enter_context(open_clip(each, max_pixels=spec.max_pixels))
+                for each in (path, *others)
+            )
             self._check(truth, given)
             rows = (
                 (scored_pictures(waiting.popleft(), truth.info, spec.channel), *results)

@@ -19,7 +19,7 @@ from vsr_cli.media.target import CONTAINERS
 from vsr_cli.pipeline.alignment import ClipFrames, paired_frames
 from vsr_cli.pipeline.degrade import degrade_clip
 from vsr_cli.pipeline.evaluate.channels import needed_planes
-from vsr_cli.specs import Channel, EvaluateSpec, is_field
+from vsr_cli.specs import MAX_PIXELS, Channel, DecodingSpec, EvaluateSpec, is_field
 
 # What is a clip in a folder; a file that is named itself may have any ending.
 CLIP_EXTENSIONS = frozenset(
@@ -38,17 +38,18 @@ class OpenClip:
 
 
 @contextmanager
-def open_clip(path: Path) -> Iterator[OpenClip]:
+def open_clip(path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[OpenClip]:
     """Open a video file, or a still as a clip of one frame.
 
     Raises:
-        InputError: the file is missing or cannot be read.
+        InputError: the file is missing, cannot be read, or states a frame of more than
+            ``max_pixels``.
     """
     if path.suffix.lower() in STILL_EXTENSIONS:
-        frame, info = read_still(path)
+        frame, info = read_still(path, max_pixels=max_pixels)
         yield OpenClip(path, info, [frame])
         return
-    with open_reader(path) as reader:
+    with open_reader(path, DecodingSpec(max_pixels=max_pixels)) as reader:
         yield OpenClip(path, reader.info, reader, reader.warnings)
 
 
@@ -217,14 +218,14 @@ def _remembered(truth: OpenClip, waiting: deque[Frame], channel: Channel) -> Ite
         yield frame
 
 
-def estimate_frames(paths: Sequence[Path]) -> int | None:
+def estimate_frames(paths: Sequence[Path], *, max_pixels: int = MAX_PIXELS) -> int | None:
     """The number of frames of all files together, for progress; None where one does not tell."""
     total = 0
     for path in paths:
         if path.suffix.lower() in STILL_EXTENSIONS:
             total += 1
             continue
-        with open_clip(path) as clip:
+        with open_clip(path, max_pixels=max_pixels) as clip:
             info = clip.info
         guess = round((info.duration_s or 0) * (info.frame_rate or 0))
         if not (info.num_frames or guess):

@@ -11,14 +11,18 @@ from vsr_cli.models.load import LoadedChain, load_chain
 from vsr_cli.pipeline.device import choose_device, choose_precision
 from vsr_cli.pipeline.loaded import LoadChain
 from vsr_cli.pipeline.settings import StageSettings, chain_kernel
-from vsr_cli.pipeline.size import DEFAULT_SCALE
 from vsr_cli.pipeline.tiling import round_up
-from vsr_cli.specs import EvaluateSpec, FieldSpec, UpscaleSpec
+from vsr_cli.specs import DEFAULT_SCALE, EvaluateSpec, FieldSpec, UpscaleSpec
 
 FIELD_FORMAT = PixelFormat("gray", "gray", 16)  # one plane; nothing is ever rounded to codes
 FIELD_DOMAIN = "climate"  # of the released weights, where the user names none and there are such
 INTERPOLATION_REACH = 3  # cells that bicubic interpolation sees, and one more
 WHOLE_REACH = 32  # for a network that sees all of a frame: where what follows is hardly felt
+
+
+def field_scale(spec: UpscaleSpec) -> int:
+    """By how much fields are enlarged; ``field_chain`` refuses what is no whole number."""
+    return int(spec.scale or DEFAULT_SCALE)
 
 
 def field_chain(
@@ -34,7 +38,7 @@ def field_chain(
     """
     if spec.width or spec.height or (spec.scale is not None and spec.scale % 1):
         raise ValueError("fields are enlarged by whole numbers: give --scale 2, 3 or 4")
-    scale = int(spec.scale or DEFAULT_SCALE)
+    scale = field_scale(spec)
     chain = (load or load_chain)(
         spec.model, scale, domain=spec.domain, weights=spec.weights, preferred=FIELD_DOMAIN
     )

@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from types import TracebackType
 from typing import Any, Self
 
 from vsr_cli.bench.clip import BenchClip
@@ -56,12 +55,7 @@ class NullWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Nothing to complete."""
 
 
@@ -83,7 +77,7 @@ class _Clock(Listener):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Street:
+class EndToEndBench:
     """One clip through ``upscale_video``, again and again."""
 
     clip: BenchClip

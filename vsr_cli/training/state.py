@@ -142,9 +142,11 @@ class Run:
 
     @property
     def is_best(self) -> bool:
+        """True if the last validation is the best one so far."""
         return bool(self.curve) and self.curve[-1][1] == max(psnr for _, psnr in self.curve)
 
     def seconds(self) -> float:
+        """How long the run has taken, also before it was resumed."""
         return self._seconds_before + time.monotonic() - self._started
 
     def state(self) -> dict[str, Any]:
@@ -188,6 +190,7 @@ class Run:
         self._seconds_before = float(state["seconds"])
 
     def log_line(self, loss: float, psnr: float | None) -> str:
+        """One line of JSON: the step, its mean loss, PSNR in dB, rate and seconds."""
         line = {
             "step": self.step,
             "loss": round(loss, 5),
