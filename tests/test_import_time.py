@@ -131,7 +131,7 @@ def test_upscaling_a_video_loads_no_other_command(
     )
     loaded = {*done.stdout.rpartition("@")[2].split()}
     assert "vsr_cli.pipeline.video" in loaded
-    others = ("preview", "resume", "evaluate", "simulate", "export")
+    others = ("preview", "segments.resume", "segments.devices", "evaluate", "simulate", "export")
     assert not {f"vsr_cli.pipeline.{name}" for name in others} & loaded
     units = {name.split(".")[1] for name in loaded if name.startswith("vsr_cli.")}
     assert not units & {"batch", "bench", "fields", "report", "simulation", "training"}

@@ -45,7 +45,7 @@ def thin_networks(monkeypatch: pytest.MonkeyPatch) -> None:
         stages = tuple(_stage(name, its) for name, its in own)
         return LoadedChain(stages=stages, scale=scale, domain=None)
 
-    for module in ("video", "contender", "preview"):
+    for module in ("video", "evaluate.contender", "preview"):
         monkeypatch.setattr(f"vsr_cli.pipeline.{module}.load_chain", load)
 
 

@@ -79,10 +79,10 @@ def test_each_frame_of_the_truth_is_decoded_once(
     original = evaluate.open_clip
 
     @contextmanager
-    def counted(path: Path) -> Iterator[Any]:
+    def counted(path: Path, **limits: int) -> Iterator[Any]:
         nonlocal opened
         opened += 1
-        with original(path) as found:
+        with original(path, **limits) as found:
 
             def frames() -> Iterator[Any]:
                 nonlocal decoded
