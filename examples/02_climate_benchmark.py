@@ -126,7 +126,7 @@ def finetuned(clips: Sequence[Path], spec: EvaluateSpec, folder: Path, steps: in
             recipe=replace(recipe, steps=steps, patch=min(recipe.patch, side // spec.scale)),
             scale=spec.scale,
             start=(find_released(spec.model, spec.scale, DOMAIN).path,),
-            precision="fp32" if spec.precision == "fp32" else "bf16",
+            precision=spec.precision,
             overwrite=True,
         )
         weights = train(training, lambda now: None)

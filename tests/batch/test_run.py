@@ -290,7 +290,7 @@ def test_folder_that_cannot_be_written_is_refused_first(clips: Path) -> None:
 def test_wrong_networks_are_told_before_anything_is_written(clips: Path) -> None:
     with pytest.raises(ValueError, match="unknown model"):
         batch(clips, UpscaleSpec(model="nonesuch"))
-    with pytest.raises(WeightsError, match="there are climate"):
+    with pytest.raises(WeightsError, match="there are: fsrcnn x2 climate"):
         batch(clips, UpscaleSpec(model="fsrcnn", scale=2, domain="mars"))
     assert not (clips.parent / "out").exists()
 

@@ -20,7 +20,7 @@ from vsr_cli.cli import main
 Clip = Callable[..., Path]
 REPORT_KEYS = [
     *["input", "output", "model", "scale", "domain", "device", "precision"],
-    *["frames", "frames_expected", "seconds", "fps", "stages", "scene_cuts"],
+    *["frames", "width", "height", "frames_expected", "seconds", "fps", "stages", "scene_cuts"],
     *["warnings", "peak_rss_mb"],
 ]
 
@@ -43,7 +43,7 @@ def test_summary_is_one_line_and_progress_goes_to_stderr(make_clip: Clip, tmp_pa
     result = _run(make_clip("in.mp4"), tmp_path / "o.mp4", "--model", "bicubic", "--scale", "3")
     assert result.exit_code == 0, result.stderr
     (line,) = result.stdout.splitlines()
-    assert line.startswith(f"{tmp_path / 'o.mp4'}: 5 frames x3 with bicubic on ")
+    assert line.startswith(f"{tmp_path / 'o.mp4'}: 5 frames of 192x144 with bicubic x3 on ")
     assert "bicubic x3 on " in result.stderr
     assert "5/5" in result.stderr
 

@@ -213,7 +213,7 @@ def test_nothing_but_the_video_on_standard_output(tmp_path: Path, make_clip: Cli
     assert done.stdout.startswith(b"YUV4MPEG2 W64 H48 F25:1")
     (tmp_path / "a.y4m").write_bytes(done.stdout)
     assert frames_of(tmp_path / "a.y4m") == frames_of(tmp_path / "clip.mkv")
-    assert b"-: 5 frames x1 with bicubic" in done.stderr
+    assert b"-: 5 frames of 64x48 with bicubic x1" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["clip.mkv", "clip.ts"])

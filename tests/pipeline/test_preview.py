@@ -302,7 +302,7 @@ def test_command_prints_the_times_and_writes_one_file(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"in.mp4", "p.png"}
     result = _run(*args, "--overwrite")
     assert result.exit_code == 0, result.stderr
-    assert result.stdout.startswith(f"{target}: 2 frames x2 with bicubic on cpu fp32 in ")
+    assert result.stdout.startswith(f"{target}: 2 frames with bicubic x2 on cpu fp32 in ")
     assert "2/2" in result.stderr
 
 

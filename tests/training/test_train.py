@@ -31,7 +31,7 @@ from vsr_cli.training.optimizer import (
     set_learning_rate,
 )
 from vsr_cli.training.recipes import RECIPES, find_recipe
-from vsr_cli.training.train import train
+from vsr_cli.training.train import train, training_precision
 
 SMALL = Recipe(
     steps=40, batch_size=4, patch=16, margin=2, learning_rate=2e-3, warmup_steps=5, ema_decay=0.8
@@ -432,8 +432,8 @@ def test_own_clip_is_finetuned_from_released_weights(
     )
     assert result.exit_code == 0, result.stderr
     _, record = read_weights(output)
-    climate = [entry for entry in released_weights() if entry.domain == "climate"]
-    released = {entry.model: entry.sha256 for entry in climate}
+    entries = [e for e in released_weights() if (e.domain, e.scale) == ("natural", 2)]
+    released = {entry.model: entry.sha256 for entry in entries}
     assert record.training["start"] == [released["srnet3d"]]
     assert record.partner_sha256 == released["fsrcnn"]
     usual = find_recipe("srnet3d")
@@ -460,3 +460,20 @@ def test_validation_can_be_held_out_of_the_clip(spec: TrainSpec) -> None:
     assert "25% of the data, held out" in spec.output.with_suffix(".md").read_text(encoding="utf-8")
     with pytest.raises(ValueError, match="hold-out must be 0 or more and less than 1, got 1"):
         replace(spec, hold_out=1)
+
+
+@pytest.mark.parametrize(("is_fast", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_precision_is_bf16_where_the_processor_is_fast_at_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_fast: bool, expected: torch.dtype
+) -> None:
+    monkeypatch.setattr("vsr_cli.pipeline.device.has_flag", lambda *_, default: is_fast)
+    spec = TrainSpec(
+        model="fsrcnn",
+        data=(tmp_path,),
+        output=tmp_path / "w.safetensors",
+        recipe=find_recipe("fsrcnn"),
+    )
+    assert training_precision(spec, torch.device("cpu")) == expected
+    assert training_precision(spec, torch.device("cuda")) == torch.bfloat16
+    named = replace(spec, precision="fp32")
+    assert training_precision(named, torch.device("cpu")) == torch.float32

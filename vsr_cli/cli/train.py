@@ -102,7 +102,7 @@ def _behind(
 @option("checkpoint-every", "Steps; validates too.")
 @option("seed", "Of weights and patches.")
 @option("device", "auto, cpu, cuda or cuda:N.")
-@option("precision", "fp32, bf16 or fp16.")
+@option("precision", "fp32, bf16 or fp16; auto: bf16 where the device is fast at it.")
 @max_pixels_option
 @option("resume", "Go on from OUTPUT's checkpoint.")
 @overwrite_option

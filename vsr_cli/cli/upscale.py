@@ -135,12 +135,15 @@ def _choose_run(
 
 def summary(report: UpscaleReport | PreviewReport | FieldReport) -> str:
     """One line: what became what, by which means, and how fast."""
+    from vsr_cli.pipeline.report import UpscaleReport
+
     domain = f" ({report.domain})" if report.domain else ""
     kept = getattr(report, "frames_kept", 0)  # of a resumed run
     frames = (
         f"{report.frames} frames ({kept} of them before)" if kept else f"{report.frames} frames"
     )
+    size = f" of {report.width}x{report.height}" if isinstance(report, UpscaleReport) else ""
     return (
-        f"{report.output}: {frames} x{report.scale} with {report.model}{domain} "
+        f"{report.output}: {frames}{size} with {report.model} x{report.scale}{domain} "
         f"on {report.device} {report.precision} in {report.seconds:.1f} s ({report.fps:.1f} fps)"
     )

@@ -213,10 +213,15 @@ def _check_scale(specs: Sequence[ModelSpec], scale: int) -> None:
     enlarging = [spec for spec in specs if spec.scales != (1,)]
     if len(enlarging) != 1:
         names = "+".join(spec.name for spec in specs)
-        raise ValueError(f"model {names} has {len(enlarging)} stages that enlarge, must have one")
+        few = "" if enlarging else f"; try bicubic+{names} or fsrcnn+{names}"
+        many = f"model {names} has {len(enlarging)} stages that enlarge, must have one{few}"
+        raise ValueError(many)
     if scale not in enlarging[0].scales:
         known = ", ".join(map(str, enlarging[0].scales))
-        raise ValueError(f"{enlarging[0].name} has no scale {scale}: known are {known}")
+        raise ValueError(
+            f"{enlarging[0].name} has no scale {scale}: known are {known}; --height reaches other "
+            "sizes, --model bicubic any scale from 1 to 16"
+        )
 
 
 def _partner_warnings(stages: tuple[LoadedModel, ...]) -> tuple[str, ...]:

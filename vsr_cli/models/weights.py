@@ -115,10 +115,7 @@ def choose_domain(
         WeightsError: there are none, not of the wanted domain, or several to choose from.
     """
     released = released_weights()
-    per_name = [
-        {entry.domain for entry in released if (entry.model, entry.scale) == (name, scale)}
-        for name in names
-    ]
+    per_name = [{e.domain for e in released if (e.model, e.scale) == (n, scale)} for n in names]
     common = set.intersection(*per_name) if per_name else set()
     wanted = domain or (preferred if preferred in common else "")
     if wanted in common:
@@ -126,13 +123,14 @@ def choose_domain(
     if not wanted and len(common) == 1:
         return common.pop()
     what = f"{'+'.join(names)} x{scale}" + (f" of domain {wanted!r}" if wanted else "")
-    if common:
+    if common and not wanted:
         raise WeightsError(f"choose a --domain for {what}: there are {', '.join(sorted(common))}")
-    there = ", ".join(f"{entry.model} x{entry.scale} {entry.domain}" for entry in released)
-    raise WeightsError(
-        f"no released weights for {what}; there are: {there or 'none'}. "
-        "Try one of these, --model bicubic, or your own file with --weights"
-    )
+    same = [e for e in released if e.scale == scale and (not wanted or e.domain == wanted)]
+    same = same or [e for e in released if e.model in names] or [*released]
+    there = ", ".join(f"{e.model} x{e.scale} {e.domain}" for e in same)
+    own = f"--domain {' or '.join(sorted(common))}" if common else "--model bicubic"
+    advice = f"Try one of these, {own}, or your own file with --weights"
+    raise WeightsError(f"no released weights for {what}; there are: {there or 'none'}. {advice}")
 
 
 def find_released(name: str, scale: int, domain: str) -> ReleasedWeights:

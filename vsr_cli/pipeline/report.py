@@ -37,6 +37,7 @@ class Start(RunStart):
     input: Path
     output: Path
     frame_pixels: int = 0  # of a frame of the input
+    size: tuple[int, int] | None = None  # of a frame of the output, width and height
 
     @classmethod
     def of(
@@ -48,6 +49,7 @@ class Start(RunStart):
         *,
         frames: int | None,
         frame_pixels: int = 0,
+        size: tuple[int, int] | None = None,
         warnings: Sequence[str],
     ) -> Self:
         """A file through networks; ``warnings`` are those that the chain does not give itself."""
@@ -55,6 +57,7 @@ class Start(RunStart):
             input=source,
             output=target,
             frame_pixels=frame_pixels,
+            size=size,
             frames=frames,
             model=chain_name(chain),
             scale=chain.scale,
@@ -72,8 +75,10 @@ class Start(RunStart):
         reader: FrameReader,
         writer: FrameWriter,
         decoding: DecodingSpec,
+        *,
+        size: tuple[int, int],
     ) -> Self:
-        """A clip on its way from a reader to a writer."""
+        """A clip on its way from a reader to a writer of frames of ``size``, width and height."""
         return cls.of(
             chain,
             settings,
@@ -81,6 +86,7 @@ class Start(RunStart):
             writer.path,
             frames=frames_within(reader.info, decoding),
             frame_pixels=reader.info.width * reader.info.height,
+            size=size,
             warnings=(
                 *precision_warnings(settings.precision, settings.device),
                 *reader.warnings,
@@ -154,7 +160,7 @@ class FileReport(Report):
     input: str
     output: str
     model: str
-    scale: int
+    scale: int  # of the networks
     domain: str | None
     device: str
     precision: str
@@ -165,6 +171,8 @@ class FileReport(Report):
 class UpscaleReport(FileReport):
     """One upscaled file."""
 
+    width: int  # of the output's frames
+    height: int
     frames_expected: int  # that the decoder gave; a damaged file is an error before this
     seconds: float
     fps: float
@@ -185,8 +193,11 @@ class UpscaleReport(FileReport):
     ) -> Self:
         """``frames`` are those written and those expected, ``warnings`` those since the start."""
         seconds = watch.elapsed()
+        width, height = start.size or (0, 0)
         return cls(
             **start.facts,
+            width=width,
+            height=height,
             frames=frames[0],
             frames_expected=frames[1],
             seconds=round(seconds, 3),

@@ -24,6 +24,11 @@ class OutputSize:
     width: int
     height: int
 
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.width, self.height
+
 
 def choose_size(spec: UpscaleSpec, info: ClipInfo) -> OutputSize:
     """The output's size, and the smallest scale of the model that reaches it.

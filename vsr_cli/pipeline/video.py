@@ -59,8 +59,8 @@ def upscale_video(
         larger = output_info(reader.info, size)
         open_target = partial(write or open_writer, copy_from=source, decoding=decoding)
         writer = stack.enter_context(open_target(target, larger, encoding, overwrite=overwrite))
-        listener.on_start(start := Start.of_clip(chain, settings, reader, writer, decoding))
-        # One thread decodes, one runs the networks, and this one encodes.
+        start = Start.of_clip(chain, settings, reader, writer, decoding, size=size.sides)
+        listener.on_start(start)
         decoded = stack.enter_context(prefetch(watch.each("decode", reader), PREFETCH_FRAMES))
         waited = watch.each("wait", decoded)
         frames = mark_shots(waited, settings.pixel_format, settings.scene_threshold)

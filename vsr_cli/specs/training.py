@@ -96,7 +96,7 @@ class TrainSpec:
     only: tuple[str, ...] = ()  # layers that are trained; empty: all
     seed: int = 0
     device: str = "auto"
-    precision: str = "bf16"
+    precision: str = "auto"  # bf16 where the device is fast at it, else fp32
     checkpoint_every: int = 2000  # steps; validation too
     validation_frames: int = 8  # of each validation clip, spread over it
     perceptual_weights: Path | None = None  # VGG-19 of torchvision, for the adversarial loss

@@ -15,7 +15,7 @@ from vsr_cli.models.load import load_model
 from vsr_cli.models.rewrite.faster import channels_last, rewrite
 from vsr_cli.models.spec import ModelSpec
 from vsr_cli.models.weights import WeightRecord, file_sha256, read_weights, save_weights
-from vsr_cli.pipeline.device import choose_device, choose_precision
+from vsr_cli.pipeline.device import choose_device, choose_precision, precision_name
 from vsr_cli.pipeline.tiling import TiledModel
 from vsr_cli.specs import BICUBIC, TrainSpec
 from vsr_cli.specs.degradation_text import degradation_record
@@ -81,7 +81,7 @@ def _loop_settings(spec: TrainSpec, device: torch.device, rank: int) -> LoopSett
         seed=spec.seed,
         purpose=_purpose(spec),
         device=device,
-        autocast=_autocast(choose_precision(spec.precision, device)),
+        autocast=_autocast(training_precision(spec, device)),
         resume=spec.resume,
         rank=rank,
         tensorboard=spec.tensorboard,
@@ -182,7 +182,7 @@ def _record(
         "seed": spec.seed,
         "torch": torch.__version__,
         "device": device.type,
-        "precision": spec.precision,
+        "precision": precision_name(training_precision(spec, device)),
     }
     return WeightRecord(
         arch=model_spec.name,
@@ -207,6 +207,13 @@ def _names(paths: Sequence[Path]) -> list[str]:
         for folder, names in by_folder.items()
         for name in (names if len(names) <= NAMED else [f"{folder.name}: {len(names)} files"])
     ]
+
+
+def training_precision(spec: TrainSpec, device: torch.device) -> torch.dtype:
+    """``auto`` is bf16 where the device is fast at it: losses need its range, not its mantissa."""
+    if spec.precision == "auto" and device.type == "cuda":
+        return torch.bfloat16
+    return choose_precision(spec.precision, device, bf16_loss=0.0)
 
 
 def _autocast(precision: torch.dtype) -> torch.dtype | None:

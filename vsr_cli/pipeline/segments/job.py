@@ -128,7 +128,7 @@ def _prepare(
         raise UnjoinableError(f"{option} writes video files, not {target}")
     writer.discard()
     check_joinable(writer.plan, option)
-    start = Start.of_clip(chain, settings, reader, writer, decoding)
+    start = Start.of_clip(chain, settings, reader, writer, decoding, size=size.sides)
     job = SegmentJob(
         source=source,
         target=target,
