@@ -25,10 +25,11 @@ from vsr_cli.fields.validity import EVERYTHING, limits_of
 from vsr_cli.models.load import LoadedChain
 from vsr_cli.pipeline.fields.blocks import BlockUpscaler, measure_array, upscale_array
 from vsr_cli.pipeline.fields.networks import field_chain, field_settings
+from vsr_cli.pipeline.fields.provenance import describe_run
 from vsr_cli.pipeline.fields.steps import UNEVEN_STEPS, choose_mapping
 from vsr_cli.pipeline.fields.values import choose_summary
 from vsr_cli.pipeline.loaded import absolute_weights, load_chain_once
-from vsr_cli.pipeline.report import chain_name, chain_warnings
+from vsr_cli.pipeline.report import chain_warnings
 from vsr_cli.specs import DEFAULT_SCALE, Boundary, Conserve, FieldSpec, UpscaleSpec, Window
 
 try:
@@ -129,8 +130,8 @@ def _upscale_dataset(
     names = [str(array.name) for array in choose(raw, fields.variables, MEMORY)]
     dims = common_dims(raw, names, MEMORY)
     chain = field_chain(spec, fields, load=load_chain_once)
-    field_settings(spec)  # refuses a device that is not there before anything is read
-    command = f"upscale --model {chain_name(chain)} --scale {chain.scale}"
+    settings = field_settings(spec)  # refuses a device that is not there before anything is read
+    command = describe_run(chain, settings, spec, fields, names)
     skeleton = make_skeleton(raw, names, dims, chain.scale, history=command)
     told = [*chain_warnings(chain, spec.tile)]
     if skeleton.left_out:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
+from vsr_cli.batch.cost import BatchPlan, GroupPlan
 from vsr_cli.cli import main
+from vsr_cli.cli.batch_tables import show_plan
 
 Clip = Callable[..., Path]
 
@@ -59,6 +63,74 @@ def test_plan_is_a_table_and_a_line(folder: Path, tmp_path: Path) -> None:
     assert "bad.mkv is not a video" in stdout.replace("\n", " ")
     assert "out: 3 files, 340 frames, 3 segments: " in stdout
     assert "timing 2 of 2" in stderr
+
+
+def test_plan_has_the_threads_that_the_batch_has(
+    make_clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One process does it all with torch's own; a single worker of ``local`` has all cores."""
+    clip, run = make_clip("a.mkv"), ("--plan", "--model", "bicubic", "--device", "cpu")
+    before = torch.get_num_threads()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(2)))
+    try:
+        for words, threads in (((), 1), (("--threads-per-worker", "2"), 2)):
+            torch.set_num_threads(1)  # as with OMP_NUM_THREADS=1
+            command = ["batch", str(clip), str(tmp_path / "out"), *run, *words]
+            plan = json.loads(CliRunner().invoke(main, [*command, "--json"]).stdout)
+            assert (plan["workers"], plan["threads"]) == (1, threads)
+            assert torch.get_num_threads() == threads
+        torch.set_num_threads(1)
+        text = CliRunner().invoke(main, ["batch", str(clip), str(tmp_path / "out"), *run]).stdout
+        assert "of one worker (cpu with 1 thread), " in text
+        command = ["batch", str(clip), str(tmp_path / "out"), *run, "--scheduler", "local"]
+        plan = json.loads(CliRunner().invoke(main, [*command, "--json"]).stdout)
+        assert (plan["workers"], plan["threads"]) == (1, 2)
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("hours", "num_bytes", "time", "size"),
+    [
+        (0.00161, 487_000, "5.8 seconds of one worker", "; 487 kB; "),
+        (0.5, 48_700_000, "30 minutes of one worker", "; 48.7 MB; "),
+        (12.5, 4_870_000_000, "12.5 hours of one worker", "; 4.87 GB; "),
+        (1234.5, 1_234_500_000_000, "1234 hours of one worker", "; 1234 GB; "),
+        (None, None, "? of one worker", "; ?; "),
+    ],
+)
+def test_plan_is_told_in_units_that_fit(
+    hours: float | None,
+    num_bytes: int | None,
+    time: str,
+    size: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    group = GroupPlan(
+        model="bicubic",
+        width=64,
+        height=48,
+        files=1,
+        frames=10,
+        segments=1,
+        probed="a.mkv",
+        fps=1.0,
+        hours=hours,
+        output_bytes=num_bytes,
+    )
+    plan = BatchPlan(
+        out_dir="out",
+        device="cpu",
+        workers=1,
+        threads=1,
+        groups=(group,),
+        failed={},
+        skipped=0,
+    )
+    show_plan(plan)
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert time in line
+    assert size in line
 
 
 def test_plan_of_gifs_knows_no_bytes(folder: Path, tmp_path: Path) -> None:

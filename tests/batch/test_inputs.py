@@ -103,7 +103,7 @@ def test_links_in_a_circle_end(tree: Path) -> None:
 @pytest.mark.parametrize(
     ("sources", "out", "error", "words"),
     [
-        (["none"], "out", InputError, "none does not exist"),
+        (["none"], "out", InputError, "none does not exist; check the name"),
         (["runs/*.avi"], "out", InputError, "nothing in runs/\\*.avi"),
         (["runs"], "runs", ValueError, "runs is read and written"),
     ],

@@ -42,6 +42,21 @@ def test_table_has_a_row_for_each_clip_and_the_mean(stills: Path) -> None:
     assert "bicubic x2 on cpu, fp32" in result.stderr
 
 
+def test_each_of_several_models_is_named_with_its_domain(stills: Path) -> None:
+    models = [word for name in ("2d3d", "fsrcnn", "bicubic") for word in ("--model", name)]
+    result = _run(stills / "a.png", *models, "--device", "cpu", "--precision", "fp32", "--json")
+    assert result.exit_code == 0, result.output
+    told = "2d3d (climate), fsrcnn (natural), bicubic x2 on cpu, fp32"
+    assert told in result.stderr.splitlines()
+    models_told = json.loads(result.stdout)["models"]
+    assert [one["protocol"]["domain"] for one in models_told] == ["climate", "natural", None]
+
+
+def test_one_model_is_named_with_its_domain(stills: Path) -> None:
+    result = _run(stills / "a.png", "--model", "fsrcnn", "--device", "cpu", "--precision", "fp32")
+    assert "fsrcnn x2 (natural weights) on cpu, fp32" in result.stderr.splitlines()
+
+
 def test_table_of_one_clip_has_no_mean(stills: Path) -> None:
     assert "mean" not in _run(stills / "a.png", *MODEL).stdout
 

@@ -54,6 +54,23 @@ def test_json_is_one_document_of_all_files(make_clip: Clip) -> None:
     assert documents[0]["faults"] == []
 
 
+@pytest.mark.parametrize("name", ["run.nc", "run.NC4", "run.zarr"])
+def test_file_of_fields_is_sent_to_the_tools_for_it(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name.endswith("zarr"):
+        path.mkdir()
+    else:
+        path.write_bytes(b"CDF\x01")
+    result = _run(path)
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"Error: {path} is a file of fields, and vsr info is for videos and")
+    assert "ncdump -h" in line
+    assert "xarray" in line
+    path.rename(tmp_path / "moved")
+    assert "does not exist; check the name" in _run(path).stderr
+
+
 def test_damaged_file_does_not_hide_the_others(make_clip: Clip, tmp_path: Path) -> None:
     good, cut = make_clip("good.mkv"), make_clip("cut.mkv")
     cut.write_bytes(cut.read_bytes()[:-100])

@@ -10,7 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from vsr_cli.cli import main
+from vsr_cli.errors import WeightsError
 from vsr_cli.models import ALIASES, MODELS, get_spec, weights
+from vsr_cli.models.load import load_chain
 from vsr_cli.models.weights import weights_folder
 
 
@@ -43,6 +45,29 @@ def test_table_has_a_line_for_every_name() -> None:
     ]
 
 
+def test_chain_lists_only_weights_that_all_its_networks_have() -> None:
+    """Each that is listed loads, and none of the others does."""
+    models = {model["name"]: model for model in json.loads(_run("--json").stdout)["models"]}
+    domains = {file["domain"] for model in models.values() for file in model["weights"]}
+    for name in ("2d3d", "2d3d-fast", "2d3d-joint"):
+        listed = {(file["scale"], file["domain"]) for file in models[name]["weights"]}
+        for scale in models[name]["scales"]:
+            for domain in domains:
+                if (scale, domain) in listed:
+                    assert load_chain(name, scale, domain=domain).domain == domain
+                else:
+                    with pytest.raises(WeightsError, match=domain):
+                        load_chain(name, scale, domain=domain)
+    assert [file["model"] for file in models["2d3d"]["weights"]] == ["fsrcnn", "srnet3d"]
+
+
+def test_chain_shows_each_of_its_weights_once() -> None:
+    text = " ".join(_run("2d3d").stdout.split())
+    assert text.count("x2 climate") == 1
+    assert "x2 climate (54.17)" in text
+    assert "natural" not in text
+
+
 def test_one_network_shows_its_layers() -> None:
     result = _run("fsrcnn", "--scale", "4")
     assert result.exit_code == 0, result.stderr
@@ -58,6 +83,7 @@ def test_one_network_shows_its_layers() -> None:
     [
         (["fsrcn"], "unknown model 'fsrcn': try fsrcnn or "),
         (["fsrcnn", "--scale", "9"], "fsrcnn has no scale 9: known are 2, 3, 4"),
+        (["srnet3d+srnet3d"], "stages that enlarge, must have one; try bicubic+srnet3d+srnet3d"),
         (["--scale", "2"], "vsr models NAME"),
         (["verify", "--scale", "2"], "vsr models NAME"),
     ],

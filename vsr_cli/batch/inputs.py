@@ -85,7 +85,7 @@ def output_place(place: PurePath, spec: BatchSpec) -> PurePath:
 
 
 def _missing(path: Path) -> str:
-    return f"{path} does not exist"
+    return f"{path} does not exist; check the name"
 
 
 def _match(pattern: Path, out_dir: Path, spec: BatchSpec) -> Iterator[FoundFile]:

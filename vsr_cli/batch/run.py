@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+import torch
+
 from vsr_cli.batch.attempts import Attempts, FileResult
 from vsr_cli.batch.cluster import connected, run_on_cluster
 from vsr_cli.batch.cost import BatchPlan, cost_of
@@ -15,7 +17,7 @@ from vsr_cli.batch.in_process import run_in_process
 from vsr_cli.batch.inputs import STATE_FOLDER
 from vsr_cli.batch.jobs import Job, ListedInput, make_jobs
 from vsr_cli.batch.listener import BatchListener
-from vsr_cli.batch.local import choose_crew, has_distributed, local_cluster
+from vsr_cli.batch.local import Crew, choose_crew, has_distributed, local_cluster
 from vsr_cli.batch.lock import locked
 from vsr_cli.batch.parts import num_parts
 from vsr_cli.batch.record import remove_leftovers as remove_part_records
@@ -88,8 +90,8 @@ def plan_batch(
     else:
         crew = choose_crew(spec, devices or device, _num_parts(planned))
         workers, threads = crew.num_workers, crew.threads
-    if spec.scheduler.kind == "none":
-        workers, threads = 1, spec.threads_per_worker
+        if _is_in_process(spec, crew, devices):  # with what OMP_NUM_THREADS gave it
+            workers, threads = 1, spec.threads_per_worker or torch.get_num_threads()
     if threads is not None:
         limit_threads(threads)
     return cost_of(
@@ -161,15 +163,12 @@ def _run(
             run_on_cluster(client, attempts, listener, spec.threads_per_worker)
             return max(1, len(client.nthreads()))
     crew = choose_crew(spec, devices or settings[0].device, _num_parts(planned))
-    if devices:  # of which this process is none
-        kind = "local"
-    if kind == "auto" and spec.workers is None and crew.num_workers > 1 and not has_distributed():
-        kind = "none"
-        listener.on_note(
-            f"{crew.num_workers} workers would be faster than one; "
-            'try: pip install "vsr-cli[cluster]"'
-        )
-    if kind == "none" or (kind == "auto" and crew.num_workers == 1):
+    if _is_in_process(spec, crew, devices):
+        if kind == "auto" and crew.num_workers > 1:
+            listener.on_note(
+                f"{crew.num_workers} workers would be faster than one; "
+                'try: pip install "vsr-cli[cluster]"'
+            )
         run_in_process(attempts, listener, spec.threads_per_worker)
         return 1
     try:
@@ -180,6 +179,13 @@ def _run(
         for job in attempts.running:  # a worker in the midst of a slow frame had to be killed
             remove_leftovers(job.target)
     return crew.num_workers
+
+
+def _is_in_process(spec: BatchSpec, crew: Crew, devices: str) -> bool:
+    """True if this process does all jobs: so it was asked for, or there is no other worker."""
+    kind = "local" if devices else spec.scheduler.kind  # this process is none of several devices
+    has_none = spec.workers is None and not has_distributed()
+    return kind == "none" or (kind == "auto" and (crew.num_workers == 1 or has_none))
 
 
 def _num_parts(planned: Sequence[FileResult]) -> int:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 100  # of the table; where there are more files, it shows those that failed
 UNKNOWN = "?"
+TIMES = (("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
+SIZES = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 
 
 def show(report: BatchReport, *, every: bool) -> None:
@@ -48,7 +50,7 @@ def _cells(file: FileReport, out_dir: Path) -> tuple[Text, ...]:
 def show_plan(plan: BatchPlan) -> None:
     """A table of the files of each size, what stops some of them, and a line that sums it up."""
     if plan.groups:
-        columns = ("model", "output", "files", "frames", "segments", "frames/s", "hours", "GB")
+        columns = ("model", "output", "files", "frames", "segments", "frames/s", "time", "size")
         table = Table(*columns, box=box.SIMPLE)
         for column in table.columns[2:]:
             column.justify = "right"
@@ -58,13 +60,13 @@ def show_plan(plan: BatchPlan) -> None:
     for source, error in plan.failed.items():
         click.echo(f"{source}: {error}")
     whole = plan.to_json()
-    device = f"{plan.device} with {plan.threads} threads" if plan.threads else plan.device
-    hours = _number(whole["device_hours"])
+    threads = f"{plan.threads} thread{'s' if plan.threads != 1 else ''}"
+    device = f"{plan.device} with {threads}" if plan.threads else plan.device
     click.echo(
         f"{plan.out_dir}: {whole['files']} files, {_number(whole['frames'])} frames, "
-        f"{whole['segments']} segments: {hours} hours of one worker ({device}), "
-        f"{_number(whole['hours'])} with {plan.workers}; "
-        f"{_number(_gigabytes(whole['output_bytes']))} GB; {plan.skipped} files are done"
+        f"{whole['segments']} segments: {_time(whole['device_hours'])} of one worker ({device}), "
+        f"{_time(whole['hours'])} with {plan.workers}; "
+        f"{_size(whole['output_bytes'])}; {plan.skipped} files are done"
     )
 
 
@@ -73,13 +75,26 @@ def _plan_cells(group: GroupPlan) -> tuple[Text, ...]:
         group.model,
         f"{group.width}x{group.height}",
         *(group.files, _number(group.frames), group.segments, _number(group.fps)),
-        *(_number(group.hours), _number(_gigabytes(group.output_bytes))),
+        *(_time(group.hours), _size(group.output_bytes)),
     )
     return tuple(Text(str(cell)) for cell in cells)
 
 
-def _gigabytes(size: float | None) -> float | None:
-    return None if size is None else size / 1e9
+def _time(hours: float | None) -> str:
+    """In the largest unit of which there is one at least."""
+    if hours is None:
+        return UNKNOWN
+    seconds = hours * 3600
+    unit, length = next(((u, n) for u, n in TIMES if seconds >= n), TIMES[-1])
+    return f"{_number(seconds / length)} {unit}"
+
+
+def _size(num_bytes: float | None) -> str:
+    """As ``_time``; a MB is 1e6 bytes."""
+    if num_bytes is None:
+        return UNKNOWN
+    unit, length = next(((u, n) for u, n in SIZES if num_bytes >= n), SIZES[-1])
+    return f"{_number(num_bytes / length)} {unit}"
 
 
 def _number(value: float | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -102,7 +103,7 @@ def overview(entries: tuple[CatalogEntry, ...]) -> Table:
             "whole frame" if entry.radius is None else str(entry.radius),
             " ".join(dict.fromkeys(f"{n:,}" for n in entry.parameters.values())),
             " ".join(dict.fromkeys(f"{n / 1000:,.2f}" for n in entry.macs.values())),
-            ", ".join(map(_weights, entry.weights))
+            ", ".join(_weights(entry))
             or ("none" if any(entry.parameters.values()) else "needs none"),
             entry.paper,
         )
@@ -139,9 +140,26 @@ def _scales(scales: tuple[int, ...]) -> str:
     )
 
 
-def _weights(entry: ReleasedWeights) -> str:
-    missing = "" if entry.path.is_file() else ", missing"
-    scores = {name: each["psnr"] for name, each in entry.scores.items()}
+def _weights(entry: CatalogEntry) -> Iterator[str]:
+    """Scale, domain and score; of a chain's files each scale and domain once.
+
+    A chain has a score where its last network refines what the one before it gave: that network
+    was measured behind it.
+    """
+    from vsr_cli.models import get_spec
+
+    files: dict[tuple[int, str], list[ReleasedWeights]] = {}
+    for file in entry.weights:
+        files.setdefault((file.scale, file.domain), []).append(file)
+    for (scale, domain), group in files.items():
+        missing = "" if all(file.path.is_file() for file in group) else ", missing"
+        refines = len(group) > 1 and not get_spec(group[-1].model).enlarges
+        score = _score(group[-1]) if refines or entry.kind != "chain" else ""
+        yield f"x{scale} {domain}{score}{missing}"
+
+
+def _score(file: ReleasedWeights) -> str:
+    """The mean PSNR, else that of the first clip, which is named; empty if none is known."""
+    scores = {name: each["psnr"] for name, each in file.scores.items()}
     shown = ("", scores["mean"]) if "mean" in scores else next(iter(scores.items()), None)
-    score = "" if shown is None else f" ({shown[0]} {shown[1]:.2f})".replace("( ", "(")
-    return f"x{entry.scale} {entry.domain}{score}{missing}"
+    return "" if shown is None else f" ({shown[0]} {shown[1]:.2f})".replace("( ", "(")

@@ -106,7 +106,8 @@ def _chain_entry(name: str, entries: list[CatalogEntry]) -> CatalogEntry:
     specs = [get_spec(entry.name) for entry in entries]
     enlarging = [spec for spec in specs if spec.enlarges]
     if len(enlarging) != 1:
-        raise ValueError(f"model {name} has {len(enlarging)} stages that enlarge, must have one")
+        what = f"model {name} has {len(enlarging)} stages that enlarge, must have one"
+        raise ValueError(what if enlarging else f"{what}; try bicubic+{name}")
     scales = enlarging[0].scales
     parameters, macs = {}, {}
     for scale in scales:
@@ -124,9 +125,20 @@ def _chain_entry(name: str, entries: list[CatalogEntry]) -> CatalogEntry:
         radius=_chain_radius(specs),
         parameters=parameters,
         macs=macs,
-        weights=tuple(weights for entry in entries for weights in entry.weights),
+        weights=_shared_weights(specs, entries),
         paper="; ".join(dict.fromkeys(entry.paper for entry in entries)),
     )
+
+
+def _shared_weights(
+    specs: list[ModelSpec], entries: list[CatalogEntry]
+) -> tuple[ReleasedWeights, ...]:
+    """The released files of the scales and domains in which every network has one, each once."""
+    learned = [entry for spec, entry in zip(specs, entries, strict=True) if spec.has_weights]
+    kinds = [{(file.scale, file.domain) for file in entry.weights} for entry in learned]
+    shared = set.intersection(*kinds) if kinds else set()
+    files = {file.path: file for entry in learned for file in entry.weights}
+    return tuple(file for file in files.values() if (file.scale, file.domain) in shared)
 
 
 def _chain_radius(specs: list[ModelSpec]) -> int | None:

@@ -61,7 +61,7 @@ def open_weights(argument: Path) -> WeightFile:
     """
     name, path = split_name(argument)
     if not path.is_file():
-        raise WeightsError(f"weight file {path} does not exist")
+        raise WeightsError(f"weight file {path} does not exist; check the name")
     with path.open("rb") as file:
         start = file.read(4)
     if path.suffix.lower() in PTH_SUFFIXES or start.startswith(PICKLES):

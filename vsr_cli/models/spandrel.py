@@ -58,7 +58,7 @@ def load_outside(path: Path) -> OutsideModel:
         WeightsError: the file is missing, or spandrel knows no such image network.
     """
     if not path.is_file():
-        raise WeightsError(f"weight file {path} does not exist")
+        raise WeightsError(f"weight file {path} does not exist; check the name")
     descriptor = _load(path)
     given, out = descriptor.input_channels, descriptor.output_channels
     if given != out or given not in (1, 3):

@@ -124,8 +124,8 @@ def test_rate_makes_the_times(tmp_path: Path) -> None:
     assert (info.time_base, info.frame_rate) == (1 / rate, rate)
     _, frames = read(tmp_path, DecodingSpec(rate=Fraction(10), start_s=0.1, end_s=0.3))
     assert [frame.pts for frame in frames] == [1, 2]
-    with pytest.raises(InputError, match="no frame lies between"):
-        read(tmp_path, DecodingSpec(start_s=9))
+    with pytest.raises(InputError, match=r"between start and end; the clip lasts 0\.4 s$"):
+        read(tmp_path, DecodingSpec(rate=Fraction(10), start_s=9))
 
 
 @pytest.mark.parametrize("rate", [Fraction(0), Fraction(-1), Fraction(100_000)])
@@ -326,11 +326,24 @@ def test_settings_of_a_video_encoder_are_refused_for_pictures(tmp_path: Path) ->
     assert names(tmp_path) == []
 
 
+def test_warning_of_full_chroma_says_what_to_do_and_it_works(tmp_path: Path) -> None:
+    save(tmp_path / "in" / "0.png", np.full((32, 48, 3), (200, 30, 60), np.uint8))
+    (warning,) = copy(tmp_path / "in", tmp_path / "full.mp4")
+    hint = "for players without 4:4:4 try --pix-fmt yuv420p"
+    assert warning == f"libx264 cannot hold gbrp: written as yuv444p; {hint}"
+    (warning,) = copy(
+        tmp_path / "in", tmp_path / "halved.mp4", encoding=EncodingSpec(pix_fmt="yuv420p")
+    )
+    assert warning == "gbrp is written as yuv420p, which loses something of it"
+    info, _ = read(tmp_path / "halved.mp4")
+    assert info.pixel_format.name == "yuv420p"
+
+
 def test_stills_become_a_video_with_full_chroma(tmp_path: Path) -> None:
     for number in range(3):
         save(tmp_path / "in" / f"{number}.png", np.full((*SIZE, 3), (200, 30, 60), np.uint8))
     (warning,) = copy(tmp_path / "in", tmp_path / "o.mp4", DecodingSpec(rate=Fraction(10)))
-    assert "libx264 cannot hold gbrp: written as yuv444p" in warning
+    assert warning == "libx264 cannot hold gbrp: written as yuv444p"  # an odd size has no 4:2:0
     info, frames = read(tmp_path / "o.mp4")
     assert [frame.pts * info.time_base for frame in frames] == [0, Fraction(1, 10), Fraction(2, 10)]
     assert isinstance(frames[0].planes[0], torch.Tensor)

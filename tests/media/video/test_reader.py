@@ -192,8 +192,13 @@ def test_raw_stream_without_times_is_cut_all_the_same(make_clip: Callable[..., P
 
 
 def test_cut_beyond_the_end_is_an_error(make_clip: Callable[..., Path]) -> None:
-    with pytest.raises(InputError, match="no frame lies between"):
+    with pytest.raises(InputError, match=r"between start and end; the clip lasts 0\.2 s$"):
         read_all(make_clip(), start_s=100.0)
+
+
+def test_cut_beyond_an_end_that_is_not_stated_is_an_error(make_clip: Callable[..., Path]) -> None:
+    with pytest.raises(InputError, match=r"no frame lies between start and end$"):
+        read_all(make_clip("clip.h264"), start_s=100.0)
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_field_keeps_its_units_coordinates_and_all_around_it(tmp_path: Path, end
         assert float(found["height"]) == 2
         assert found.attrs["title"] == "waves"
         first, second = found.attrs["history"].splitlines()
-        assert first.endswith("upscale --model bicubic --scale 2")
+        assert first.endswith("upscale --model bicubic --scale 2 --variable tas --precision fp32")
         assert second == "made"
         assert "other" not in found
     assert report.left_out == ("other",)

@@ -12,6 +12,7 @@ from typing import Self
 from vsr_cli.errors import InputError
 from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.media.clock import DEFAULT_RATE, cut_tick
+from vsr_cli.media.cuts import nothing_between
 from vsr_cli.media.pictures.pages import PictureFile
 from vsr_cli.media.pictures.sequence import PictureSequence
 from vsr_cli.media.pictures.stills import to_planes
@@ -83,7 +84,7 @@ class StillsReader:
             if file is not None:
                 file.close()
         if not self.frames_read:
-            raise InputError(f"{self.path}: no frame lies between start and end")
+            raise nothing_between(self.path, self.info.duration_s)
 
     def __enter__(self) -> Self:
         return self

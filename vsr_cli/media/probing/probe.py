@@ -22,9 +22,13 @@ from vsr_cli.media.probing.stream_probe import StreamProbe, describe_stream, sta
 from vsr_cli.media.probing.timing import Timing, page_timing, read_timing
 from vsr_cli.media.probing.video_probe import VideoProbe, describe_video
 from vsr_cli.media.target import several_pictures
-from vsr_cli.specs import MAX_PIXELS, DecodingSpec
+from vsr_cli.specs import MAX_PIXELS, DecodingSpec, is_field
 
 _MICROSECOND = Fraction(1, 1_000_000)
+_FIELD = (
+    "is a file of fields, and vsr info is for videos and pictures; see what it holds by "
+    "ncdump -h, or by xarray.open_dataset in Python"
+)
 _MANY = 1 << 30  # damaged packets: more than the first picture can have
 
 
@@ -85,6 +89,8 @@ def probe_file(path: Path, *, count: bool = False, max_pixels: int = MAX_PIXELS)
     """
     if is_pipe(path):
         return FileProbe(path=path, faults=("standard input can be read only once; give a file",))
+    if is_field(path) and path.exists():
+        return FileProbe(path=path, faults=(f"{path} {_FIELD}",))
     decoding = DecodingSpec(max_pixels=max_pixels)
     found: dict[str, Any] = {"path": path}
     faults: list[str] = []

@@ -22,6 +22,7 @@ from vsr_cli.media.target import MATROSKA
 _REFUSED_FORMATS: Mapping[str, frozenset[str]] = MappingProxyType(
     {"libvpx-vp9": frozenset({"gbrap", "yuva422p", "yuva444p"})}
 )
+FULL = "yuv444p"
 _NO_ALPHA = frozenset({"libx265"})  # lists formats with alpha, and its build refuses them
 
 
@@ -53,7 +54,7 @@ def choose_format(
         name = nearest_holding(source, usable)
     if name is None and info.origin == "pictures":
         name, loss = stand_in(source, usable)
-        loss = f"{codec.name} {loss}"
+        loss = f"{codec.name} {loss}{_hint(name, usable, info)}"
     if name is None:
         planar = [name for name in usable if parse_planar(name) is not None]
         raise ValueError(
@@ -61,6 +62,12 @@ def choose_format(
             f"{', '.join(planar or usable)}, or --codec ffv1 and an .mkv file"
         )
     return name, loss
+
+
+def _hint(name: str | None, usable: list[str], info: ClipInfo) -> str:
+    """What to do about chroma of full size, which many players do not show."""
+    fits = "yuv420p" in usable and info.width % 2 == info.height % 2 == 0
+    return "; for players without 4:4:4 try --pix-fmt yuv420p" if name == FULL and fits else ""
 
 
 def _usable_formats(codec: Codec, container: str) -> list[str]:

@@ -16,6 +16,7 @@ from vsr_cli.errors import InputError
 from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.media.clock import FrameClock, cut_tick, stated, stated_rate, timeline_start
 from vsr_cli.media.containers import MATROSKA_DEMUXER
+from vsr_cli.media.cuts import nothing_between
 from vsr_cli.media.pipes import is_pipe
 from vsr_cli.media.pixels.formats import require_planar
 from vsr_cli.media.pixels.planes import PictureConverter, matches, read_planes
@@ -237,7 +238,7 @@ class VideoReader:
         for note in self._source.notes():
             self._warn(note)
         if not self.frames_read:
-            raise InputError(f"{self.path}: no frame lies between start and end")
+            raise nothing_between(self.path, self.info.duration_s)
 
     def _warn(self, message: str) -> None:
         self.warnings.append(message)

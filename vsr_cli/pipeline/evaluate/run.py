@@ -129,14 +129,14 @@ def _start(
     contenders: Sequence[Contender], frames: int | None, warnings: Sequence[str]
 ) -> RunStart:
     first = contenders[0]
-    models = [contender.name for contender in contenders if contender.chain is not None]
-    domains = dict.fromkeys(c.domain for c in contenders if c.domain is not None)
+    models = [contender for contender in contenders if contender.chain is not None]
+    names = [f"{c.name} ({c.domain})" if c.domain else c.name for c in models]
     told = [line for contender in contenders for line in contender.warnings]
     return RunStart(
         frames=frames,
-        model=", ".join(models),
+        model=", ".join(names) if len(models) > 1 else "".join(c.name for c in models),
         scale=first.scale,
-        domain=", ".join(domains) or None,
+        domain=first.domain if len(models) == 1 else None,  # of several beside their names
         device=str(first.device),
         precision=precision_name(first.precision),
         warnings=tuple(dict.fromkeys((*told, *warnings))),

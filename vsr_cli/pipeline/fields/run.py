@@ -22,6 +22,7 @@ from vsr_cli.fields.stores import FieldStore
 from vsr_cli.models.load import LoadedChain
 from vsr_cli.pipeline.fields.networks import field_chain, field_settings
 from vsr_cli.pipeline.fields.output import check_target, writing
+from vsr_cli.pipeline.fields.provenance import describe_run
 from vsr_cli.pipeline.fields.report import FieldReport, VariableReport
 from vsr_cli.pipeline.fields.steps import (
     ONE_STEP,
@@ -37,7 +38,7 @@ from vsr_cli.pipeline.fields.values import (
     summarise,
 )
 from vsr_cli.pipeline.loaded import LoadChain
-from vsr_cli.pipeline.report import Listener, Start, chain_name
+from vsr_cli.pipeline.report import Listener, Start
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.specs import FieldSpec, UpscaleSpec
 
@@ -69,7 +70,7 @@ def upscale_fields(
     contents = look_into(source)
     with ExitStack() as stack:
         run = _Run(source, chain, settings, fields, stack)
-        command = f"upscale --model {chain_name(chain)} --scale {chain.scale}"
+        command = describe_run(chain, settings, spec, fields, run.names)
         skeleton = make_skeleton(run.raw, run.names, run.dims, chain.scale, history=command)
         skeleton = split_copies(skeleton, contents, source, target)
         store = stack.enter_context(writing(target, skeleton, run.outputs, overwrite=overwrite))
