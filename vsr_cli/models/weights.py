@@ -26,6 +26,7 @@ FORMAT_VERSION = 1
 LISTED = 8  # names of tensors in a message
 BATCH_COUNTER = "num_batches_tracked"
 PREFERRED_DOMAIN = "natural"  # of the released weights, where nothing says another
+_GIVE = "give one that vsr train wrote, or a .pth"
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -179,13 +180,13 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], str]:
         WeightsError: it is missing, damaged, or of another kind.
     """
     if not path.is_file():
-        raise WeightsError(f"weight file {path} does not exist")
+        raise WeightsError(f"weight file {path} does not exist; check the name")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path} is not a safetensors file: {error}") from error
+        raise WeightsError(f"{path} is not a safetensors file, or is damaged; {_GIVE}") from error
     return tensors, metadata.get("vsr", "")
 
 
@@ -237,7 +238,7 @@ def _shorten(names: list[str]) -> str:
 def file_sha256(path: Path) -> str:
     """The SHA-256 of a weight file, in hexadecimal."""
     if not path.is_file():
-        raise WeightsError(f"weight file {path} does not exist")
+        raise WeightsError(f"weight file {path} does not exist; check the name")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
