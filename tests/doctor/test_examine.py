@@ -55,11 +55,11 @@ def test_all_that_is_needed_works_here() -> None:
 
 @pytest.mark.usefixtures("_without_extras")
 def test_damaged_weights_of_the_main_model_are_the_first_fault(copied: Path) -> None:
-    (copied / "srnet3d_x2_climate.safetensors").write_bytes(b"0" * 100)
+    (copied / "srnet3d_x2_natural.safetensors").write_bytes(b"0" * 100)
     checkup = examine()
     assert not checkup.can_upscale
     first = checkup.faults[0]
-    assert (first.area, first.name) == ("weights", "srnet3d_x2_climate.safetensors")
+    assert (first.area, first.name) == ("weights", "srnet3d_x2_natural.safetensors")
     assert "SHA-256 is" in first.detail
     assert "pip install --force-reinstall" in first.remedy
     assert "WeightsError" in _by_name(checkup)["vsr upscale"].detail
@@ -73,8 +73,8 @@ def test_damaged_weights_of_another_model_leave_the_main_job(copied: Path) -> No
     assert not findings["2d3d-fast_x2_climate.safetensors"].is_ok
     assert not findings["2d3d-fast_x2_climate.safetensors"].is_needed
     assert not findings["fsrcnn_x3_natural.safetensors"].is_needed
-    assert findings["srnet3d_x2_climate.safetensors"].is_ok
-    assert findings["srnet3d_x2_climate.safetensors"].is_needed
+    assert findings["srnet3d_x2_natural.safetensors"].is_ok
+    assert findings["srnet3d_x2_natural.safetensors"].is_needed
 
 
 def test_folder_without_weights_is_a_fault(copied: Path) -> None:
