@@ -72,11 +72,14 @@ def cells(entry: CatalogEntry) -> Iterator[str]:
     counts = sorted({*entry.parameters.values()})
     yield f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
     yield f"{entry.macs.get(SCALE, entry.macs[min(entry.macs)]) / 1000:,.2f}"
+    last = parse_chain(entry.name)[-1]
+    # What refines is scored behind a 2D stage; what enlarges, alone.
+    is_scored = entry.kind != "chain" or get_spec(last).scales == (1,)
     for domain, score in (("natural", "Set5"), ("climate", "mean")):
         known = {
             w.scale: w.scores[score]["psnr"]
             for w in entry.weights
-            if w.domain == domain and w.model == parse_chain(entry.name)[-1] and score in w.scores
+            if is_scored and w.domain == domain and w.model == last and score in w.scores
         }
         yield ", ".join(f"x{scale} {psnr:.2f}" for scale, psnr in sorted(known.items()))
 
@@ -123,6 +126,8 @@ def random_weights(name: str, folder: Path) -> Path | None:
 def told(options: argparse.Namespace) -> str:
     """How the speed came about, in a sentence."""
     return (
+        "Scores of `srnet3d` and `refine3d` are those behind `fsrcnn`, their speed is that behind "
+        "`bicubic`. Speed: "
         f"{options.size} to x2 in {options.precision}; *: {options.small_size}. torch "
         f"{torch.__version__}, {torch.get_num_threads()} threads, {processor()}."
     )

@@ -424,7 +424,7 @@ def test_model_table_is_measured_and_kept(
     example = load("13_model_table")
     readme.write_text(f"before\n{example.START}old\n{example.END}after\n")
     options = ("--size", "48x32", "--small-size", "32x32", "--heavy", 100, "--repeats", 1)
-    models = ("bicubic", "fsrcnn", "srcnn-915", "srnet3d")
+    models = ("bicubic", "fsrcnn", "srcnn-915", "srnet3d", "3d2d")
     _run(example, "--models", *models, *options, "--readme", readme, "--keep")
     text = readme.read_text()
     assert text.startswith("before\n")
@@ -433,8 +433,10 @@ def test_model_table_is_measured_and_kept(
     assert text.split(example.START)[1].split(example.END)[0] in capsys.readouterr().out
     rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("| `")]
     assert [row[0].strip() for row in rows] == [f"`{name}`" for name in models]
-    assert [row[1].strip() for row in rows] == ["0", "12,637", "8,129", "63,129"]
+    assert [row[1].strip() for row in rows] == ["0", "12,637", "8,129", "63,129", "75,766"]
     released = find_released("fsrcnn", 2, "natural")
     assert f"x2 {released.scores['Set5']['psnr']:.2f}" in rows[1][3]
-    assert [row[5].strip().endswith("*") for row in rows] == [False, False, False, True]
+    assert [row[5].strip().endswith("*") for row in rows] == [False, False, False, True, False]
+    assert [cell.strip() for cell in rows[4][3:5]] == ["", ""]  # no weights were scored so
+    assert "x2" in rows[3][4]
     assert all(float(row[5].strip(" *")) > 0 for row in rows)
