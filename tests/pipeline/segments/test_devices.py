@@ -442,7 +442,9 @@ def test_errors_of_a_worker_come_back_as_what_they_are(
 def test_worker_ends_when_nobody_is_there() -> None:
     ours, theirs = Pipe()
     ours.close()
+    before = [*logging.getLogger().handlers]
     serve(theirs)
+    assert logging.getLogger().handlers == before  # it came to no job
 
 
 class Script:
