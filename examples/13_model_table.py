@@ -26,6 +26,7 @@ import vsr_cli
 from vsr_cli.models import ALIASES, MODELS, get_spec, parse_chain
 from vsr_cli.models.catalog import CatalogEntry, find_entry
 from vsr_cli.models.weights import WeightRecord, save_weights
+from vsr_cli.pipeline.device import read_processor
 
 README = Path(__file__).parents[1] / "README.md"
 START, END = "<!-- models, measured -->\n", "<!-- end of models -->\n"
@@ -129,16 +130,8 @@ def told(options: argparse.Namespace) -> str:
         "Scores of `srnet3d` and `refine3d` are those behind `fsrcnn`, their speed is that behind "
         "`bicubic`. Speed: "
         f"{options.size} to x2 in {options.precision}; *: {options.small_size}. torch "
-        f"{torch.__version__}, {torch.get_num_threads()} threads, {processor()}."
+        f"{torch.__version__}, {torch.get_num_threads()} threads, {read_processor()[0] or platform.machine()}."
     )
-
-
-def processor() -> str:
-    """The processor's own name where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":
