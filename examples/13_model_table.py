@@ -130,7 +130,8 @@ def told(options: argparse.Namespace) -> str:
         "Scores of `srnet3d` and `refine3d` are those behind `fsrcnn`, their speed is that behind "
         "`bicubic`. Speed: "
         f"{options.size} to x2 in {options.precision}; *: {options.small_size}. torch "
-        f"{torch.__version__}, {torch.get_num_threads()} threads, {read_processor()[0] or platform.machine()}."
+        f"{torch.__version__}, {torch.get_num_threads()} threads, "
+        f"{read_processor()[0] or platform.machine()}."
     )
 
 
