@@ -117,13 +117,13 @@ def test_packed_values_are_unpacked_and_fill_values_are_missing(tmp_path: Path) 
 def test_no_more_than_a_block_is_held(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
-    """160 steps of 128 KiB in float64: 20 MiB, of which a block is a tenth."""
-    values = np.random.default_rng(0).random((160, 128, 128))
+    """640 steps of 32 KiB in float64: 20 MiB, of which a block is a fortieth."""
+    values = np.random.default_rng(0).random((640, 64, 64))
     array = xarray.Dataset({"a": (("time", "y", "x"), values)})
     path = tmp_path / "a.zarr"
-    array.to_zarr(path, consolidated=False, encoding={"a": {"chunks": (chunk, 128, 128)}})
+    array.to_zarr(path, consolidated=False, encoding={"a": {"chunks": (chunk, 64, 64)}})
     del array
-    monkeypatch.setattr(stream_module, "BLOCK_BYTES", 2 << 20)
+    monkeypatch.setattr(stream_module, "BLOCK_BYTES", 1 << 19)
     with open_fields(path) as (one,):
         assert one.block == 16 // chunk * chunk
         sums = np.zeros(())
@@ -134,8 +134,9 @@ def test_no_more_than_a_block_is_held(
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert sums == pytest.approx(values.sum())
-    # A block, what the store decodes it from, and the block before that is still in use; not 10.
-    assert peak < 5.5 * (2 << 20)
+    # A block, what the store decodes it from, the block before that is still in use, and what
+    # the store's threads have not let go of yet: from 2.5 to 6 blocks were seen; not all 40.
+    assert peak < 12 * (1 << 19)
 
 
 @pytest.mark.parametrize(("chunk", "block"), [(8, 8), (30, 4), (60, 8), (120, 15), (600, 16)])
