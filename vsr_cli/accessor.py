@@ -30,7 +30,15 @@ from vsr_cli.pipeline.fields.steps import UNEVEN_STEPS, choose_mapping
 from vsr_cli.pipeline.fields.values import choose_summary
 from vsr_cli.pipeline.loaded import absolute_weights, load_chain_once
 from vsr_cli.pipeline.report import chain_warnings
-from vsr_cli.specs import DEFAULT_SCALE, Boundary, Conserve, FieldSpec, UpscaleSpec, Window
+from vsr_cli.specs import (
+    DEFAULT_SCALE,
+    Boundary,
+    Conserve,
+    FieldSpec,
+    Precision,
+    UpscaleSpec,
+    Window,
+)
 
 try:
     import xarray
@@ -61,7 +69,7 @@ class FieldUpscaler:
         domain: str | None = USUAL.domain,
         weights: Sequence[str | Path] = USUAL.weights,
         device: str = USUAL.device,
-        precision: str = USUAL.precision,
+        precision: Precision = USUAL.precision,
         batch_size: int | None = USUAL.batch_size,
         tile: int | None = USUAL.tile,
         consistency: int = USUAL.consistency,

@@ -90,7 +90,7 @@ BAD_INPUT = {
     "model": (["--model", "foo"], 2, "unknown model 'foo'"),
     "codec": (["--codec", "nope", "--model", "bicubic"], 2, "codec 'nope' is unknown"),
     "device": (["--device", "tpu"], 2, "device must be auto, cpu, cuda"),
-    "precision": (["--precision", "int8"], 2, "precision must be auto"),
+    "precision": (["--precision", "int8"], 2, "is not one of 'auto', 'fp32'"),
 }
 
 

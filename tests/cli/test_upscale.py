@@ -100,7 +100,7 @@ BAD_INPUT = {
     "end inf": (["in.mp4", "o.mp4", "--end", "inf"], 2, "end must be finite"),
     "after the clip": (["in.mp4", "o.mp4", "--start", "99"], 1, "no frame lies between"),
     "weights": (["in.mp4", "o.mp4", "--weights", "text.mp4"], 1, "not a safetensors file"),
-    "precision": (["in.mp4", "o.mp4", "--precision", "int8"], 2, "precision must be auto"),
+    "precision": (["in.mp4", "o.mp4", "--precision", "int8"], 2, "is not one of 'auto', 'fp32'"),
     "nothing enlarges": (["in.mp4", "o.mp4", "--model", "srnet3d"], 2, "0 stages that enlarge"),
 }
 

@@ -21,7 +21,8 @@ from vsr_cli.models.load import LoadedChain, LoadedModel
 from vsr_cli.models.spec import ModelSpec
 from vsr_cli.pipeline.evaluate.run import evaluate_clips
 from vsr_cli.pipeline.settings import StageSettings
-from vsr_cli.pipeline.stages import run_stage, to_codes, to_planes
+from vsr_cli.pipeline.stages import run_stage
+from vsr_cli.pipeline.transfer import to_codes, to_planes
 from vsr_cli.specs import EncodingSpec, EvaluateSpec, UpscaleSpec
 
 SIZE = (30, 44)  # (H, W)

@@ -24,6 +24,7 @@ from vsr_cli.specs import (
     EvaluateSpec,
     FieldSpec,
     MetricName,
+    Precision,
     UpscaleSpec,
     is_field,
     is_several,
@@ -45,7 +46,7 @@ def upscale(
     domain: str | None = USUAL.domain,
     weights: Sequence[PathLike] = USUAL.weights,
     device: str = USUAL.device,
-    precision: str = USUAL.precision,
+    precision: Precision = USUAL.precision,
     encoding: EncodingSpec | None = None,
     decoding: DecodingSpec | None = None,
     fields: FieldSpec | None = None,
@@ -122,7 +123,7 @@ def evaluate(
     domain: str | None = USUAL.domain,
     weights: Sequence[PathLike] = USUAL.weights,
     device: str = USUAL.device,
-    precision: str = USUAL.precision,
+    precision: Precision = USUAL.precision,
 ) -> Evaluation:
     """Score a model, or a file, against ground truth, as ``vsr eval`` does.
 

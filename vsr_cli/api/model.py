@@ -20,8 +20,9 @@ from vsr_cli.pipeline.report import chain_name, chain_warnings
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.shots import mark_shots
 from vsr_cli.pipeline.size import OutputSize, choose_size, output_info
-from vsr_cli.pipeline.stages import run_networks, run_stages, to_codes, to_planes
-from vsr_cli.specs import UpscaleSpec
+from vsr_cli.pipeline.stages import run_networks, run_stages
+from vsr_cli.pipeline.transfer import require_numbers, to_codes, to_planes
+from vsr_cli.specs import Precision, UpscaleSpec
 
 USUAL = UpscaleSpec()
 GREEN_BLUE_RED = [1, 2, 0]  # the order of planes, in that of samples
@@ -35,7 +36,7 @@ def load_model(
     domain: str | None = USUAL.domain,
     weights: Sequence[str | Path] = USUAL.weights,
     device: str = USUAL.device,
-    precision: str = USUAL.precision,
+    precision: Precision = USUAL.precision,
     chroma: str = USUAL.chroma,
     scene_threshold: float = USUAL.scene_threshold,
 ) -> UpscalingModel:
@@ -229,6 +230,7 @@ def _array_frames(clip: NDArray[Any], form: PixelFormat) -> Iterator[Frame]:
 
 def _samples(frame: Frame) -> NDArray[Any]:
     """The planes of a frame as (H, W), or (H, W, 3) of red, green and blue."""
+    require_numbers(plane for plane in frame.planes if plane.is_floating_point())
     planes = [plane.cpu().numpy() for plane in frame.planes]
     if len(planes) == 1:
         return planes[0]

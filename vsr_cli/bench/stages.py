@@ -34,7 +34,8 @@ from vsr_cli.pipeline.consistency import Consistency
 from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.shots import mark_shots
 from vsr_cli.pipeline.size import fit_frames, output_info
-from vsr_cli.pipeline.stages import run_stage, to_codes, to_planes
+from vsr_cli.pipeline.stages import run_stage
+from vsr_cli.pipeline.transfer import to_codes, to_planes
 from vsr_cli.specs import DecodingSpec
 
 StageKind = Literal["codec", "frame", "transfer", "2D", "3D"]

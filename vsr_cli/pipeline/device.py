@@ -10,7 +10,7 @@ from types import MappingProxyType
 import torch
 
 from vsr_cli.errors import DeviceError
-from vsr_cli.specs import EVERY_GPU, gpu_index, is_several, parse_devices
+from vsr_cli.specs import EVERY_GPU, check_precision, gpu_index, is_several, parse_devices
 
 PRECISIONS: Mapping[str, torch.dtype] = MappingProxyType(
     {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -81,8 +81,7 @@ def choose_precision(
         is_near = bf16_loss is not None and bf16_loss < MOST_BF16_LOSS
         is_fast = is_near and has_flag(CPU_INFO, FAST_BF16_FLAGS, default=False)
         return torch.bfloat16 if is_fast else torch.float32
-    if name not in PRECISIONS:
-        raise ValueError(f"precision must be auto, {', '.join(PRECISIONS)}, got {name!r}")
+    check_precision(name)
     if name == "fp16" and device.type == "cpu":
         raise ValueError("precision fp16 needs a GPU: use fp32 or bf16 on the CPU")
     return PRECISIONS[name]

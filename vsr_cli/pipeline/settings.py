@@ -19,6 +19,8 @@ from vsr_cli.models.load import LoadedChain
 from vsr_cli.pipeline.device import choose_device, choose_precision
 from vsr_cli.specs import Chroma, UpscaleSpec
 
+NOT_FINITE = "the network gave values that are not finite: try --precision fp32 or other weights"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageSettings:
@@ -108,12 +110,16 @@ def batched(
 def checked(result: Tensor, *, is_bounded: bool = True) -> Tensor:
     """What a network gave, held in [0, 1] in place if it ``is_bounded``.
 
+    To look at a value of a GPU would mean to wait for it. There a bounded result of which any value
+    is not finite becomes NaN as a whole, which no stage can hide: ``transfer`` finds it.
+
     Raises:
         NumericalError: a value is not finite.
     """
     # One value that is not finite makes the sum so; looking at each takes 40 times as long.
-    if not result.sum().isfinite():
-        raise NumericalError(
-            "the network gave values that are not finite: try --precision fp32 or other weights"
-        )
+    total = result.sum()
+    if is_bounded and result.device.type != "cpu":
+        return result.clamp_(0, 1).add_(total * 0)
+    if not total.isfinite():
+        raise NumericalError(NOT_FINITE)
     return result.clamp_(0, 1) if is_bounded else result

@@ -1,20 +1,18 @@
 """The stages in their order: code values to the device, through every network, and back.
 
-Between stages a frame holds float planes on the device, in [0, 1]; only ``to_codes`` makes code
-values again.
+Between stages a frame holds float planes on the device, in [0, 1]; only ``transfer.to_codes``
+makes code values again.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vsr_cli.frames import ClipInfo, Frame, PixelFormat
+from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.models.cost import largest_layer
 from vsr_cli.models.load import LoadedChain, LoadedModel
 from vsr_cli.models.rewrite.faster import ANYWHERE, CPU_BF16, CPU_FP32, channels_last, rewrite
@@ -26,6 +24,7 @@ from vsr_cli.pipeline.settings import StageSettings
 from vsr_cli.pipeline.size import OutputSize, fit_frames
 from vsr_cli.pipeline.temporal import StepNetwork, upscale_windows
 from vsr_cli.pipeline.tiling import TiledModel
+from vsr_cli.pipeline.transfer import to_codes, to_planes
 from vsr_cli.pipeline.upscale import upscale_frames
 from vsr_cli.pipeline.whole_windows import PROBE_SIDE
 
@@ -36,37 +35,6 @@ CPU_WINDOW_TILE = 160
 # Values of the largest layer of a 2D stage on a CPU: 256 MiB in fp32, and a few times that in all.
 # Of the released networks none comes to it below 1000x1000; drcn does at 256x256.
 LAYER_VALUES = 1 << 26
-STRIP_ROWS = 64
-
-
-def to_planes(frames: Iterable[Frame], settings: StageSettings) -> Iterator[Frame]:
-    """Code values to float planes in [0, 1] on the device."""
-    top = settings.pixel_format.max_code
-    for frame in frames:
-        planes = tuple(plane.to(settings.device).to(torch.float32) / top for plane in frame.planes)
-        yield replace(frame, planes=planes)
-
-
-def to_codes(frames: Iterable[Frame], pixel_format: PixelFormat) -> Iterator[Frame]:
-    """Float planes in [0, 1] to code values in memory of the CPU, rounded."""
-    top = pixel_format.max_code
-    for frame in frames:
-        planes = tuple(_codes(plane, top) for plane in frame.planes)
-        yield replace(frame, planes=planes)
-
-
-def to_whole_codes(frames: Iterable[Frame], pixel_format: PixelFormat) -> Iterator[Frame]:
-    """As ``to_codes``, but they stay on their device; on a GPU as whole numbers in float32.
-
-    There integers of 16 bits know few operations.
-    """
-    for frame in frames:
-        if frame.planes[0].device.type == "cpu":
-            yield from to_codes([frame], pixel_format)
-            continue
-        with torch.inference_mode():
-            planes = tuple((plane * pixel_format.max_code).round_() for plane in frame.planes)
-        yield replace(frame, planes=planes)
 
 
 def run_stages(
@@ -157,17 +125,3 @@ def _network(module: nn.Module, model: LoadedModel, settings: StageSettings) -> 
         pads_itself=model.spec.pads_itself,
         unit=model.spec.unit,
     )
-
-
-def _codes(plane: Tensor, top: int) -> Tensor:
-    with torch.inference_mode():
-        if plane.device.type != "cpu":
-            codes = (plane * top).round_()
-            return codes.to(torch.uint8 if top <= 255 else torch.uint16).cpu()
-        # In strips that stay in the cache, cast by NumPy: 1440x2560 in 1.2 ms, 1.8 ms at once (one
-        # core of an EPYC with AVX-512, measured in one run).
-        array = np.empty(plane.shape, np.uint8 if top <= 255 else np.uint16)
-        for row in range(0, len(array), STRIP_ROWS):
-            strip = slice(row, row + STRIP_ROWS)
-            array[strip] = (plane[strip] * top).round_().numpy()
-        return torch.from_numpy(array)

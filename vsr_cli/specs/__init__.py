@@ -19,7 +19,14 @@ from vsr_cli.specs.degradation import (
     VideoCoding,
 )
 from vsr_cli.specs.degradation_text import parse_degradation
-from vsr_cli.specs.device import EVERY_GPU, gpu_index, is_several, parse_devices
+from vsr_cli.specs.device import (
+    EVERY_GPU,
+    Precision,
+    check_precision,
+    gpu_index,
+    is_several,
+    parse_devices,
+)
 from vsr_cli.specs.droplet import DropletSpec
 from vsr_cli.specs.evaluate import EvaluateSpec, OutlineMethod
 from vsr_cli.specs.fields import (
@@ -93,6 +100,7 @@ __all__ = [
     "Noise",
     "OutlineMethod",
     "Peer",
+    "Precision",
     "Recipe",
     "RecipeForm",
     "RenderSpec",
@@ -107,6 +115,7 @@ __all__ = [
     "VideoCoding",
     "Window",
     "as_path",
+    "check_precision",
     "gpu_index",
     "is_field",
     "is_several",

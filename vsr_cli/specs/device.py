@@ -1,9 +1,11 @@
-"""The words of ``--device``; whether the devices are there is asked where they are used."""
+"""The words of ``--device`` and ``--precision``; what is there is asked where they are used."""
 
 from __future__ import annotations
 
 import re
+from typing import Literal, get_args
 
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
 EVERY_GPU = "cuda:all"
 _ONE = re.compile(r"cpu|cuda(:\d+)?", re.ASCII)
 
@@ -33,6 +35,12 @@ def parse_devices(text: str) -> tuple[str, ...]:
     if twice:
         raise ValueError(f"a GPU can be given once, got cuda:{min(twice)} twice in {text!r}")
     return names
+
+
+def check_precision(name: str) -> None:
+    """Raise ValueError if ``--precision`` knows no such word."""
+    if name not in get_args(Precision):
+        raise ValueError(f"precision must be {', '.join(get_args(Precision))}, got {name!r}")
 
 
 def gpu_index(name: str) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from vsr_cli.specs.degradation import BICUBIC, DegradationSpec
+from vsr_cli.specs.device import Precision
 from vsr_cli.specs.fields import check_value_range
 from vsr_cli.specs.media import MAX_PIXELS, check_max_pixels
 from vsr_cli.specs.metrics import DEFAULT_METRICS, Channel, Grid, MetricName
@@ -47,7 +48,7 @@ class EvaluateSpec:
     domain: str | None = USUAL.domain  # as in UpscaleSpec, and so are the next seven
     weights: tuple[Path, ...] = USUAL.weights
     device: str = USUAL.device
-    precision: str = USUAL.precision
+    precision: Precision = USUAL.precision
     batch_size: int | None = USUAL.batch_size
     tile: int | None = USUAL.tile
     scene_threshold: float = USUAL.scene_threshold

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Literal, cast
 
 from vsr_cli.specs.degradation import BICUBIC, DegradationSpec
+from vsr_cli.specs.device import Precision, check_precision
 from vsr_cli.specs.droplet import DropletSpec
 from vsr_cli.specs.media import MAX_PIXELS, check_max_pixels
 from vsr_cli.specs.simulation import InitialState, ShallowWaterSpec
@@ -96,7 +97,7 @@ class TrainSpec:
     only: tuple[str, ...] = ()  # layers that are trained; empty: all
     seed: int = 0
     device: str = "auto"
-    precision: str = "auto"  # bf16 where the device is fast at it, else fp32
+    precision: Precision = "auto"  # bf16 where the device is fast at it, else fp32
     checkpoint_every: int = 2000  # steps; validation too
     validation_frames: int = 8  # of each validation clip, spread over it
     perceptual_weights: Path | None = None  # VGG-19 of torchvision, for the adversarial loss
@@ -121,6 +122,7 @@ class TrainSpec:
             raise ValueError("perceptual weights are for the loss adversarial, that of srgan")
         if not 0 <= self.hold_out < 1:
             raise ValueError(f"hold-out must be 0 or more and less than 1, got {self.hold_out}")
+        check_precision(self.precision)
         check_max_pixels(self.max_pixels)
         if self.layers and self.transfer is None:
             raise ValueError("transfer-layer needs a file to take it from: give --transfer FILE")

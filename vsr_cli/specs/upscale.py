@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal, get_args
 
-from vsr_cli.specs.device import parse_devices
+from vsr_cli.specs.device import Precision, check_precision, parse_devices
 
 Chroma = Literal["bicubic", "model"]
 DEFAULT_SCALE = 2  # where neither a scale nor a size is asked for
@@ -28,7 +28,7 @@ class UpscaleSpec:
     domain: str | None = None  # None: natural if there is such, else the only one there is
     weights: tuple[Path, ...] = ()  # files in the place of released ones
     device: str = "auto"  # or several of a kind, with commas; see parse_devices
-    precision: str = "auto"
+    precision: Precision = "auto"
     batch_size: int | None = None  # frames at once; None: by frame size and device
     tile: int | None = None  # pixels of a stage's input; 0: whole frames; None: by network
     chroma: Chroma = "bicubic"
@@ -44,6 +44,7 @@ class UpscaleSpec:
         if self.scale is not None and self.scale % 1 and has_size:
             raise ValueError(f"with a width or height the scale must be whole, got {self.scale}")
         parse_devices(self.device)
+        check_precision(self.precision)
         if self.batch_size is not None and self.batch_size < 1:
             raise ValueError(f"batch size must be at least 1, got {self.batch_size}")
         if self.tile and self.tile < 16:

@@ -49,6 +49,7 @@ def train(spec: TrainSpec, on_step: Callable[[Progress], None]) -> Path:
     """
     _check_output(spec)
     device = choose_device(own_device(spec.device))
+    training_precision(spec, device)  # which may not go on that device
     torch.manual_seed(spec.seed)
     model_spec, task, partner = _build(spec)
     clips, validation = _load_all(spec)

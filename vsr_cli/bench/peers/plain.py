@@ -28,7 +28,7 @@ from vsr_cli.pipeline.prefetch import prefetch
 from vsr_cli.pipeline.settings import StageSettings, batched
 from vsr_cli.pipeline.shots import mark_shots
 from vsr_cli.pipeline.size import OutputSize, fit_frames, output_info
-from vsr_cli.pipeline.stages import to_codes, to_planes
+from vsr_cli.pipeline.transfer import to_codes, to_planes
 from vsr_cli.pipeline.video import PREFETCH_FRAMES
 from vsr_cli.pipeline.window import Window, windows
 

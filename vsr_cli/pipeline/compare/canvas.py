@@ -23,7 +23,7 @@ from vsr_cli.media.pixels.formats import planar_format
 from vsr_cli.media.pixels.orientation import is_quarter_turn, turn_upright, upright_info
 from vsr_cli.media.pixels.recolor import has_equal_codes, recolored
 from vsr_cli.media.pixels.tags import RGB_MATRIX, conversion_matrix
-from vsr_cli.pipeline.stages import to_codes
+from vsr_cli.pipeline.transfer import to_codes
 from vsr_cli.specs.compare import Resize
 
 

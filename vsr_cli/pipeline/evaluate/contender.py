@@ -36,7 +36,8 @@ from vsr_cli.pipeline.fields.networks import FIELD_DOMAIN
 from vsr_cli.pipeline.report import chain_name, chain_warnings
 from vsr_cli.pipeline.rgb import sees_rgb
 from vsr_cli.pipeline.settings import StageSettings, chain_kernel
-from vsr_cli.pipeline.stages import run_stage, to_whole_codes
+from vsr_cli.pipeline.stages import run_stage
+from vsr_cli.pipeline.transfer import to_whole_codes
 from vsr_cli.specs import Channel, EvaluateSpec
 
 COLORS: Mapping[PixelFamily, str] = {
