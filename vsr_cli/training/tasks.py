@@ -92,7 +92,7 @@ def validation_psnr(
             tile = CPU_WINDOW_TILE if device.type == "cpu" else 0
             network = task.tiled(scale, tile)
             border = max(scale, 2)
-            times = torch.linspace(0, clip.num_frames - 1, num_frames).round().long()
+            times = torch.linspace(0, clip.num_frames - 1, num_frames).round().long().unique()
             per_frame = []
             for time in times.tolist():
                 lr = window_at(clip.lr, time, task.spec.window).to(device)
