@@ -81,7 +81,7 @@ def rows(
 
 def networks(weights: Sequence[Path]) -> Iterator[tuple[str, tuple[int, ...], Path]]:
     """Name, scales and file of each network of single frames that is to be scored."""
-    released = [entry.path for entry in released_weights() if entry.domain == DOMAIN]
+    released = list({entry.path: 0 for entry in released_weights() if entry.domain == DOMAIN})
     for path in weights or released:
         _, record = read_weights(path)
         if get_spec(record.arch).kind == "frame":

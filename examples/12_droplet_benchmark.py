@@ -78,7 +78,7 @@ def rows(drops: Path, weights: Sequence[Path], scale: int) -> Iterator[Row]:
 
 def networks(weights: Sequence[Path], scale: int) -> Iterator[tuple[str, Path]]:
     """Name and file of each network that is to be scored."""
-    released = [entry.path for entry in released_weights() if entry.domain == DOMAIN]
+    released = list({entry.path: 0 for entry in released_weights() if entry.domain == DOMAIN})
     for path in weights or released:
         _, record = read_weights(path)
         if scale in record.trained_scales:

@@ -16,9 +16,10 @@ from torch import Tensor, nn
 
 from vsr_cli.errors import MissingExtraError, VsrError, WeightsError
 from vsr_cli.models import get_spec
+from vsr_cli.models.fitting import fill, find_misfits
 from vsr_cli.models.foreign import open_weights
 from vsr_cli.models.load import available_scales, load_chain
-from vsr_cli.models.weights import WeightRecord, fill, find_misfits, save_weights
+from vsr_cli.models.weights import WeightRecord, save_weights
 from vsr_cli.specs import UpscaleSpec
 
 Clip = Callable[..., Path]

@@ -11,13 +11,13 @@ from safetensors.torch import save_file
 
 from vsr_cli.errors import WeightsError
 from vsr_cli.models import get_spec, weights
+from vsr_cli.models.fitting import fill
 from vsr_cli.models.load import available_scales, load_chain
 from vsr_cli.models.weights import (
     ReleasedWeights,
     WeightRecord,
     choose_domain,
     file_sha256,
-    fill,
     read_weights,
     released_weights,
     save_weights,
@@ -174,12 +174,28 @@ def test_released_files_are_those_of_the_manifest() -> None:
     assert files
     for entry in entries:
         tensors, record = read_weights(entry.path, sha256=entry.sha256)
-        assert (record.arch, record.scale, record.domain) == (
-            entry.model,
-            entry.scale,
-            entry.domain,
-        )
+        assert (record.arch, record.domain) == (entry.model, entry.domain)
+        assert entry.scale in record.trained_scales
         assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
+
+
+def test_entry_of_several_scales_is_one_for_each(tmp_path: Path) -> None:
+    (tmp_path / "manifest.toml").write_text(
+        """
+        [[weights]]
+        file = "vdsr.safetensors"
+        model = "vdsr"
+        scales = [2, 4]
+        domain = "natural"
+        sha256 = "00"
+        [weights.scores]
+        x2 = { Set5 = { psnr = 37.5 } }
+        x4 = { Set5 = { psnr = 31.3 } }
+        """
+    )
+    found = released_weights(tmp_path)
+    assert [(one.scale, one.scores["Set5"]["psnr"]) for one in found] == [(2, 37.5), (4, 31.3)]
+    assert {one.path for one in found} == {tmp_path / "vdsr.safetensors"}
 
 
 def test_one_file_serves_all_scales_that_it_was_trained_for(tmp_path: Path) -> None:

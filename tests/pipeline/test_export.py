@@ -184,5 +184,5 @@ def test_what_cannot_be_exported_is_refused(
 
 
 def test_network_without_weights_says_which_there_are(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="no released weights for vdsr x4; there are:"):
-        export_model("vdsr", tmp_path / "n.pth", scale=4)
+    with pytest.raises(WeightsError, match="no released weights for edrn x4; there are:"):
+        export_model("edrn", tmp_path / "n.pth", scale=4)

@@ -70,10 +70,11 @@ def _verify(as_json: bool) -> int:
     """Check every released file and say so; returns the exit code."""
     from vsr_cli.models.weights import find_fault, released_weights, weights_folder
 
-    faults = [(entry, find_fault(entry)) for entry in released_weights()]
+    files = {entry.path: entry for entry in released_weights()}.values()  # some serve all scales
+    faults = [(entry, find_fault(entry)) for entry in files]
     if as_json:
-        files = [{"file": e.path.name, "ok": not fault, "fault": fault} for e, fault in faults]
-        click.echo(json.dumps({"weights": files}))
+        told = [{"file": e.path.name, "ok": not fault, "fault": fault} for e, fault in faults]
+        click.echo(json.dumps({"weights": told}))
     for entry, fault in faults:
         if fault:
             click.echo(f"Error: {fault}", err=True)

@@ -27,13 +27,14 @@ def find_weights() -> Iterator[Finding]:
     """Every released file, held against the SHA-256 of the manifest."""
     entries = weights.released_weights()
     needed = _needed(entries)
-    for entry in entries:
+    for entry in {entry.path: entry for entry in entries}.values():
         fault = weights.find_fault(entry)
+        scales = " ".join(f"x{other.scale}" for other in entries if other.path == entry.path)
         yield Finding(
             area="weights",
             name=entry.path.name,
             is_ok=not fault,
-            detail=fault or f"{entry.model} x{entry.scale} {entry.domain}, SHA-256 as released",
+            detail=fault or f"{entry.model} {scales} {entry.domain}, SHA-256 as released",
             is_needed=entry in needed,
             causes=WEIGHT_CAUSES,
             remedy=WEIGHT_REMEDY,

@@ -18,10 +18,10 @@ from torch import Tensor
 from vsr_cli.errors import WeightsError
 from vsr_cli.models import MODELS, OUTSIDE
 from vsr_cli.models.cost import plain_form
+from vsr_cli.models.fitting import find_misfits
 from vsr_cli.models.spec import ModelSpec
 from vsr_cli.models.weights import (
     WeightRecord,
-    find_misfits,
     parse_record,
     read_tensors,
 )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vsr_cli.errors import WeightsError
 from vsr_cli.models import parse_chain
 from vsr_cli.models.assign import OwnWeights, assign_weights
+from vsr_cli.models.fitting import fill
 from vsr_cli.models.foreign import open_weights
 from vsr_cli.models.spandrel import OutsideModel
 from vsr_cli.models.spec import ModelSpec
@@ -19,7 +20,6 @@ from vsr_cli.models.weights import (
     WeightRecord,
     choose_domain,
     file_sha256,
-    fill,
     find_released,
     read_weights,
     released_weights,

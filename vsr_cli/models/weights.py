@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,6 @@ from torch import Tensor, nn
 from vsr_cli.errors import WeightsError
 
 FORMAT_VERSION = 1
-LISTED = 8  # names of tensors in a message
-BATCH_COUNTER = "num_batches_tracked"
 PREFERRED_DOMAIN = "natural"  # of the released weights, where nothing says another
 _GIVE = "give one that vsr train wrote, or a .pth"
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -84,16 +82,21 @@ def released_weights(folder: Path | None = None) -> tuple[ReleasedWeights, ...]:
         return ()
     try:
         entries = tomllib.loads(manifest.read_text(encoding="utf-8")).get("weights", [])
-        return tuple(_released(manifest.parent, entry) for entry in entries)
+        return tuple(one for entry in entries for one in _released(manifest.parent, entry))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(f"{manifest} is damaged: {type(error).__name__} {error}") from error
 
 
-def _released(folder: Path, entry: Mapping[str, Any]) -> ReleasedWeights:
+def _released(folder: Path, entry: Mapping[str, Any]) -> Iterator[ReleasedWeights]:
+    """One for each scale that the file is for; ``scales`` stands in the place of ``scale``."""
     if Path(name := entry["file"]).name != name:
         raise ValueError(f"a weight file lies beside the manifest, got {name!r}")
     stated = {f.name: entry[f.name] for f in fields(ReleasedWeights) if f.name in entry}
-    return ReleasedWeights(path=folder / name, **stated)
+    for scale in entry.get("scales", ()):
+        each = {"scale": scale, "scores": entry["scores"][f"x{scale}"]}
+        yield ReleasedWeights(path=folder / name, **stated | each)
+    if "scales" not in entry:
+        yield ReleasedWeights(path=folder / name, **stated)
 
 
 def find_fault(entry: ReleasedWeights) -> str:
@@ -201,38 +204,6 @@ def parse_record(text: str, path: Path) -> WeightRecord:
     except (ValueError, TypeError, KeyError) as error:
         raise WeightsError(f"the record of {path} cannot be read: {error}") from error
     raise WeightsError(f"{path} is of version {version}, this vsr reads {FORMAT_VERSION}")
-
-
-def fill(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Copy tensors into a network of the same layout; missing and unexpected keys are errors."""
-    own = model.state_dict()
-    if misfits := find_misfits(own, tensors):
-        raise WeightsError(f"{path} does not fit {type(model).__name__}: {misfits}")
-    with torch.no_grad():
-        for name, tensor in own.items():
-            if name in tensors:
-                tensor.copy_(tensors[name])
-
-
-def find_misfits(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> str:
-    """What keeps ``tensors`` from being those of a network, in words; empty if nothing does.
-
-    The counter of batch normalisation may be missing, evaluation has no use for it.
-    """
-    missing = sorted(n for n in own.keys() - tensors.keys() if not n.endswith(BATCH_COUNTER))
-    unexpected = sorted(tensors.keys() - own.keys())
-    shapes = [
-        f"{name} is {tuple(tensors[name].shape)}, must be {tuple(own[name].shape)}"
-        for name in sorted(own.keys() & tensors.keys())
-        if own[name].shape != tensors[name].shape
-    ]
-    found = {"missing: ": missing, "unexpected: ": unexpected, "": shapes}
-    return "; ".join(f"{what}{_shorten(names)}" for what, names in found.items() if names)
-
-
-def _shorten(names: list[str]) -> str:
-    shown = ", ".join(names[:LISTED])
-    return shown if len(names) <= LISTED else f"{shown}, and {len(names) - LISTED} more"
 
 
 def file_sha256(path: Path) -> str:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from torch import nn
 
+from vsr_cli.models.fitting import fill
 from vsr_cli.models.joint import PARTS, Joint2D3D
 from vsr_cli.models.spec import ModelSpec
-from vsr_cli.models.weights import WeightRecord, fill, read_weights
+from vsr_cli.models.weights import WeightRecord, read_weights
 from vsr_cli.specs import TrainSpec
 
 
