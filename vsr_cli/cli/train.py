@@ -64,6 +64,7 @@ def _behind(
 @degradation_option
 @option("hold-out", "Part of the data that is scored on, not learnt: 0.2.", show_default=False)
 @option("scale", "Enlargement.")
+@option("features", "Channels of the layers.  [default: the paper's]")
 @option("domain", "Recorded in the weights.")
 @option(
     "behind",
@@ -75,7 +76,7 @@ def _behind(
 @option("start", "Weights to start from. Repeatable.", type=EXISTING_FILE)
 @option(
     "transfer",
-    "Weights of another network or scale, to take what fits from.",
+    "Weights of another network, scale or width, to take what fits from.",
     type=EXISTING_FILE,
 )
 @option("transfer-layer", "Layer that is taken. Repeatable. [all]", field="layers")

@@ -23,6 +23,8 @@ SPEC = ModelSpec(
     radius=(2 + RECURSIONS + 2) // 2 + 2,  # enlarged pixels, and two of the bicubic kernel
     paper="Kim 2016, arXiv:1511.04491",
     build=lambda scale, residual: DRCN(scale, residual),
+    features=FEATURES,
+    of_width=lambda scale, residual, features: DRCN(scale, residual, features=features),
 )
 
 

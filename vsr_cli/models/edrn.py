@@ -26,6 +26,8 @@ SPEC = ModelSpec(
     radius=None,
     paper="Cheng 2019, NTIRE at CVPR",
     build=lambda scale, residual: EDRN(scale, residual),
+    features=FEATURES,
+    of_width=lambda scale, residual, features: EDRN(scale, residual, features=features),
 )
 
 

@@ -25,6 +25,15 @@ def fill(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
                 tensor.copy_(tensors[name])
 
 
+def fitting(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Those of ``tensors`` that have name and shape of one of ``own``."""
+    return {
+        name: tensor
+        for name, tensor in tensors.items()
+        if name in own and own[name].shape == tensor.shape
+    }
+
+
 def find_misfits(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> str:
     """What keeps ``tensors`` from being those of a network, in words; empty if nothing does.
 

@@ -28,6 +28,8 @@ SPEC = ModelSpec(
     radius=RADIUS,
     paper="Li 2019, arXiv:1904.02870",
     build=lambda scale, residual: FSTRN(scale, residual),
+    features=FEATURES,
+    of_width=lambda scale, residual, features: FSTRN(scale, residual, features=features),
 )
 
 

@@ -18,12 +18,20 @@ Layer = TypeVar(
 
 
 def conv(
-    inputs: int, outputs: int, kernel: int, *, slope: float, stride: int = 1, gain: float = 1.0
+    inputs: int,
+    outputs: int,
+    kernel: int,
+    *,
+    slope: float,
+    stride: int = 1,
+    gain: float = 1.0,
+    joined: int = 1,
 ) -> nn.Conv2d:
     """A convolution of odd size with zero padding: (B, inputs, H, W) to (B, outputs, H, W).
 
     It starts as He et al. propose for an activation of negative ``slope`` behind it, times
-    ``gain``; biases start at zero.
+    ``gain``; biases start at zero. ``joined`` says of how many results of one width the inputs are
+    the concatenation; ``training.widening`` asks for it.
 
     References:
         He et al., "Delving Deep into Rectifiers", ICCV 2015, arXiv:1502.01852.
@@ -31,6 +39,7 @@ def conv(
     layer = nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2)
     nn.init.kaiming_normal_(layer.weight, a=slope)
     layer.weight.data *= gain
+    layer.joined = joined
     return zero_bias(layer)
 
 

@@ -190,7 +190,8 @@ def load_model(
         raise WeightsError(f"{path} holds weights of {record.arch}, not of {spec.name}")
     if record is not None:
         record.check_scale(scale, path)
-    module = spec.build(own_scale, record is not None and record.residual)
+    form = (False, None) if record is None else (record.residual, record.features)
+    module = spec.make(own_scale, *form)
     fill(module, tensors, path)
     return LoadedModel(
         spec=spec,

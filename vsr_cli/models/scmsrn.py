@@ -26,11 +26,16 @@ SPEC = ModelSpec(
     radius=1 + BLOCKS * CASCADED + 1,
     paper="Ning 2021, doi:10.3390/make3020023",
     build=lambda scale, residual: SCMSRN(scale, residual),
+    features=FEATURES,
+    of_width=lambda scale, residual, features: SCMSRN(scale, residual, features=features),
 )
 SPEC_MULTICORE = replace(
     SPEC,
     name="mcmsrn",
     build=lambda scale, residual: SCMSRN(scale, residual, block=MultiCoreBlock),
+    of_width=lambda scale, residual, features: SCMSRN(
+        scale, residual, features=features, block=MultiCoreBlock
+    ),
 )
 
 
@@ -112,7 +117,8 @@ class SingleCoreBlock(nn.Module):
             conv(features, features, 3, slope=PRELU) for _ in range(CASCADED)
         )
         self.cascade_slope = nn.ModuleList(nn.PReLU(features) for _ in range(CASCADED))
-        self.fuse = conv((CASCADED + 1) * features, features, 1, slope=PRELU)
+        levels = CASCADED + 1
+        self.fuse = conv(levels * features, features, 1, slope=PRELU, joined=levels)
         self.fuse_slope = nn.PReLU(features)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -130,7 +136,8 @@ class MultiCoreBlock(nn.Module):
         super().__init__()
         self.core = nn.ModuleList(conv(features, features, size, slope=PRELU) for size in KERNELS)
         self.core_slope = nn.ModuleList(nn.PReLU(features) for _ in KERNELS)
-        self.fuse = conv(len(KERNELS) * features, features, 1, slope=PRELU)
+        levels = len(KERNELS)
+        self.fuse = conv(levels * features, features, 1, slope=PRELU, joined=levels)
         self.fuse_slope = nn.PReLU(features)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 ModelKind = Literal["frame", "clip"]
+FEATURES_STEP = 16  # channel attention has a sixteenth of the channels, FSTRN's tail a fourth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,8 @@ class ModelSpec:
     radius: int | None
     paper: str
     build: Callable[[int, bool], nn.Module]  # (scale, residual)
+    features: int = 0  # channels of the paper, where ``of_width`` can build it with others
+    of_width: Callable[[int, bool, int], nn.Module] | None = None  # (scale, residual, features)
     has_weights: bool = True
     pads_itself: bool = False  # continues a frame beyond its border of its own accord
     unit: int = 1  # pixels that the frame's upper left corner and a tile's are apart, or a multiple
@@ -39,6 +42,20 @@ class ModelSpec:
             raise ValueError(f"a clip model sees luma, but {self.name} is for RGB")
         if self.kind == "clip" and self.radius is None:
             raise ValueError(f"a clip model must have a radius, but {self.name} sees whole frames")
+
+    def make(self, scale: int, residual: bool, features: int | None = None) -> nn.Module:
+        """The network of the paper's width, or with that many channels instead.
+
+        Raises:
+            ValueError: it has no other width, or that is none.
+        """
+        if features is None or features == self.features:
+            return self.build(scale, residual)
+        if self.of_width is None:
+            raise ValueError(f"{self.name} has one width: --features is not for it")
+        if features < 1 or features % FEATURES_STEP:
+            raise ValueError(f"features must be a multiple of {FEATURES_STEP}, got {features}")
+        return self.of_width(scale, residual, features)
 
     @property
     def enlarges(self) -> bool:

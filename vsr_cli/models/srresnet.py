@@ -25,6 +25,8 @@ SPEC = ModelSpec(
     radius=4 + 2 * BLOCKS + 1 + 1 + 2,
     paper="Ledig 2017, arXiv:1609.04802",
     build=lambda scale, residual: SRResNet(scale, residual),
+    features=FEATURES,
+    of_width=lambda scale, residual, features: SRResNet(scale, residual, features=features),
 )
 SPEC_GAN = replace(SPEC, name="srgan")
 

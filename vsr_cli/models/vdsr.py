@@ -20,6 +20,8 @@ SPEC = ModelSpec(
     radius=LAYERS // 2 + 2,  # one enlarged pixel per layer, and two of the bicubic kernel
     paper="Kim 2016, arXiv:1511.04587",
     build=lambda scale, residual: VDSR(scale, residual),
+    features=FEATURES,
+    of_width=lambda scale, residual, features: VDSR(scale, residual, features=features),
 )
 
 

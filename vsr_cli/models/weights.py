@@ -38,6 +38,7 @@ class WeightRecord:
     color: str = "luma"
     range: tuple[float, float] = (0.0, 1.0)
     window: int = 1
+    features: int | None = None  # channels, where they are not the paper's
     residual: bool = True
     domain: str = ""
     partner_sha256: str = ""  # of the 2D weights that a clip model was trained behind

@@ -41,9 +41,11 @@ def _lines(weights: Path, record: WeightRecord) -> list[str]:
 def _network(weights: Path, record: WeightRecord) -> dict[str, str]:
     spec = get_spec(record.arch)
     scale = spec.own_scale(record.scale)
+    form = plain_form(spec, scale, record.features)
+    width = f" of {record.features} channels" if record.features else ""
     scales = ", ".join(f"x{each}" for each in record.trained_scales)
     facts = {
-        "Network": f"{record.arch}, {parameter_count(plain_form(spec, scale)):,} parameters",
+        "Network": f"{record.arch}{width}, {parameter_count(form):,} parameters",
         "Paper": spec.paper,
         "Enlarges by": scales if spec.enlarges else f"nothing: refines what is enlarged {scales}",
         "Sees": f"{record.color}, {record.window} frame{'s' if record.window > 1 else ''}",

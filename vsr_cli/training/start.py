@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
-from vsr_cli.models.fitting import fill
+from vsr_cli.models.fitting import fill, fitting
 from vsr_cli.models.joint import PARTS, Joint2D3D
 from vsr_cli.models.spec import ModelSpec
 from vsr_cli.models.weights import WeightRecord, read_weights
 from vsr_cli.specs import TrainSpec
+from vsr_cli.training.widening import widen
 
 
 def start_network(spec: TrainSpec, model_spec: ModelSpec) -> nn.Module:
@@ -28,7 +29,7 @@ def start_network(spec: TrainSpec, model_spec: ModelSpec) -> nn.Module:
         known = ", ".join(map(str, model_spec.scales))
         raise ValueError(f"{name} has no scale {scale}: known are {known}")
     _check_scales(spec, model_spec)
-    model = model_spec.build(scale, spec.recipe.residual)
+    model = model_spec.make(scale, spec.recipe.residual, spec.features)
     parts = {name: model}
     if isinstance(model, Joint2D3D):
         parts |= {arch: model.get_submodule(part) for arch, part in PARTS.items()}
@@ -39,9 +40,14 @@ def start_network(spec: TrainSpec, model_spec: ModelSpec) -> nn.Module:
         if record.arch not in parts:
             raise ValueError(f"{path} holds weights of {record.arch}, which {name} has no use for")
         _check_start(path, record, spec)
+        _check_width(path, record, spec, model_spec)
         fill(parts[record.arch], tensors, path)
     if spec.transfer is not None:
-        _transfer(model, spec.transfer, spec.layers)
+        tensors, record = read_weights(spec.transfer)
+        if record.arch == name and record.features != spec.features and not spec.layers:
+            form = model_spec.make(scale, spec.recipe.residual, record.features)
+            tensors = widen(model, fitting(form.state_dict(), tensors))
+        _transfer(model, spec.transfer, tensors, spec.layers)
     if spec.only:
         _hold_all_but(model, spec.only)
     return model
@@ -61,20 +67,19 @@ def _check_scales(spec: TrainSpec, model_spec: ModelSpec) -> None:
         raise ValueError(f"scale {spec.scale} is not among those of the recipe, {sorted(shapes)}")
 
 
-def _transfer(model: nn.Module, path: Path, layers: tuple[str, ...]) -> None:
+def _transfer(
+    model: nn.Module, path: Path, tensors: Mapping[str, Tensor], layers: tuple[str, ...]
+) -> None:
     """Take the tensors of another network, or scale, that fit by name and shape.
 
     The first layer alone is Dong 2016's start for another scale, and that of Zhu & Gao's 2D stage;
     all but the last one that of Yang 2021.
     """
-    tensors, _ = read_weights(path)
     own = model.state_dict()
     taken = {
         name: tensor
-        for name, tensor in tensors.items()
-        if name in own
-        and own[name].shape == tensor.shape
-        and (not layers or _belongs(name, layers))
+        for name, tensor in fitting(own, tensors).items()
+        if not layers or _belongs(name, layers)
     }
     if not taken:
         wanted = f" in {', '.join(layers)}" if layers else ""
@@ -109,6 +114,13 @@ def _check_start(path: Path, record: WeightRecord, spec: TrainSpec) -> None:
         raise ValueError(
             f"{path} is {form_name(*found)}, this run trains {form_name(*wanted)}{hint}"
         )
+
+
+def _check_width(path: Path, record: WeightRecord, spec: TrainSpec, own: ModelSpec) -> None:
+    found, wanted = record.features or own.features, spec.features or own.features
+    if found != wanted:
+        hint = "; --transfer widens it" if found < wanted else ""
+        raise ValueError(f"{path} has {found} channels, this run trains {wanted}{hint}")
 
 
 def form_name(scale: int, residual: bool) -> str:

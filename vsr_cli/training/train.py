@@ -121,7 +121,8 @@ def _criterion(spec: TrainSpec) -> Criterion:
 def _purpose(spec: TrainSpec) -> str:
     branches = ", reparameterised" if spec.recipe.reparameterised else ""
     other = "" if spec.degradation == BICUBIC else f", {spec.degradation}"
-    return f"{spec.model} {form_name(spec.scale, spec.recipe.residual)}{branches}{other}"
+    width = "" if spec.features is None else f", {spec.features} channels"
+    return f"{spec.model} {form_name(spec.scale, spec.recipe.residual)}{width}{branches}{other}"
 
 
 def _load_all(spec: TrainSpec) -> tuple[dict[int, list[ClipPair]], list[ClipPair]]:
@@ -191,6 +192,7 @@ def _record(
         scales=spec.recipe.scales,
         color=model_spec.color,
         window=model_spec.window,
+        features=None if spec.features == model_spec.features else spec.features,
         residual=spec.recipe.residual,
         domain=spec.domain,
         partner_sha256=partner,
