@@ -373,14 +373,15 @@ def test_fstrn_is_the_middle_of_five_frames_enlarged_together(scale: int, residu
     assert (model(frames) - (base + x)[:, :, 2]).abs().max() < ROUNDING
 
 
-def test_fstrn_keeps_three_tenths_of_its_features_in_training() -> None:
-    model = FSTRN(4, features=8)
+@pytest.mark.parametrize(("residual", "kept"), [(False, 0.3), (True, 1)])
+def test_fstrn_keeps_three_tenths_of_its_features_in_training(residual: bool, kept: float) -> None:
+    model = FSTRN(4, residual, features=8)
     seen: list[Tensor] = []
     model.widen.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
     for is_training in (True, False):
         model.train(is_training)(torch.rand(1, 1, 5, 20, 20))
     trained, evaluated = ((x != 0).double().mean() for x in seen)
-    assert (trained, evaluated) == (pytest.approx(0.3, abs=0.02), 1)
+    assert (trained, evaluated) == (pytest.approx(kept, abs=0.02), 1)
 
 
 def _attended(block: AttentionBlock, x: Tensor) -> Tensor:

@@ -47,8 +47,8 @@ class FSTRN(TemporalUpscaler):
     Differences from the paper: it has x4 alone. There (and at x3) the transposed convolution lies
     as TensorFlow's SAME puts it, so that at x4 every fourth row and column of it is bias alone; at
     x2 it is centred. The paper's bilinear enlargement is ours in the plain form, with pixel centres
-    aligned. With ``residual`` the base is bicubic, the layers see frames about zero, and the last
-    one is linear and starts near zero.
+    aligned. With ``residual`` the base is bicubic, the layers see frames about zero, the last one
+    is linear and starts near zero, and training drops nothing.
 
     References:
         Li, He, Du, Zhang, Xu, Tao, "Fast Spatio-Temporal Residual Network for Video
@@ -66,7 +66,7 @@ class FSTRN(TemporalUpscaler):
         self.feature = _conv(1, features, (3, 3, 3), slope=LEAK)
         self.block = nn.ModuleList(FastBlock(features) for _ in range(BLOCKS))
         self.fuse_slope = nn.PReLU(features)
-        self.dropout = nn.Dropout(1 - KEPT)
+        self.dropout = nn.Dropout(0 if residual else 1 - KEPT)
         self.widen = _conv(features, 4 * features, (3, 3, 3), slope=LINEAR)
         lost, gained = PADDING[scale]
         self.upsample = nn.ConvTranspose3d(

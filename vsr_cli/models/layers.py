@@ -39,7 +39,7 @@ def conv(
     layer = nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2)
     nn.init.kaiming_normal_(layer.weight, a=slope)
     layer.weight.data *= gain
-    layer.joined = joined
+    layer.joined = joined  # type: ignore[assignment]  # which expects a module or a tensor
     return zero_bias(layer)
 
 
