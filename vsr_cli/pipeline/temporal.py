@@ -20,9 +20,9 @@ from vsr_cli.imaging.borders import mirror_pad
 from vsr_cli.imaging.resample import keep_siting
 from vsr_cli.models.temporal import TemporalUpscaler
 from vsr_cli.pipeline.memory import free_memory
-from vsr_cli.pipeline.settings import StageSettings, batched, checked
+from vsr_cli.pipeline.settings import StageSettings, checked
 from vsr_cli.pipeline.tiling import TiledModel
-from vsr_cli.pipeline.upscale import FRAME_PIXELS, cut_plane, interpolation
+from vsr_cli.pipeline.upscale import FRAME_PIXELS, cut_plane, interpolate_planes
 from vsr_cli.pipeline.whole_windows import WholeWindows, fits, held_values
 
 # A step of up to three neighbours holds less than a 3D network, so its tile may be larger: 320x160
@@ -206,13 +206,13 @@ def _assemble(
         frame = waiting.popleft()
         own = dict(zip(made, results, strict=True))
         size = frame.planes[0].shape
+        interpolated = interpolate_planes([frame], scale, settings)
         planes = []
-        for number, plane in enumerate(frame.planes):
+        for number in range(len(frame.planes)):
             if number in own:
                 siting = settings.plane_siting(number)
                 larger = keep_siting(own[number][None, None], scale, siting)[0, 0]
             else:
-                enlarge = interpolation(number, scale, settings)
-                larger = batched(enlarge, [plane], is_bounded=settings.is_bounded)[0]
+                larger = interpolated[number][0]
             planes.append(cut_plane(larger, number, size, scale, settings.pixel_format))
         yield replace(frame, planes=tuple(planes))

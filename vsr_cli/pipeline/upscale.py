@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vsr_cli.frames import Frame, PixelFormat
 from vsr_cli.imaging.resample import enlarge, keep_siting
+from vsr_cli.imaging.siting import Siting
 from vsr_cli.pipeline.settings import StageSettings, batched
 
 # Pixels of the input in one call: enough to fill a GPU, small beside its memory; on a CPU one frame
@@ -32,14 +33,14 @@ def upscale_frames(
         size = settings.batch(first.planes[0].numel(), FRAME_PIXELS)
         batch = [first, *islice(frames, size - 1)]
         info = [frame.planes[0].shape for frame in batch]
-        upscaled = [
-            batched(
+        upscaled = {
+            k: batched(
                 _enlarger(k, network, scale, settings),
                 [frame.planes[k] for frame in batch],
                 is_bounded=settings.is_bounded,
             )
-            for k in range(len(first.planes))
-        ]
+            for k in settings.model_planes
+        } | interpolate_planes(batch, scale, settings)
         for number, frame in enumerate(batch):
             planes = tuple(
                 cut_plane(upscaled[k][number], k, info[number], scale, settings.pixel_format)
@@ -51,17 +52,32 @@ def upscale_frames(
 def _enlarger(
     plane: int, network: Callable[[Tensor], Tensor], scale: int, settings: StageSettings
 ) -> Callable[[Tensor], Tensor]:
-    """What enlarges a plane: the network or interpolation, the samples in their place."""
+    """The network on one plane, the samples in their place."""
     siting = settings.plane_siting(plane)
-    if plane not in settings.model_planes:
-        return interpolation(plane, scale, settings)
     return lambda frames: keep_siting(network(frames), scale, siting)
 
 
-def interpolation(plane: int, scale: int, settings: StageSettings) -> Callable[[Tensor], Tensor]:
-    """What enlarges a plane that no network sees, (B, 1, H, W) to (B, 1, s*H, s*W)."""
-    siting = settings.plane_siting(plane)
-    return partial(enlarge, scale=scale, siting=siting, kernel=settings.kernel)
+def interpolate_planes(
+    frames: Sequence[Frame], scale: int, settings: StageSettings
+) -> dict[int, Tensor]:
+    """The planes that no network sees, by their numbers, enlarged to (B, s*H, s*W).
+
+    Those of one size and siting go at once: on a CPU small tensors cost little more than their
+    number.
+    """
+    together: dict[tuple[torch.Size, Siting], list[int]] = {}
+    for number, plane in enumerate(frames[0].planes):
+        if number not in settings.model_planes:
+            together.setdefault((plane.shape, settings.plane_siting(number)), []).append(number)
+    enlarged: dict[int, Tensor] = {}
+    for (_, siting), numbers in together.items():
+        larger = batched(
+            partial(enlarge, scale=scale, siting=siting, kernel=settings.kernel),
+            [frame.planes[number] for number in numbers for frame in frames],
+            is_bounded=settings.is_bounded,
+        )
+        enlarged |= zip(numbers, larger.split(len(frames)), strict=True)
+    return enlarged
 
 
 def cut_plane(
