@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 RELU, PRELU, LINEAR = 0.0, 0.25, 1.0  # negative slope of what follows a layer
 CENTRE = 0.5  # subtracted in a residual form, so that zero padding is mid-grey
@@ -87,6 +88,14 @@ def zero_bias(layer: Layer) -> Layer:
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
     return layer
+
+
+def rectified(layer: nn.Module, x: Tensor) -> Tensor:
+    """ReLU of what a layer makes; layers in another form, ``models.rewrite``, do both at once."""
+    if getattr(layer, "rectifies", False):
+        result: Tensor = layer(x, rectify=True)
+        return result
+    return F.relu(layer(x), inplace=True)
 
 
 def centred(frames: Tensor, residual: bool) -> Tensor:

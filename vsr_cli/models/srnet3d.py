@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vsr_cli.models.layers import centred
+from vsr_cli.models.layers import centred, rectified
 from vsr_cli.models.spec import ModelSpec
 
 WINDOW = 5
@@ -56,13 +56,13 @@ class SRNet3D(nn.Module):
         _initialise(self)
 
     def forward(self, frames: Tensor) -> Tensor:
-        x = F.relu(self.feature(centred(frames, self.residual)), inplace=True)  # (B, 32, 5, H, W)
-        x = F.relu(self.shrink(x), inplace=True)  # (B, 8, 5, H, W)
+        x = rectified(self.feature, centred(frames, self.residual))  # (B, 32, 5, H, W)
+        x = rectified(self.shrink, x)  # (B, 8, 5, H, W)
         for conv in self.map:
-            x = F.relu(conv(x), inplace=True)
-        x = F.relu(self.expand(x), inplace=True)  # (B, 32, 5, H, W)
+            x = rectified(conv, x)
+        x = rectified(self.expand, x)  # (B, 32, 5, H, W)
         for conv in self.fuse:
-            x = F.relu(conv(x), inplace=True)  # (B, 32, 3, H, W), then (B, 32, 1, H, W)
+            x = rectified(conv, x)  # (B, 32, 3, H, W), then (B, 32, 1, H, W)
         x = self.reconstruct(x.squeeze(2))  # (B, 1, H, W)
         return frames[:, :, WINDOW // 2] + x if self.residual else F.relu(x)
 

@@ -7,11 +7,14 @@ H', W') of (T', B, H', W', O) in memory, which the next layer takes without a co
 from __future__ import annotations
 
 from abc import abstractmethod
+from itertools import groupby
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from vsr_cli.models.rewrite.fused import add_convolution, convolve
 
 # How time goes into 2D convolutions: in the form that suits a layer on a CPU, always by stacked
 # frames, or not at all.
@@ -34,10 +37,12 @@ def conv3d_form(layer: nn.Conv3d, form: TimeForm) -> nn.Module:
 
 
 class FramesConv3d(nn.Module):
-    """A 3D convolution on frames: (B, C, T, H, W) to (B, O, T', H', W').
+    """A 3D convolution on frames: (B, C, T, H, W) to (B, O, T', H', W'), and ReLU if asked for.
 
     Space may be padded by zeros or by the edge pixel, time by zeros.
     """
+
+    rectifies = True  # see ``layers.rectified``
 
     def __init__(self, layer: nn.Conv3d) -> None:
         super().__init__()
@@ -50,17 +55,18 @@ class FramesConv3d(nn.Module):
         if layer.bias is not None:
             self.bias = nn.Parameter(layer.bias.detach().clone(), requires_grad=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *, rectify: bool = False) -> Tensor:
         batch = len(x)
         frames = x.permute(2, 0, 3, 4, 1).contiguous()  # (T, B, H, W, C)
         frames = frames.flatten(0, 1).permute(0, 3, 1, 2)  # (T*B, C, H, W), channels-last
         if self.edge is not None:
             down, across = self.edge
             frames = F.pad(frames, (across, across, down, down), mode="replicate")
-        return self._convolve(frames, batch).unflatten(0, (-1, batch)).permute(1, 2, 0, 3, 4)
+        made = self._convolve(frames, batch, rectify=rectify)
+        return made.unflatten(0, (-1, batch)).permute(1, 2, 0, 3, 4)
 
     @abstractmethod
-    def _convolve(self, frames: Tensor, batch: int) -> Tensor:
+    def _convolve(self, frames: Tensor, batch: int, *, rectify: bool) -> Tensor:
         """(T*B, C, H, W) to (T'*B, O, H', W')."""
 
 
@@ -72,7 +78,7 @@ class StackedConv3d(FramesConv3d):
         stacked = layer.weight.detach().transpose(1, 2).flatten(1, 2)  # (O, taps*C, kh, kw)
         self.weight = _frozen(stacked)
 
-    def _convolve(self, frames: Tensor, batch: int) -> Tensor:
+    def _convolve(self, frames: Tensor, batch: int, *, rectify: bool) -> Tensor:
         blank = frames.new_zeros(self.time_padding * batch, *frames.shape[1:])
         frames = torch.cat([blank, frames, blank]) if self.time_padding else frames
         steps = len(frames) - (self.taps - 1) * batch
@@ -80,7 +86,9 @@ class StackedConv3d(FramesConv3d):
             [frames[tap * batch : tap * batch + steps] for tap in range(self.taps)], dim=1
         )  # (T'*B, taps*C, H, W)
         stacked = stacked.contiguous(memory_format=torch.channels_last)
-        return F.conv2d(stacked, self.weight, self.bias, padding=self.space_padding)
+        return convolve(
+            stacked, self.weight, self.bias, padding=self.space_padding, rectify=rectify
+        )
 
 
 class SummedConv3d(FramesConv3d):
@@ -91,33 +99,50 @@ class SummedConv3d(FramesConv3d):
         self.weights = nn.ParameterList(_frozen(tap) for tap in layer.weight.detach().unbind(2))
         self.dilation = IS_DILATED if self.weights[0].shape[2:] == (1, 1) else 1
 
-    def _convolve(self, frames: Tensor, batch: int) -> Tensor:
+    def _convolve(self, frames: Tensor, batch: int, *, rectify: bool) -> Tensor:
         num_frames = len(frames) // batch
         steps = num_frames + 2 * self.time_padding - self.taps + 1
-        parts = []
-        for tap in range(self.taps):
-            shift = tap - self.time_padding  # from a step to the frame under this tap
-            parts.append((tap, shift, max(0, -shift), min(steps, num_frames - shift)))
-        parts = [part for part in parts if part[2] < part[3]]
-        parts.sort(key=lambda part: part[2] - part[3])  # the longest first
-        tap, shift, start, stop = parts[0]
-        if (start, stop) == (0, steps):
-            result = self._tap(tap, frames[shift * batch : (shift + steps) * batch], self.bias)
-            parts = parts[1:]
-        else:
+        seen = [self._taps_of(step, num_frames) for step in range(steps)]
+        whole = next((tap for tap in seen[0] if all(tap in taps for taps in seen)), None)
+        if whole is None:
             result = self._offsets(frames, steps * batch)
-        for tap, shift, start, stop in parts:
-            given = frames[(start + shift) * batch : (stop + shift) * batch]
-            result[start * batch : stop * batch] += self._tap(tap, given, None)
-        return result
+        else:
+            first = (whole - self.time_padding) * batch
+            result = self._tap(whole, frames[first : first + steps * batch])
+        at_once = rectify and not torch.is_grad_enabled()  # a gradient wants the sums
+        for taps, alike in groupby(range(steps), key=seen.__getitem__):
+            run = list(alike)
+            part = result[run[0] * batch : (run[-1] + 1) * batch]
+            others = [tap for tap in taps if tap != whole]
+            for tap in others:
+                first = (run[0] + tap - self.time_padding) * batch
+                add_convolution(
+                    part,
+                    frames[first : first + len(part)],
+                    self.weights[tap],
+                    padding=self.space_padding,
+                    dilation=self.dilation,
+                    rectify=at_once and tap == others[-1],
+                )
+            if at_once and not others:
+                F.relu_(part)
+        return F.relu(result) if rectify and not at_once else result
 
-    def _tap(self, tap: int, frames: Tensor, bias: Tensor | None) -> Tensor:
+    def _taps_of(self, step: int, num_frames: int) -> tuple[int, ...]:
+        """The taps under which there is a frame."""
+        first = step - self.time_padding
+        return tuple(tap for tap in range(self.taps) if 0 <= first + tap < num_frames)
+
+    def _tap(self, tap: int, frames: Tensor) -> Tensor:
+        """The convolution of one tap, with the bias."""
         weight = self.weights[tap]
-        return F.conv2d(frames, weight, bias, padding=self.space_padding, dilation=self.dilation)
+        return convolve(
+            frames, weight, self.bias, padding=self.space_padding, dilation=self.dilation
+        )
 
     def _offsets(self, frames: Tensor, number: int) -> Tensor:
         """What a result is before any tap: its bias, (number, O, H', W')."""
-        one = self._tap(0, torch.zeros_like(frames[:1]), self.bias)
+        one = self._tap(0, torch.zeros_like(frames[:1]))
         return one.repeat(number, 1, 1, 1)
 
 
