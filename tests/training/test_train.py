@@ -78,6 +78,14 @@ def test_log_has_a_line_for_each_validation(spec: TrainSpec) -> None:
     assert all(line["psnr"] > 5 and line["loss"] > 0 for line in lines)
 
 
+@pytest.mark.parametrize(("rate", "is_told"), [(1e-12, True), (2e-3, False)])
+def test_a_network_that_learns_nothing_is_told(
+    spec: TrainSpec, caplog: pytest.LogCaptureFixture, rate: float, is_told: bool
+) -> None:
+    train(replace(spec, recipe=replace(SMALL, learning_rate=rate)), _keep_quiet)
+    assert ("at step 20 and at step 40: the network may have died" in caplog.text) == is_told
+
+
 def test_resumed_run_ends_with_the_same_weights(spec: TrainSpec, tmp_path: Path) -> None:
     """Stopped after the first checkpoint, as by a kill, and taken up again."""
     whole = train(spec, _keep_quiet)

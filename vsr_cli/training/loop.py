@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -27,6 +28,8 @@ from vsr_cli.training.tasks import Task, sampler_for
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.utils.tensorboard import SummaryWriter
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ def fit(
             psnr = None
             if run.step % settings.every == 0 or run.step == recipe.steps:
                 psnr = run.validate(validation)
+                _warn_of_standstill(run)
                 record.checkpoint(fmean(losses), psnr)
                 losses.clear()
                 run.pace_of_line = Pace()
@@ -85,6 +89,21 @@ def fit(
         "curve": run.curve,
         **run.pace.figures(),
     }
+
+
+def _warn_of_standstill(run: Run) -> None:
+    """Tell when two validations in a row give the same, to the last digit that is kept."""
+    if len(run.curve) < 2 or run.settings.rank:
+        return
+    (before, first), (now, second) = run.curve[-2:]
+    if first == second:
+        logger.warning(
+            "the validation is %g dB at step %d and at step %d: the network may have died (ReLU "
+            "layers that are zero everywhere); try a lower --learning-rate or another --seed",
+            second,
+            before,
+            now,
+        )
 
 
 def _take_average(run: Run, settings: LoopSettings) -> None:
