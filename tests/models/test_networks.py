@@ -374,7 +374,9 @@ def test_fstrn_is_the_middle_of_five_frames_enlarged_together(scale: int, residu
 
 
 @pytest.mark.parametrize(("residual", "kept"), [(False, 0.3), (True, 1)])
-def test_fstrn_keeps_three_tenths_of_its_features_in_training(residual: bool, kept: float) -> None:
+def test_fstrn_drops_features_in_training_of_its_plain_form_alone(
+    residual: bool, kept: float
+) -> None:
     model = FSTRN(4, residual, features=8)
     seen: list[Tensor] = []
     model.widen.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))

@@ -64,7 +64,11 @@ def _behind(
 @degradation_option
 @option("hold-out", "Part of the data that is scored on, not learnt: 0.2.", show_default=False)
 @option("scale", "Enlargement.")
-@option("features", "Channels of the layers.  [default: the paper's]")
+@option(
+    "features",
+    "Channels of the layers, a multiple of 16.  [default: the paper's]",
+    type=click.IntRange(min=1),
+)
 @option("domain", "Recorded in the weights.")
 @option(
     "behind",

@@ -174,10 +174,10 @@ def _resize_axis(
         return image
     index, weight = _taps(source, length, factor, antialias, place, shift, kernel)
     rows = image if dim == -2 else image.mT.contiguous()
-    places, shares = index.to(image.device).unbind(1), weight.to(image)[..., None].unbind(1)
-    resampled = rows.index_select(-2, places[0]) * shares[0]  # (..., length, W)
-    for place_of_tap, share in zip(places[1:], shares[1:], strict=True):
-        resampled.addcmul_(rows.index_select(-2, place_of_tap), share)
+    indices, weights = index.to(image.device).unbind(1), weight.to(image)[..., None].unbind(1)
+    resampled = rows.index_select(-2, indices[0]) * weights[0]  # (..., length, W)
+    for tap_index, tap_weight in zip(indices[1:], weights[1:], strict=True):
+        resampled.addcmul_(rows.index_select(-2, tap_index), tap_weight)
     return resampled if dim == -2 else resampled.mT.contiguous()
 
 

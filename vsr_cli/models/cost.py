@@ -61,13 +61,13 @@ class _WithoutStart(TorchFunctionMode):
         return func(*args, **given)
 
 
-def plain_form(spec: ModelSpec, scale: int, features: int | None = None) -> nn.Module:
-    """The paper's form of a network in evaluation, of that width: its layers and their shapes.
+def plain_form(spec: ModelSpec, scale: int) -> nn.Module:
+    """The paper's form of a network in evaluation: its layers and their shapes.
 
     Its values are what lay in memory, and of a large network's memory none is taken.
     """
     with _WithoutStart():
-        return spec.make(scale, False, features).eval()
+        return spec.build(scale, False).eval()
 
 
 def parameter_count(model: nn.Module) -> int:

@@ -26,13 +26,13 @@ def conv(
     slope: float,
     stride: int = 1,
     gain: float = 1.0,
-    joined: int = 1,
+    num_concatenated: int = 1,
 ) -> nn.Conv2d:
     """A convolution of odd size with zero padding: (B, inputs, H, W) to (B, outputs, H, W).
 
     It starts as He et al. propose for an activation of negative ``slope`` behind it, times
-    ``gain``; biases start at zero. ``joined`` says of how many results of one width the inputs are
-    the concatenation; ``training.widening`` asks for it.
+    ``gain``; biases start at zero. The inputs are ``num_concatenated`` results of one width, one
+    after the other; ``training.widening`` asks for it.
 
     References:
         He et al., "Delving Deep into Rectifiers", ICCV 2015, arXiv:1502.01852.
@@ -40,7 +40,7 @@ def conv(
     layer = nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2)
     nn.init.kaiming_normal_(layer.weight, a=slope)
     layer.weight.data *= gain
-    layer.joined = joined  # type: ignore[assignment]  # which expects a module or a tensor
+    layer.num_concatenated = num_concatenated  # type: ignore[assignment]  # not a module
     return zero_bias(layer)
 
 

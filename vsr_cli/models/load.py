@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from vsr_cli.errors import WeightsError
 from vsr_cli.models import parse_chain
 from vsr_cli.models.assign import OwnWeights, assign_weights
-from vsr_cli.models.fitting import fill
+from vsr_cli.models.fitting import fill, find_misfits
 from vsr_cli.models.foreign import open_weights
 from vsr_cli.models.spandrel import OutsideModel
 from vsr_cli.models.spec import ModelSpec
@@ -190,8 +191,9 @@ def load_model(
         raise WeightsError(f"{path} holds weights of {record.arch}, not of {spec.name}")
     if record is not None:
         record.check_scale(scale, path)
-    form = (False, None) if record is None else (record.residual, record.features)
-    module = spec.make(own_scale, *form)
+    if record is not None and record.features is not None:
+        spec = _of_width(spec, record.features, own_scale, tensors, path)
+    module = spec.build(own_scale, record is not None and record.residual)
     fill(module, tensors, path)
     return LoadedModel(
         spec=spec,
@@ -201,6 +203,23 @@ def load_model(
         sha256=file_sha256(path),
         bf16_loss=bf16_loss,
     )
+
+
+def _of_width(
+    spec: ModelSpec, features: int, scale: int, tensors: Mapping[str, Tensor], path: Path
+) -> ModelSpec:
+    """The network of the width that a file states; no memory is taken before its tensors fit."""
+    try:
+        wide = spec.with_features(features)
+        with torch.device("meta"):
+            shapes = wide.build(scale, True).state_dict()
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise WeightsError(
+            f"{path} states a width that {spec.name} cannot have: {error}"
+        ) from error
+    if misfits := find_misfits(shapes, tensors):
+        raise WeightsError(f"{path} does not fit {spec.name} of {features} features: {misfits}")
+    return wide
 
 
 def _outside_stage(model: OutsideModel) -> LoadedModel:

@@ -50,7 +50,7 @@ class MSRN(nn.Module):
         self.feature = conv(1, features, 3, slope=LINEAR)
         self.block = nn.ModuleList(MultiScaleBlock(features) for _ in range(BLOCKS))
         levels = BLOCKS + 1
-        self.fuse = conv(levels * features, features, 1, slope=LINEAR, joined=levels)
+        self.fuse = conv(levels * features, features, 1, slope=LINEAR, num_concatenated=levels)
         self.upsample = conv(features, features * scale * scale, 3, slope=LINEAR)
         self.reconstruct = conv(features, 1, 3, slope=LINEAR)
         if residual:
@@ -78,10 +78,10 @@ class MultiScaleBlock(nn.Module):
         both = 2 * features
         self.first_3 = conv(features, features, 3, slope=RELU)
         self.first_5 = conv(features, features, 5, slope=RELU)
-        self.second_3 = conv(both, both, 3, slope=RELU, joined=2)
-        self.second_5 = conv(both, both, 5, slope=RELU, joined=2)
+        self.second_3 = conv(both, both, 3, slope=RELU, num_concatenated=2)
+        self.second_5 = conv(both, both, 5, slope=RELU, num_concatenated=2)
         # Eight blocks add up: together they start with about the variance of what they add to.
-        self.fuse = conv(2 * both, features, 1, slope=LINEAR, gain=BLOCKS**-0.5, joined=2)
+        self.fuse = conv(2 * both, features, 1, slope=LINEAR, gain=BLOCKS**-0.5, num_concatenated=2)
 
     def forward(self, x: Tensor) -> Tensor:
         y = torch.cat([F.relu(self.first_3(x)), F.relu(self.first_5(x))], dim=1)  # (B, 128, H, W)

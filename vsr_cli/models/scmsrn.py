@@ -118,7 +118,7 @@ class SingleCoreBlock(nn.Module):
         )
         self.cascade_slope = nn.ModuleList(nn.PReLU(features) for _ in range(CASCADED))
         levels = CASCADED + 1
-        self.fuse = conv(levels * features, features, 1, slope=PRELU, joined=levels)
+        self.fuse = conv(levels * features, features, 1, slope=PRELU, num_concatenated=levels)
         self.fuse_slope = nn.PReLU(features)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -137,7 +137,7 @@ class MultiCoreBlock(nn.Module):
         self.core = nn.ModuleList(conv(features, features, size, slope=PRELU) for size in KERNELS)
         self.core_slope = nn.ModuleList(nn.PReLU(features) for _ in KERNELS)
         levels = len(KERNELS)
-        self.fuse = conv(levels * features, features, 1, slope=PRELU, joined=levels)
+        self.fuse = conv(levels * features, features, 1, slope=PRELU, num_concatenated=levels)
         self.fuse_slope = nn.PReLU(features)
 
     def forward(self, x: Tensor) -> Tensor:

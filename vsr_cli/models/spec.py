@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class ModelSpec:
     radius: int | None
     paper: str
     build: Callable[[int, bool], nn.Module]  # (scale, residual)
-    features: int = 0  # channels of the paper, where ``of_width`` can build it with others
+    features: int | None = None  # channels, where ``of_width`` can build it with others
     of_width: Callable[[int, bool, int], nn.Module] | None = None  # (scale, residual, features)
     has_weights: bool = True
     pads_itself: bool = False  # continues a frame beyond its border of its own accord
@@ -42,20 +42,27 @@ class ModelSpec:
             raise ValueError(f"a clip model sees luma, but {self.name} is for RGB")
         if self.kind == "clip" and self.radius is None:
             raise ValueError(f"a clip model must have a radius, but {self.name} sees whole frames")
+        if (self.features is None) != (self.of_width is None):
+            raise ValueError(f"features and of_width go together, but not in {self.name}")
 
-    def make(self, scale: int, residual: bool, features: int | None = None) -> nn.Module:
-        """The network of the paper's width, or with that many channels instead.
+    def with_features(self, features: int | None) -> ModelSpec:
+        """The network with that many channels in the place of the paper's; None: as it is.
 
         Raises:
             ValueError: it has no other width, or that is none.
         """
+        of_width = self.of_width
         if features is None or features == self.features:
-            return self.build(scale, residual)
-        if self.of_width is None:
-            raise ValueError(f"{self.name} has one width: --features is not for it")
+            return self
+        if of_width is None:
+            raise ValueError(f"{self.name} has one width, {features} features are not for it")
         if features < 1 or features % FEATURES_STEP:
             raise ValueError(f"features must be a multiple of {FEATURES_STEP}, got {features}")
-        return self.of_width(scale, residual, features)
+        return replace(
+            self,
+            features=features,
+            build=lambda scale, residual: of_width(scale, residual, features),
+        )
 
     @property
     def enlarges(self) -> bool:

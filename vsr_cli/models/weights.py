@@ -152,7 +152,8 @@ def save_weights(
     """Write a weight file with its floats in that type, and return its SHA-256."""
     tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
     tensors = {k: t.to(dtype) if t.is_floating_point() else t for k, t in tensors.items()}
-    metadata = {"format": "vsr", "vsr": json.dumps(asdict(record), allow_nan=False)}
+    stated = {name: value for name, value in asdict(record).items() if value is not None}
+    metadata = {"format": "vsr", "vsr": json.dumps(stated, allow_nan=False)}
     partial = path.with_name(f".{path.name}.part")
     partial.write_bytes(save(tensors, metadata=metadata))
     partial.replace(path)

@@ -92,7 +92,7 @@ class TrainSpec:
     variable: str | None = None  # of files with fields; None: the only one
     start: tuple[Path, ...] = ()  # weights to start from
     degradation: DegradationSpec = BICUBIC  # from the truth to the network's input
-    transfer: Path | None = None  # weights of another network or scale: what fits is taken
+    transfer: Path | None = None  # weights of another network, scale or width: what fits is taken
     features: int | None = None  # channels, where they are not to be the paper's
     layers: tuple[str, ...] = ()  # that are taken from there; empty: all that fit
     only: tuple[str, ...] = ()  # layers that are trained; empty: all

@@ -41,7 +41,7 @@ def _lines(weights: Path, record: WeightRecord) -> list[str]:
 def _network(weights: Path, record: WeightRecord) -> dict[str, str]:
     spec = get_spec(record.arch)
     scale = spec.own_scale(record.scale)
-    form = plain_form(spec, scale, record.features)
+    form = plain_form(spec.with_features(record.features), scale)
     width = f" of {record.features} channels" if record.features else ""
     scales = ", ".join(f"x{each}" for each in record.trained_scales)
     facts = {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from vsr_cli.models import get_spec
 from vsr_cli.models.fitting import fill, fitting
 from vsr_cli.models.joint import PARTS, Joint2D3D
 from vsr_cli.models.spec import ModelSpec
@@ -29,7 +30,8 @@ def start_network(spec: TrainSpec, model_spec: ModelSpec) -> nn.Module:
         known = ", ".join(map(str, model_spec.scales))
         raise ValueError(f"{name} has no scale {scale}: known are {known}")
     _check_scales(spec, model_spec)
-    model = model_spec.make(scale, spec.recipe.residual, spec.features)
+    model_spec = model_spec.with_features(spec.features)
+    model = model_spec.build(scale, spec.recipe.residual)
     parts = {name: model}
     if isinstance(model, Joint2D3D):
         parts |= {arch: model.get_submodule(part) for arch, part in PARTS.items()}
@@ -40,13 +42,12 @@ def start_network(spec: TrainSpec, model_spec: ModelSpec) -> nn.Module:
         if record.arch not in parts:
             raise ValueError(f"{path} holds weights of {record.arch}, which {name} has no use for")
         _check_start(path, record, spec)
-        _check_width(path, record, spec, model_spec)
+        _check_width(path, record, model_spec)
         fill(parts[record.arch], tensors, path)
     if spec.transfer is not None:
         tensors, record = read_weights(spec.transfer)
-        if record.arch == name and record.features != spec.features and not spec.layers:
-            form = model_spec.make(scale, spec.recipe.residual, record.features)
-            tensors = widen(model, fitting(form.state_dict(), tensors))
+        if parts.get(record.arch) is model:
+            tensors = _widened(model, model_spec, tensors, record, spec)
         _transfer(model, spec.transfer, tensors, spec.layers)
     if spec.only:
         _hold_all_but(model, spec.only)
@@ -116,11 +117,35 @@ def _check_start(path: Path, record: WeightRecord, spec: TrainSpec) -> None:
         )
 
 
-def _check_width(path: Path, record: WeightRecord, spec: TrainSpec, own: ModelSpec) -> None:
-    found, wanted = record.features or own.features, spec.features or own.features
-    if found != wanted:
-        hint = "; --transfer widens it" if found < wanted else ""
-        raise ValueError(f"{path} has {found} channels, this run trains {wanted}{hint}")
+def _check_width(path: Path, record: WeightRecord, own: ModelSpec) -> None:
+    found = record.features or get_spec(own.name).features
+    if found != own.features:
+        hint = "; --transfer widens it" if found and own.features and found < own.features else ""
+        raise ValueError(
+            f"{path} has {found} channels, this run trains {own.features}: give --features {found}"
+            f"{hint}"
+        )
+
+
+def _widened(
+    model: nn.Module,
+    own: ModelSpec,
+    tensors: dict[str, Tensor],
+    record: WeightRecord,
+    spec: TrainSpec,
+) -> dict[str, Tensor]:
+    """The tensors of ``--transfer`` in those of the network, if they are of a narrower form."""
+    found = record.features or get_spec(own.name).features
+    if found is None or own.features is None or found == own.features:
+        return tensors
+    if found > own.features or spec.layers:
+        what = "single layers are not" if spec.layers else "a network is only"
+        raise ValueError(
+            f"{spec.transfer} has {found} channels, this run trains {own.features}: {what} "
+            f"widened; give --features {found}"
+        )
+    narrow = own.with_features(found).build(own.own_scale(spec.scale), spec.recipe.residual)
+    return widen(model, fitting(narrow.state_dict(), tensors))
 
 
 def form_name(scale: int, residual: bool) -> str:

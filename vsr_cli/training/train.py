@@ -91,7 +91,7 @@ def _loop_settings(spec: TrainSpec, device: torch.device, rank: int) -> LoopSett
 
 def _build(spec: TrainSpec) -> tuple[ModelSpec, Task, str]:
     """The network, its task, and the SHA-256 of the 2D weights that it stands behind."""
-    model_spec = get_spec(spec.model)
+    model_spec = get_spec(spec.model).with_features(spec.features)
     model = start_network(spec, model_spec)
     if spec.behind is not None and model_spec.enlarges:
         raise ValueError(f"--behind is for a clip model such as srnet3d, got {spec.model}")
@@ -121,8 +121,14 @@ def _criterion(spec: TrainSpec) -> Criterion:
 def _purpose(spec: TrainSpec) -> str:
     branches = ", reparameterised" if spec.recipe.reparameterised else ""
     other = "" if spec.degradation == BICUBIC else f", {spec.degradation}"
-    width = "" if spec.features is None else f", {spec.features} channels"
+    features = _other_features(spec)
+    width = "" if features is None else f", {features} channels"
     return f"{spec.model} {form_name(spec.scale, spec.recipe.residual)}{width}{branches}{other}"
+
+
+def _other_features(spec: TrainSpec) -> int | None:
+    """Channels of the network where they are not the paper's."""
+    return None if spec.features == get_spec(spec.model).features else spec.features
 
 
 def _load_all(spec: TrainSpec) -> tuple[dict[int, list[ClipPair]], list[ClipPair]]:
@@ -192,7 +198,7 @@ def _record(
         scales=spec.recipe.scales,
         color=model_spec.color,
         window=model_spec.window,
-        features=None if spec.features == model_spec.features else spec.features,
+        features=_other_features(spec),
         residual=spec.recipe.residual,
         domain=spec.domain,
         partner_sha256=partner,

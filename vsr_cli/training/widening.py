@@ -51,8 +51,8 @@ def _in_corner(fresh: Tensor, trained: Tensor, name: str, layer: nn.Module) -> T
         widened[_corner(trained)] = trained.to(fresh.dtype)
         return widened
     outs, ins = (1, 0) if isinstance(layer, TRANSPOSED) else (0, 1)
-    joined = getattr(layer, "joined", 1)
-    seen = _places(trained.shape[ins], fresh.shape[ins], joined)
+    num_concatenated = getattr(layer, "num_concatenated", 1)
+    seen = _input_indices(trained.shape[ins], fresh.shape[ins], num_concatenated)
     old = torch.arange(trained.shape[outs])
     if outs:
         widened[:, old] = 0
@@ -67,7 +67,7 @@ def _corner(trained: Tensor) -> tuple[slice, ...]:
     return tuple(slice(length) for length in trained.shape)
 
 
-def _places(old: int, new: int, joined: int) -> Tensor:
+def _input_indices(old: int, new: int, num_concatenated: int) -> Tensor:
     """Where the inputs of the narrow layer lie among those of the wide one, (old,)."""
-    each, part = new // joined, old // joined
-    return torch.cat([torch.arange(part) + number * each for number in range(joined)])
+    each, part = new // num_concatenated, old // num_concatenated
+    return torch.cat([torch.arange(part) + number * each for number in range(num_concatenated)])

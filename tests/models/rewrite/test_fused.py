@@ -86,6 +86,21 @@ def test_only_plain_fp32_on_a_cpu_is_fused(by_onednn: bool) -> None:
     assert not is_fused(frames.clone().requires_grad_())
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert not is_fused(frames)
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
+    try:
+        assert not is_fused(frames)
+    finally:
+        torch.backends.mkldnn.enabled = True  # type: ignore[assignment]
+
+
+def test_the_trial_does_not_depend_on_defaults() -> None:
+    try_them = fused._works.__wrapped__ if hasattr(fused._works, "__wrapped__") else fused._works
+    found = try_them()
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert try_them() == found
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def test_gradients_pass_where_they_are_wanted() -> None:

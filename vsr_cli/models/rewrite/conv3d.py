@@ -102,18 +102,20 @@ class SummedConv3d(FramesConv3d):
     def _convolve(self, frames: Tensor, batch: int, *, rectify: bool) -> Tensor:
         num_frames = len(frames) // batch
         steps = num_frames + 2 * self.time_padding - self.taps + 1
-        seen = [self._taps_of(step, num_frames) for step in range(steps)]
-        whole = next((tap for tap in seen[0] if all(tap in taps for taps in seen)), None)
-        if whole is None:
+        taps_by_step = [self._taps_of(step, num_frames) for step in range(steps)]
+        common = next(
+            (tap for tap in taps_by_step[0] if all(tap in taps for taps in taps_by_step)), None
+        )
+        if common is None:
             result = self._offsets(frames, steps * batch)
         else:
-            first = (whole - self.time_padding) * batch
-            result = self._tap(whole, frames[first : first + steps * batch])
+            first = (common - self.time_padding) * batch
+            result = self._tap(common, frames[first : first + steps * batch])
         at_once = rectify and not torch.is_grad_enabled()  # a gradient wants the sums
-        for taps, alike in groupby(range(steps), key=seen.__getitem__):
-            run = list(alike)
+        for taps, steps_alike in groupby(range(steps), key=taps_by_step.__getitem__):
+            run = list(steps_alike)
             part = result[run[0] * batch : (run[-1] + 1) * batch]
-            others = [tap for tap in taps if tap != whole]
+            others = [tap for tap in taps if tap != common]
             for tap in others:
                 first = (run[0] + tap - self.time_padding) * batch
                 add_convolution(

@@ -57,6 +57,7 @@ def is_fused(frames: Tensor) -> bool:
     return (
         frames.device.type == "cpu"
         and frames.dtype == torch.float32
+        and bool(torch.backends.mkldnn.enabled)
         and not torch.compiler.is_compiling()
         and not torch.is_autocast_enabled("cpu")
         and not (torch.is_grad_enabled() and frames.requires_grad)
@@ -92,17 +93,21 @@ def _works() -> bool:
     if not torch.backends.mkldnn.is_available():
         return False
     generator = torch.Generator().manual_seed(0)
-    layout = torch.channels_last
+
+    def random(*shape: int) -> Tensor:
+        made = torch.randn(shape, generator=generator, dtype=torch.float32, device="cpu")
+        return made.contiguous(memory_format=torch.channels_last) if len(shape) > 1 else made
+
     with torch.inference_mode():
-        frames = torch.randn(TRIAL, generator=generator).contiguous(memory_format=layout)
-        weight = torch.randn(3, TRIAL[1], 3, 3, generator=generator)
-        weight = weight.contiguous(memory_format=layout)
-        plain = F.conv2d(frames, weight, padding=1)
+        frames, bias = random(*TRIAL), random(3)
+        weight, point = random(3, TRIAL[1], 3, 3), random(3, TRIAL[1], 1, 1)
+        plain = F.conv2d(frames, weight, bias, padding=1)
+        added = plain[:1] + F.conv2d(frames[1:], point)
         try:
-            rectified = _convolve_and_rectify(frames, weight, None, [1, 1], 1)
+            rectified = _convolve_and_rectify(frames, weight, bias, [1, 1], 1)
             total = plain.clone()
-            _add_convolution(total, frames, weight, [1, 1], 1, rectify=True)
+            _add_convolution(total[:1], frames[1:], point, [0, 0], 2, rectify=True)
         except (RuntimeError, AttributeError, TypeError):
             return False
-    expected = ((rectified, plain.relu()), (total, (2 * plain).relu()))
+    expected = (rectified, plain.relu()), (total[:1], added.relu()), (total[1:], plain[1:])
     return all(torch.allclose(a, b, rtol=CLOSE, atol=CLOSE) for a, b in expected)
