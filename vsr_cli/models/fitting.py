@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vsr_cli.errors import WeightsError
+from vsr_cli.models.spec import ModelSpec
 
 LISTED = 8  # names of tensors in a message
 BATCH_COUNTER = "num_batches_tracked"
@@ -48,6 +49,23 @@ def find_misfits(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> st
     ]
     found = {"missing: ": missing, "unexpected: ": unexpected, "": shapes}
     return "; ".join(f"{what}{_shorten(names)}" for what, names in found.items() if names)
+
+
+def of_width(
+    spec: ModelSpec, features: int, scale: int, tensors: Mapping[str, Tensor], path: Path
+) -> ModelSpec:
+    """The network of the width that a file states; no memory is taken before its tensors fit."""
+    try:
+        wide = spec.with_features(features)
+        with torch.device("meta"):
+            shapes = wide.build(scale, True).state_dict()
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise WeightsError(
+            f"{path} states a width that {spec.name} cannot have: {error}"
+        ) from error
+    if misfits := find_misfits(shapes, tensors):
+        raise WeightsError(f"{path} does not fit {spec.name} of {features} features: {misfits}")
+    return wide
 
 
 def _shorten(names: list[str]) -> str:

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from vsr_cli.errors import WeightsError
 from vsr_cli.models import parse_chain
 from vsr_cli.models.assign import OwnWeights, assign_weights
-from vsr_cli.models.fitting import fill, find_misfits
+from vsr_cli.models.fitting import fill, of_width
 from vsr_cli.models.foreign import open_weights
 from vsr_cli.models.spandrel import OutsideModel
 from vsr_cli.models.spec import ModelSpec
@@ -192,7 +191,7 @@ def load_model(
     if record is not None:
         record.check_scale(scale, path)
     if record is not None and record.features is not None:
-        spec = _of_width(spec, record.features, own_scale, tensors, path)
+        spec = of_width(spec, record.features, own_scale, tensors, path)
     module = spec.build(own_scale, record is not None and record.residual)
     fill(module, tensors, path)
     return LoadedModel(
@@ -203,23 +202,6 @@ def load_model(
         sha256=file_sha256(path),
         bf16_loss=bf16_loss,
     )
-
-
-def _of_width(
-    spec: ModelSpec, features: int, scale: int, tensors: Mapping[str, Tensor], path: Path
-) -> ModelSpec:
-    """The network of the width that a file states; no memory is taken before its tensors fit."""
-    try:
-        wide = spec.with_features(features)
-        with torch.device("meta"):
-            shapes = wide.build(scale, True).state_dict()
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise WeightsError(
-            f"{path} states a width that {spec.name} cannot have: {error}"
-        ) from error
-    if misfits := find_misfits(shapes, tensors):
-        raise WeightsError(f"{path} does not fit {spec.name} of {features} features: {misfits}")
-    return wide
 
 
 def _outside_stage(model: OutsideModel) -> LoadedModel:
