@@ -78,11 +78,14 @@ def cells(entry: CatalogEntry) -> Iterator[str]:
     is_scored = entry.kind != "chain" or get_spec(last).scales == (1,)
     for domain, score in (("natural", "Set5"), ("climate", "mean")):
         known = {
-            w.scale: w.scores[score]["psnr"]
+            w.scale: (w.scores[score]["psnr"], w.features)
             for w in entry.weights
             if is_scored and w.domain == domain and w.model == last and score in w.scores
         }
-        yield ", ".join(f"x{scale} {psnr:.2f}" for scale, psnr in sorted(known.items()))
+        yield ", ".join(
+            f"x{scale} {psnr:.2f}" + (f" ({features} channels)" if features else "")
+            for scale, (psnr, features) in sorted(known.items())
+        )
 
 
 def pixels_per_second(name: str, size: str, frames: int, repeats: int, precision: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,13 @@ def test_table_has_a_line_for_every_name() -> None:
     assert [line.split()[0] for line in result.stdout.splitlines() if "whole frame" in line] == [
         name for name in MODELS if get_spec(name).radius is None
     ]
+
+
+def test_weights_of_another_width_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = replace(weights.released_weights()[0], model="drcn", scale=2, features=32)
+    monkeypatch.setattr("vsr_cli.models.catalog.released_weights", lambda: (entry,))
+    assert "32 channels" in _run("drcn").stdout
+    assert json.loads(_run("drcn", "--json").stdout)["weights"][0]["features"] == 32
 
 
 def test_chain_lists_only_weights_that_all_its_networks_have() -> None:

@@ -175,6 +175,7 @@ def test_released_files_are_those_of_the_manifest() -> None:
     for entry in entries:
         tensors, record = read_weights(entry.path, sha256=entry.sha256)
         assert (record.arch, record.domain) == (entry.model, entry.domain)
+        assert record.features == entry.features
         assert entry.scale in record.trained_scales
         assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
 

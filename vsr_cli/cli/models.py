@@ -156,7 +156,8 @@ def _weights(entry: CatalogEntry) -> Iterator[str]:
         missing = "" if all(file.path.is_file() for file in group) else ", missing"
         refines = len(group) > 1 and not get_spec(group[-1].model).enlarges
         score = _score(group[-1]) if refines or entry.kind != "chain" else ""
-        yield f"x{scale} {domain}{score}{missing}"
+        narrow = "".join(f", {file.features} channels" for file in group if file.features)
+        yield f"x{scale} {domain}{score}{narrow}{missing}"
 
 
 def _score(file: ReleasedWeights) -> str:

@@ -171,6 +171,7 @@ def _weights_json(entry: ReleasedWeights) -> dict[str, Any]:
         "scale": entry.scale,
         "domain": entry.domain,
         "sha256": entry.sha256,
+        "features": entry.features,
         "present": entry.path.is_file(),
         "scores": dict(entry.scores),
     }

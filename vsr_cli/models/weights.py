@@ -66,6 +66,7 @@ class ReleasedWeights:
     scale: int
     domain: str
     sha256: str
+    features: int | None = None  # channels of the network, where they are not the paper's
     scores: Mapping[str, Any] = field(default_factory=dict)  # by clip: psnr, ssim, mse
     bf16_loss: float | None = None  # dB of PSNR that bf16 costs on a CPU, where it is faster there
 
