@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import nn
 
 from vsr_cli.bench.layers import layer_works
+from vsr_cli.cli import main
 from vsr_cli.errors import WeightsError
 from vsr_cli.models import MODELS, get_spec
 from vsr_cli.models.load import load_model
@@ -205,7 +207,9 @@ def test_a_record_of_another_width_is_refused(tmp_path: Path, features: object) 
     path = tmp_path / "bad.safetensors"
     record = WeightRecord(arch="vdsr", scale=2, features=features)  # type: ignore[arg-type]
     save_weights(path, _trained(get_spec("vdsr"), 2, 16), record)
-    with pytest.raises(WeightsError, match=r"bad\.safetensors (states a width|does not fit vdsr)"):
+    with pytest.raises(
+        WeightsError, match=r"bad\.safetensors (states a width|does not fit vdsr|cannot be read)"
+    ):
         load_model(get_spec("vdsr"), 2, path=path)
 
 
@@ -225,3 +229,14 @@ def test_narrow_files_of_every_such_network_load(name: str, tmp_path: Path) -> N
     save_weights(path, model, record)
     loaded = load_model(spec, 2, path=path).module.state_dict()
     assert all(value.equal(loaded[key]) for key, value in model.state_dict().items())
+
+
+def test_a_run_goes_on_in_the_width_of_its_start(
+    tmp_path: Path, narrow_file: Path, clip: Callable[[str, int], Path]
+) -> None:
+    output = tmp_path / "on.safetensors"
+    words = ["--data", str(clip("a.mkv", 1)), "--start", str(narrow_file), "--steps", "1"]
+    given = ["--batch-size", "1", "--patch", "12", "--device", "cpu", "--quiet"]
+    result = CliRunner().invoke(main, ["train", "vdsr", str(output), *words, *given])
+    assert result.exit_code == 0, result.stderr
+    assert read_weights(output)[1].features == 16

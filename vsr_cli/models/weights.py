@@ -201,6 +201,9 @@ def parse_record(text: str, path: Path) -> WeightRecord:
     try:
         stated = json.loads(text)
         version = stated["version"]
+        features = stated.get("features")
+        if features is not None and type(features) is not int:
+            raise TypeError(f"features must be a whole number, got {features!r}")
         if version == FORMAT_VERSION:
             tuples = {name: tuple(stated.get(name, ())) for name in ("range", "scales")}
             return WeightRecord(**stated | tuples)
