@@ -157,8 +157,6 @@ def _spec(model: str, output: Path, options: dict[str, Any]) -> TrainSpec:
     if options.pop("finetune"):
         recipe = recipe.finetuned()
         options |= _released_start(model, options)
-    if options["features"] is None:
-        options["features"] = _features_of(model, options["start"])
     recipe = replace(recipe, **{name: value for name, value in tuned.items() if value is not None})
     for name in ("data", "validation"):
         options[name] = find_clips(options[name])
@@ -166,14 +164,6 @@ def _spec(model: str, output: Path, options: dict[str, Any]) -> TrainSpec:
         run for text in options["simulated"] for run in parse_simulated(text)
     )
     return TrainSpec(model=model, output=output, recipe=recipe, **options)
-
-
-def _features_of(model: str, start: tuple[Path, ...]) -> int | None:
-    """The width of the weights that a run goes on from."""
-    from vsr_cli.models.weights import read_weights
-
-    records = [read_weights(path)[1] for path in start]
-    return next((record.features for record in records if record.arch == model), None)
 
 
 def _released_start(model: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -14,6 +15,15 @@ from vsr_cli.models.spec import ModelSpec
 from vsr_cli.models.weights import WeightRecord, read_weights
 from vsr_cli.specs import TrainSpec
 from vsr_cli.training.widening import widen
+
+
+def in_width_of_start(spec: TrainSpec) -> TrainSpec:
+    """The run, as wide as the weights that it goes on from where it says no other width."""
+    if spec.features is not None:
+        return spec
+    records = [read_weights(path)[1] for path in spec.start]
+    widths = (record.features for record in records if record.arch == spec.model)
+    return replace(spec, features=next(widths, None))
 
 
 def start_network(spec: TrainSpec, model_spec: ModelSpec) -> nn.Module:

@@ -27,7 +27,7 @@ from vsr_cli.training.loop import Progress, fit
 from vsr_cli.training.losses import LOSSES, Criterion
 from vsr_cli.training.pairs import ClipPair, hold_out, upscale_pair
 from vsr_cli.training.sources import SourceSettings, load_pairs
-from vsr_cli.training.start import form_name, start_network
+from vsr_cli.training.start import form_name, in_width_of_start, start_network
 from vsr_cli.training.state import LoopSettings
 from vsr_cli.training.storage import storage_type
 from vsr_cli.training.tasks import Task
@@ -48,6 +48,7 @@ def train(spec: TrainSpec, on_step: Callable[[Progress], None]) -> Path:
         VsrError: data or weights that cannot be read, output that exists.
     """
     _check_output(spec)
+    spec = in_width_of_start(spec)
     device = choose_device(own_device(spec.device))
     training_precision(spec, device)  # which may not go on that device
     torch.manual_seed(spec.seed)
