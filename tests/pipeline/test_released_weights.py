@@ -107,3 +107,12 @@ def test_fields_are_scored_in_the_precision_in_which_they_are_upscaled(
     assert Contender.of(spec).precision == torch.bfloat16
     own = field_settings(UpscaleSpec(model="fsrcnn", device="cpu", domain="climate")).precision
     assert Contender.of(spec, is_field=True).precision == own == torch.float32
+
+
+def test_weights_of_another_domain_alone_are_told_of() -> None:
+    (warning,) = load_chain("2d3d-fast", 4).warnings
+    assert "2d3d-fast x4 are those of the domain climate" in warning
+    assert "--domain climate" in warning
+    assert load_chain("2d3d-fast", 4, domain="climate").warnings == ()
+    assert load_chain("2d3d-fast", 4, preferred="climate").warnings == ()  # of fields
+    assert load_chain("2d3d-fast", 2).warnings == ()

@@ -135,6 +135,11 @@ def _load_stages(
         for name, file in files.items()
         if file.record is None
     )
+    if domain is None and chosen not in (None, preferred):
+        warnings += (
+            f"the only released weights of {'+'.join(released)} x{scale} are those of the domain "
+            f"{chosen}, which have seen nothing else: --domain {chosen} says that you mean them",
+        )
     if domain is not None and not released:
         warnings += (f"--domain {domain} picks nothing: no released weights are used",)
     return stages, chosen, warnings
