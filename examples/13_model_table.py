@@ -131,8 +131,8 @@ def told(options: argparse.Namespace) -> str:
     """How the speed came about, in a sentence."""
     return (
         "Scores of `srnet3d` and `refine3d` are those behind `fsrcnn`, their speed is that behind "
-        "`bicubic`; where scores name channels, size, cost and speed are those of the paper's width. "
-        "Speed: "
+        "`bicubic`; where scores name channels, size, cost and speed are those of the paper's "
+        "width. Speed: "
         f"{options.size} to x2 in {options.precision}; *: {options.small_size}. torch "
         f"{torch.__version__}, {torch.get_num_threads()} threads, "
         f"{read_processor()[0] or platform.machine()}."
