@@ -81,7 +81,8 @@ def rows(
 
 def networks(weights: Sequence[Path]) -> Iterator[tuple[str, tuple[int, ...], Path]]:
     """Name, scales and file of each network of single frames that is to be scored."""
-    released = list({entry.path: 0 for entry in released_weights() if entry.domain == DOMAIN})
+    known = (entry.path for entry in released_weights() if entry.domain == DOMAIN)
+    released = list(dict.fromkeys(known))  # one file may serve several scales
     for path in weights or released:
         _, record = read_weights(path)
         if get_spec(record.arch).kind == "frame":

@@ -78,7 +78,8 @@ def rows(drops: Path, weights: Sequence[Path], scale: int) -> Iterator[Row]:
 
 def networks(weights: Sequence[Path], scale: int) -> Iterator[tuple[str, Path]]:
     """Name and file of each network that is to be scored."""
-    released = list({entry.path: 0 for entry in released_weights() if entry.domain == DOMAIN})
+    known = (entry.path for entry in released_weights() if entry.domain == DOMAIN)
+    released = list(dict.fromkeys(known))  # one file may serve several scales
     for path in weights or released:
         _, record = read_weights(path)
         if scale in record.trained_scales:

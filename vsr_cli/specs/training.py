@@ -92,8 +92,8 @@ class TrainSpec:
     variable: str | None = None  # of files with fields; None: the only one
     start: tuple[Path, ...] = ()  # weights to start from
     degradation: DegradationSpec = BICUBIC  # from the truth to the network's input
+    features: int | None = None  # channels; None: those of ``start``, or the paper's
     transfer: Path | None = None  # weights of another network, scale or width: what fits is taken
-    features: int | None = None  # channels, where they are not to be the paper's
     layers: tuple[str, ...] = ()  # that are taken from there; empty: all that fit
     only: tuple[str, ...] = ()  # layers that are trained; empty: all
     seed: int = 0

@@ -127,8 +127,13 @@ def _check_start(path: Path, record: WeightRecord, spec: TrainSpec) -> None:
         )
 
 
+def _features_of(record: WeightRecord) -> int | None:
+    """Channels of the network in a file; None where its network has one width."""
+    return record.features or get_spec(record.arch).features
+
+
 def _check_width(path: Path, record: WeightRecord, own: ModelSpec) -> None:
-    found = record.features or get_spec(own.name).features
+    found = _features_of(record)
     if found != own.features:
         hint = "; --transfer widens it" if found and own.features and found < own.features else ""
         raise ValueError(
@@ -145,7 +150,7 @@ def _widened(
     spec: TrainSpec,
 ) -> dict[str, Tensor]:
     """The tensors of ``--transfer`` in those of the network, if they are of a narrower form."""
-    found = record.features or get_spec(own.name).features
+    found = _features_of(record)
     if found is None or own.features is None or found == own.features:
         return tensors
     if found > own.features or spec.layers:

@@ -92,7 +92,7 @@ def _loop_settings(spec: TrainSpec, device: torch.device, rank: int) -> LoopSett
 
 def _build(spec: TrainSpec) -> tuple[ModelSpec, Task, str]:
     """The network, its task, and the SHA-256 of the 2D weights that it stands behind."""
-    model_spec = get_spec(spec.model).with_features(spec.features)
+    model_spec = get_spec(spec.model)
     model = start_network(spec, model_spec)
     if spec.behind is not None and model_spec.enlarges:
         raise ValueError(f"--behind is for a clip model such as srnet3d, got {spec.model}")

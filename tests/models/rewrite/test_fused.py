@@ -12,6 +12,7 @@ from vsr_cli.models.rewrite import fused
 from vsr_cli.models.rewrite.conv3d import SummedConv3d, conv3d_form
 from vsr_cli.models.rewrite.fused import add_convolution, convolve, is_fused
 
+TRY_OPERATORS = fused._works.__wrapped__  # without its memory
 ROUNDING = 2e-5  # fp32, sums of some hundred values about 1
 
 
@@ -94,11 +95,10 @@ def test_only_plain_fp32_on_a_cpu_is_fused(by_onednn: bool) -> None:
 
 
 def test_the_trial_does_not_depend_on_defaults() -> None:
-    try_them = fused._works.__wrapped__ if hasattr(fused._works, "__wrapped__") else fused._works
-    found = try_them()
+    found = TRY_OPERATORS()
     torch.set_default_dtype(torch.float64)
     try:
-        assert try_them() == found
+        assert TRY_OPERATORS() == found
     finally:
         torch.set_default_dtype(torch.float32)
 
