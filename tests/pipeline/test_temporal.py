@@ -99,7 +99,7 @@ def test_windows_are_computed_anew_where_memory_is_short(
 
     model, frames = _model(name), _clip(shots)
     wanted = _by_windows(frames, model)
-    monkeypatch.setattr("vsr_cli.pipeline.temporal.free_memory", lambda _: 1000)
+    monkeypatch.setattr("vsr_cli.pipeline.memory.free_memory", lambda _: 1000)
     monkeypatch.setattr("vsr_cli.pipeline.temporal.WindowStream.push", fail)
     found = list(run_stage(frames, model, _settings(tile=tile, batch_size=2)))
     assert [frame.pts for frame in found] == [frame.pts for frame in frames]

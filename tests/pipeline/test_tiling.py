@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -156,3 +158,22 @@ def test_wide_networks_get_tiles_on_a_cpu(
     frames = [Frame((torch.rand(20, 30),), pts=0)]
     list(run_stage(frames, LoadedModel(spec=spec, module=module, scale=2), settings))
     assert [network.tile for network in made] == [tile]
+
+
+@pytest.mark.parametrize(("name", "values"), [("srnet3d", 160), ("2d3d-fast", 72), ("edrn", 256)])
+def test_windows_and_colours_count_in_the_size_of_a_tile(name: str, values: int) -> None:
+    """srnet3d: five frames of 32 channels; 2d3d-fast: three of 24; edrn: RGB, then 256 channels."""
+    spec = get_spec(name)
+    tile = stages.cpu_tile(spec.build(2, True).eval(), spec)
+    assert tile == math.isqrt((1 << 26) // values)
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+def test_tiles_keep_the_order_of_channels_in_memory(is_last: bool) -> None:
+    """To turn it for every tile cost 2d3d-fast a seventh of its time on 1280x720."""
+    order = torch.channels_last if is_last else torch.contiguous_format
+    frames = torch.rand(2, 3, 20, 30)
+    tiled = TiledModel(lambda x: x.contiguous(memory_format=order), scale=1, radius=2, tile=8)
+    result = tiled(frames)
+    assert torch.equal(result, frames)
+    assert result.is_contiguous(memory_format=order)

@@ -16,6 +16,7 @@ from vsr_cli.frames import ClipInfo, Frame
 from vsr_cli.models.cost import largest_layer
 from vsr_cli.models.load import LoadedChain, LoadedModel
 from vsr_cli.models.rewrite.faster import ANYWHERE, CPU_BF16, CPU_FP32, channels_last, rewrite
+from vsr_cli.models.spec import ModelSpec
 from vsr_cli.models.temporal import TemporalUpscaler
 from vsr_cli.pipeline.consistency import Consistency
 from vsr_cli.pipeline.refine import refine_frames
@@ -28,12 +29,9 @@ from vsr_cli.pipeline.transfer import to_codes, to_planes
 from vsr_cli.pipeline.upscale import upscale_frames
 from vsr_cli.pipeline.whole_windows import PROBE_SIDE
 
-# Side of a tile of the 3D stage that keeps its working set in a CPU's cache and its margin small:
-# 320x640 takes 1.22 s in such tiles, 1.34 s in tiles of 112 and 2.05 s whole (srnet3d, fp32, one
-# core of a Xeon with AVX-512, measured in one run).
-CPU_WINDOW_TILE = 160
-# Values of the largest layer of a 2D stage on a CPU: 256 MiB in fp32, and a few times that in all.
-# Of the released networks none comes to it below 1000x1000; drcn does at 256x256.
+# Values of the largest layer on a CPU: 256 MiB in fp32, and a few times that in all. That is a tile
+# of 1094 pixels for fsrcnn, 647 for srnet3d, 256 for drcn. Smaller ones, which a processor's caches
+# would hold, cost more than they save: each computes its margin anew.
 LAYER_VALUES = 1 << 26
 
 
@@ -74,7 +72,7 @@ def run_stage(
     module = _fast_form(model.module, settings)
     network = _network(module, model, settings)
     if isinstance(module, TemporalUpscaler):
-        steps = StepNetwork(module, model.spec.margin, settings, tile=_window_tile(settings))
+        steps = StepNetwork(module, model.spec.margin, settings, tile=network.tile)
         return upscale_windows(frames, steps, network, settings)
     if model.spec.kind == "clip":
         return refine_frames(frames, network, model.spec.window, settings)
@@ -91,26 +89,20 @@ def _fast_form(module: nn.Module, settings: StageSettings) -> nn.Module:
     return channels_last(rewrite(module, forms)).to(settings.device)
 
 
-def _window_tile(settings: StageSettings) -> int:
-    """The tile of 3D convolutions where the user names none; 0: none."""
-    return CPU_WINDOW_TILE if settings.device.type == "cpu" else 0
-
-
-def _frame_tile(module: nn.Module, color: str) -> int:
-    """The tile of a 2D stage whose largest layer holds ``LAYER_VALUES``."""
-    channels = 3 if color == "rgb" else 1
-    values = largest_layer(module, torch.zeros(1, channels, PROBE_SIDE, PROBE_SIDE))
-    return math.isqrt(LAYER_VALUES * PROBE_SIDE**2 // values)
+def cpu_tile(module: nn.Module, spec: ModelSpec) -> int:
+    """The side of a tile whose largest layer holds ``LAYER_VALUES``."""
+    window = (spec.window,) if spec.kind == "clip" else ()
+    channels = 3 if spec.color == "rgb" else 1
+    probe = torch.zeros(1, channels, *window, PROBE_SIDE, PROBE_SIDE)
+    return math.isqrt(LAYER_VALUES * PROBE_SIDE**2 // largest_layer(module, probe))
 
 
 def _network(module: nn.Module, model: LoadedModel, settings: StageSettings) -> TiledModel:
     """The network, taking whole frames or tiles of them."""
     tile = settings.tile
-    if tile is None and model.spec.kind == "clip":
-        tile = _window_tile(settings)
-    elif tile is None:
+    if tile is None:
         is_cut = settings.device.type == "cpu" and model.spec.radius is not None
-        tile = _frame_tile(module, model.spec.color) if is_cut else 0
+        tile = cpu_tile(module, model.spec) if is_cut else 0
 
     def run(frames: Tensor) -> Tensor:
         with torch.inference_mode(), settings.autocast():

@@ -19,17 +19,10 @@ from vsr_cli.frames import Frame
 from vsr_cli.imaging.borders import mirror_pad
 from vsr_cli.imaging.resample import keep_siting
 from vsr_cli.models.temporal import TemporalUpscaler
-from vsr_cli.pipeline.memory import free_memory
 from vsr_cli.pipeline.settings import StageSettings, checked
 from vsr_cli.pipeline.tiling import TiledModel
 from vsr_cli.pipeline.upscale import FRAME_PIXELS, cut_plane, interpolate_planes
 from vsr_cli.pipeline.whole_windows import WholeWindows, fits, held_values
-
-# A step of up to three neighbours holds less than a 3D network, so its tile may be larger: 320x160
-# through 2d3d-fast takes 0.71 of the CPU time with tiles of 400 that it takes with tiles of 160
-# (fp32, one core of a Xeon with AVX-512, by turns).
-FEW_TAPS = 3
-FEW_TAPS_TILE = 400
 
 
 class StepNetwork:
@@ -50,12 +43,10 @@ class StepNetwork:
                 partial(self._run, number),
                 scale=scale,
                 radius=reach,
-                tile=settings.tile or _step_tile(tile, taps),
+                tile=tile,
                 pads_itself=True,  # beyond the margin, where it is not felt
             )
-            for number, (taps, reach, scale) in enumerate(
-                zip(module.taps, module.radii, module.scales, strict=True)
-            )
+            for number, (reach, scale) in enumerate(zip(module.radii, module.scales, strict=True))
         ]
 
     @property
@@ -140,13 +131,6 @@ class WindowStream:
         return [made[key] for key in keys]
 
 
-def _step_tile(tile: int, taps: int) -> int:
-    """The tile of a step for that of a whole 3D network; 0: none, as for steps on one frame."""
-    if taps == 1 or not tile:
-        return 0
-    return max(tile, FEW_TAPS_TILE) if taps <= FEW_TAPS else tile
-
-
 def _stack(around: list[list[Tensor]]) -> Tensor:
     """Windows of codes (C, H, W) as (B, C, taps, H, W), in memory as ``conv3d`` wants them.
 
@@ -176,7 +160,7 @@ def _upscale_shot(
 ) -> Iterator[Frame]:
     first = next(shot)
     shot = chain([first], shot)
-    by_steps = fits(network.held_values, first.planes[0].numel(), free_memory(settings.device))
+    by_steps = fits(network.held_values, first.planes[0].numel(), settings.device)
     streams = {
         plane: WindowStream(network)
         if by_steps

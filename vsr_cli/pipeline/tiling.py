@@ -109,7 +109,7 @@ class TiledModel:
                 columns = slice(left - before + border, right + after + border)
                 sr = self.run(padded[..., rows, columns])
                 if result is None:
-                    result = sr.new_empty((*sr.shape[:-2], s * height, s * width))
+                    result = _empty_like(sr, s * height, s * width)
                 result[..., s * top : s * bottom, s * left : s * right] = sr[
                     ..., _inside(above, bottom - top, s), _inside(before, right - left, s)
                 ]
@@ -122,6 +122,16 @@ class TiledModel:
         if not self.pads_itself:
             return self.radius, self.radius
         return min(self.radius, start), min(self.radius, length - stop)
+
+
+def _empty_like(tile: Tensor, height: int, width: int) -> Tensor:
+    """Room for (..., height, width), with channels last in memory where a tile has them so."""
+    shape = (*tile.shape[:-2], height, width)
+    if tile.ndim == 4 and not tile.is_contiguous():
+        last = torch.channels_last
+        if tile.is_contiguous(memory_format=last):
+            return torch.empty(shape, dtype=tile.dtype, device=tile.device, memory_format=last)
+    return tile.new_empty(shape)
 
 
 def _inside(margin: int, length: int, scale: int) -> slice:

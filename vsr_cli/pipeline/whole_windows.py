@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vsr_cli.models.temporal import TemporalUpscaler
+from vsr_cli.pipeline.memory import has_free_memory
 from vsr_cli.pipeline.settings import StageSettings, checked
 from vsr_cli.pipeline.tiling import TiledModel
 
@@ -31,12 +32,9 @@ def held_values(module: TemporalUpscaler) -> int:
     return values // PROBE_SIDE**2
 
 
-def fits(values: int, pixels: int, free_bytes: int | None) -> bool:
-    """Whether a stream of steps that holds ``values`` for each of ``pixels`` leaves memory free.
-
-    True where it is not known how much that is.
-    """
-    return free_bytes is None or 4 * SCRATCH * values * pixels < free_bytes
+def fits(values: int, pixels: int, device: torch.device) -> bool:
+    """Whether a stream of steps that holds ``values`` for each of ``pixels`` leaves memory free."""
+    return has_free_memory(device, 4 * SCRATCH * values * pixels)
 
 
 class WholeWindows:

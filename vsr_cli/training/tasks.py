@@ -12,13 +12,14 @@ from vsr_cli.imaging.color import rgb_to_luma
 from vsr_cli.metrics import psnr
 from vsr_cli.models.rewrite.faster import channels_last
 from vsr_cli.models.spec import ModelSpec
-from vsr_cli.pipeline.stages import CPU_WINDOW_TILE
 from vsr_cli.pipeline.tiling import TiledModel
 from vsr_cli.specs import Recipe
 from vsr_cli.training.losses import CODE
 from vsr_cli.training.pairs import ClipPair, to_unit
 from vsr_cli.training.sampler import PatchSampler
 from vsr_cli.training.supervision import Recursive
+
+CPU_TILE = 160  # pixels, in validation: with its branches a network holds more than in use
 
 
 class Task:
@@ -89,7 +90,7 @@ def validation_psnr(
     with torch.inference_mode():
         for clip in clips:
             scale = clip.hr.shape[-1] // clip.lr.shape[-1]
-            tile = CPU_WINDOW_TILE if device.type == "cpu" else 0
+            tile = CPU_TILE if device.type == "cpu" else 0
             network = task.tiled(scale, tile)
             border = max(scale, 2)
             times = torch.linspace(0, clip.num_frames - 1, num_frames).round().long().unique()
