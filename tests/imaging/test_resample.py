@@ -166,3 +166,13 @@ def test_enlarge_has_the_gradient_of_resize(image: torch.Tensor) -> None:
         (function(x) * weight).sum().backward()
         gradients.append(x.grad)
     assert (gradients[0] - gradients[1]).abs().max() < ROUNDING
+
+
+def test_weights_that_were_made_without_gradients_are_good_for_them(image: torch.Tensor) -> None:
+    """They are kept; those of a tensor of inference mode could not be saved for a derivative."""
+    with torch.inference_mode():
+        resize(image, height=53, width=61)
+    x = image.clone().requires_grad_()
+    resize(x, height=53, width=61).sum().backward()
+    assert x.grad is not None
+    assert x.grad.sum() == pytest.approx(53 * 61)

@@ -138,7 +138,7 @@ def test_start_wants_the_same_width(tmp_path: Path, narrow_file: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "features", "words"),
     [
-        ("fsrcnn", 16, "fsrcnn has one width, 16 features are not for it"),
+        ("fsrcnn", 16, "fsrcnn has one width: its features cannot be chosen"),
         ("vdsr", 20, "features must be a multiple of 16, got 20"),
         ("vdsr", 0, "features must be a multiple of 16, got 0"),
     ],

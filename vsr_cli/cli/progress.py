@@ -86,7 +86,8 @@ def training_bar(
         TextColumn("{task.fields[speed]} patches/s  validation {task.fields[psnr]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=quiet) as progress:
+    is_shown = console.is_terminal and not quiet
+    with Progress(*columns, console=console, disable=not is_shown) as progress:
         task = progress.add_task(
             description, total=steps, loss=0.0, rate=0.0, psnr="--", speed="--"
         )
@@ -102,7 +103,13 @@ def training_bar(
                 return
             best = max(best, psnr)
             progress.update(task, psnr=f"{psnr:.2f} dB, best {best:.2f}")
-            if not quiet and not console.is_terminal:
+            if not quiet and not is_shown:
                 console.print(f"step {step}  loss {average:.4f}  validation {psnr:.3f} dB")
 
-        yield show
+        try:
+            yield show
+        except Exception:
+            if not progress.tasks[task].completed:  # no step was made: the message says why
+                progress.update(task, visible=False)
+                progress.live.transient = True
+            raise

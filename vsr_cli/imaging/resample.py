@@ -182,6 +182,7 @@ def _resize_axis(
 
 
 @lru_cache(maxsize=64)
+@torch.inference_mode(False)  # else what is kept could not be differentiated through
 def _taps(
     source: int,
     length: int,

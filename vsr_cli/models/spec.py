@@ -55,7 +55,7 @@ class ModelSpec:
         if features is None or features == self.features:
             return self
         if of_width is None:
-            raise ValueError(f"{self.name} has one width, {features} features are not for it")
+            raise ValueError(f"{self.name} has one width: its features cannot be chosen")
         if features < 1 or features % FEATURES_STEP:
             raise ValueError(f"features must be a multiple of {FEATURES_STEP}, got {features}")
         return replace(
