@@ -10,6 +10,8 @@ network to a loop of one's own::
 ``upscale_video``, ``resume_video``, ``upscale_on_devices``, ``compare_videos`` and
 ``evaluate_clips`` take every setting there is, as the frozen dataclasses ``UpscaleSpec``,
 ``EncodingSpec`` and so on. ``open_reader`` and ``open_writer`` are files as iterators of ``Frame``.
+The commands call ``keep_freed_memory`` before they begin, which is worth the more on a CPU the
+larger the frames; it changes the whole process, so a script says so itself.
 Every name is loaded when it is first used: ``import vsr_cli`` loads no torch.
 """
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from vsr_cli.media import open_reader, open_writer, shown_rgb
     from vsr_cli.pipeline.compare.run import compare_videos
     from vsr_cli.pipeline.evaluate.run import evaluate_clips
+    from vsr_cli.pipeline.memory import keep_freed_memory
     from vsr_cli.pipeline.segments.devices import upscale_on_devices
     from vsr_cli.pipeline.segments.resume import resume_video
     from vsr_cli.pipeline.video import upscale_video
@@ -47,6 +50,7 @@ __all__ = [
     "compare_videos",
     "evaluate",
     "evaluate_clips",
+    "keep_freed_memory",
     "load_model",
     "open_reader",
     "open_writer",
@@ -71,6 +75,7 @@ _PLACES: Mapping[str, str] = MappingProxyType(
         "compare_videos": "vsr_cli.pipeline.compare.run",
         "evaluate": "vsr_cli.api",
         "evaluate_clips": "vsr_cli.pipeline.evaluate.run",
+        "keep_freed_memory": "vsr_cli.pipeline.memory",
         "load_model": "vsr_cli.api",
         "open_reader": "vsr_cli.media",
         "open_writer": "vsr_cli.media",

@@ -56,7 +56,7 @@ def test_names_are_stable() -> None:
     assert {
         *("upscale", "load_model", "evaluate", "open_reader", "open_writer", "shown_rgb"),
         *("upscale_video", "evaluate_clips", "resume_video", "compare_videos"),
-        "upscale_on_devices",
+        *("upscale_on_devices", "keep_freed_memory"),
         *("UpscaleSpec", "EncodingSpec", "DecodingSpec", "EvaluateSpec", "FieldSpec"),
         *("Frame", "ClipInfo", "UpscalingModel", "VsrError", "__version__"),
     } == {*vsr_cli.__all__}

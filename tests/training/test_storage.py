@@ -7,13 +7,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
+from vsr_cli.models import get_spec
 from vsr_cli.models.load import load_chain
 from vsr_cli.models.weights import read_tensors
 from vsr_cli.pipeline.device import choose_device
 from vsr_cli.specs import TrainSpec
 from vsr_cli.specs.training import Recipe
 from vsr_cli.training import storage
+from vsr_cli.training.pairs import ClipPair
+from vsr_cli.training.state import LoopSettings
+from vsr_cli.training.tasks import Task
 from vsr_cli.training.train import train
 
 CASES = [(True, True, torch.float16), (True, False, torch.float32), (False, True, torch.float32)]
@@ -61,3 +66,27 @@ def _broken(module: torch.nn.Module) -> torch.nn.Module:
     for tensor in (copy := storage.deepcopy(module)).state_dict().values():
         tensor.zero_().add_(0.01)
     return copy
+
+
+def test_values_that_half_has_no_number_for_are_kept(
+    spec: TrainSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A running variance of 1e27 ended the run after its last step."""
+    monkeypatch.setattr(storage, "LARGE", 100)
+    monkeypatch.setattr(storage, "validation_psnr", lambda *_, **__: 30.0)
+    task = Task(get_spec("fsrcnn-s"), nn.Sequential(nn.Conv2d(1, 9, 5), nn.BatchNorm2d(9)))
+    settings = LoopSettings(
+        checkpoint=spec.output,
+        log=spec.output,
+        every=1,
+        validation_frames=1,
+        seed=0,
+        purpose="",
+        device=torch.device("cpu"),
+        autocast=None,
+        resume=False,
+    )
+    stills = [ClipPair(torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 16, 16))]
+    assert storage.storage_type(task, stills, settings) == torch.float16
+    task.module.get_buffer("1.running_var").fill_(1e27)
+    assert storage.storage_type(task, stills, settings) == torch.float32
