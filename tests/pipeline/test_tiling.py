@@ -168,6 +168,17 @@ def test_windows_and_colours_count_in_the_size_of_a_tile(name: str, values: int)
     assert tile == math.isqrt((1 << 26) // values)
 
 
+@pytest.mark.parametrize(("free", "values"), [(None, 26), (5e9, 26), (4e9, 25), (1e9, 23), (1, 20)])
+def test_tiles_are_smaller_where_memory_is_short(
+    free: float | None, values: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quarter of what is free holds four layers of 32-bit values: 64 bytes a value."""
+    monkeypatch.setattr("vsr_cli.pipeline.memory.free_memory", lambda _: free)
+    spec = get_spec("fsrcnn")
+    tile = stages.cpu_tile(spec.build(2, True).eval(), spec)
+    assert tile == math.isqrt((1 << values) // 56)
+
+
 @pytest.mark.parametrize("is_last", [False, True])
 def test_tiles_keep_the_order_of_channels_in_memory(is_last: bool) -> None:
     """To turn it for every tile cost 2d3d-fast a seventh of its time on 1280x720."""

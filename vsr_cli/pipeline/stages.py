@@ -19,6 +19,7 @@ from vsr_cli.models.rewrite.faster import ANYWHERE, CPU_BF16, CPU_FP32, channels
 from vsr_cli.models.spec import ModelSpec
 from vsr_cli.models.temporal import TemporalUpscaler
 from vsr_cli.pipeline.consistency import Consistency
+from vsr_cli.pipeline.memory import has_free_memory
 from vsr_cli.pipeline.refine import refine_frames
 from vsr_cli.pipeline.rgb import upscale_rgb
 from vsr_cli.pipeline.settings import StageSettings
@@ -33,6 +34,9 @@ from vsr_cli.pipeline.whole_windows import PROBE_SIDE
 # of 1094 pixels for fsrcnn, 647 for srnet3d, 256 for drcn. Smaller ones, which a processor's caches
 # would hold, cost more than they save: each computes its margin anew.
 LAYER_VALUES = 1 << 26
+LEAST_VALUES = 1 << 20
+BYTES_PER_VALUE = 64  # four layers of fp32 at once, in a quarter of the free memory
+CPU = torch.device("cpu")
 
 
 def run_stages(
@@ -90,11 +94,14 @@ def _fast_form(module: nn.Module, settings: StageSettings) -> nn.Module:
 
 
 def cpu_tile(module: nn.Module, spec: ModelSpec) -> int:
-    """The side of a tile whose largest layer holds ``LAYER_VALUES``."""
+    """The side of a tile whose largest layer holds ``LAYER_VALUES``; fewer if memory is short."""
+    values = LAYER_VALUES
+    while values > LEAST_VALUES and not has_free_memory(CPU, BYTES_PER_VALUE * values):
+        values //= 2
     window = (spec.window,) if spec.kind == "clip" else ()
     channels = 3 if spec.color == "rgb" else 1
     probe = torch.zeros(1, channels, *window, PROBE_SIDE, PROBE_SIDE)
-    return math.isqrt(LAYER_VALUES * PROBE_SIDE**2 // largest_layer(module, probe))
+    return math.isqrt(values * PROBE_SIDE**2 // largest_layer(module, probe))
 
 
 def _network(module: nn.Module, model: LoadedModel, settings: StageSettings) -> TiledModel:
