@@ -160,23 +160,16 @@ def test_wide_networks_get_tiles_on_a_cpu(
     assert [network.tile for network in made] == [tile]
 
 
-@pytest.mark.parametrize(("name", "values"), [("srnet3d", 160), ("2d3d-fast", 72), ("edrn", 256)])
+@pytest.mark.parametrize(
+    ("name", "values"), [("srnet3d", 160), ("2d3d-fast", 72), ("srresnet", 256)]
+)
 def test_windows_and_colours_count_in_the_size_of_a_tile(name: str, values: int) -> None:
-    """srnet3d: five frames of 32 channels; 2d3d-fast: three of 24; edrn: RGB, then 256 channels."""
+    """srnet3d: five frames of 32 channels; 2d3d-fast: three of 24; srresnet: 256 at the end."""
     spec = get_spec(name)
     tile = stages.cpu_tile(spec.build(2, True).eval(), spec)
     assert tile == math.isqrt((1 << 26) // values)
-
-
-@pytest.mark.parametrize(("free", "values"), [(None, 26), (5e9, 26), (4e9, 25), (1e9, 23), (1, 20)])
-def test_tiles_are_smaller_where_memory_is_short(
-    free: float | None, values: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A quarter of what is free holds four layers of 32-bit values: 64 bytes a value."""
-    monkeypatch.setattr("vsr_cli.pipeline.memory.free_memory", lambda _: free)
-    spec = get_spec("fsrcnn")
-    tile = stages.cpu_tile(spec.build(2, True).eval(), spec)
-    assert tile == math.isqrt((1 << values) // 56)
+    four = stages.cpu_tile(spec.build(2, True).eval(), spec, 4)
+    assert four == math.isqrt((1 << 26) // (4 * values))
 
 
 @pytest.mark.parametrize("is_last", [False, True])

@@ -348,6 +348,8 @@ def test_bad_settings_are_one_line(
 ) -> None:
     data = clip("a.mkv", 1)
     monkeypatch.chdir(tmp_path)
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
     result = _cli(*args, "--data", data)
     (line,) = result.stderr.splitlines()
     assert words in line

@@ -11,7 +11,7 @@ from vsr_cli import __version__
 from vsr_cli.batch.progress import StoppedError
 from vsr_cli.batch.work import Order, Outcome, run_order
 from vsr_cli.pipeline.device import limit_threads
-from vsr_cli.pipeline.memory import keep_freed_memory
+from vsr_cli.pipeline.memory import give_back_freed_memory, keep_freed_memory
 
 if TYPE_CHECKING:
     from distributed import Worker
@@ -38,7 +38,10 @@ def run_on_worker(order: Order, key: str, topic: str, threads: int | None) -> Ou
     """Carry out one order; its progress goes to the scheduler as events of ``topic``."""
     if threads is not None:
         limit_threads(threads)
-    return run_order(order, _Events(key, topic))
+    try:
+        return run_order(order, _Events(key, topic))
+    finally:
+        give_back_freed_memory()  # the next part may be smaller, and other workers' larger
 
 
 class _Events:

@@ -75,7 +75,8 @@ def training_bar(
 ) -> Iterator[ShowStep]:
     """Show the progress of a training on stderr: loss, learning rate, patches per second, PSNR.
 
-    Where stderr is no terminal, one line is written for each validation.
+    Where stderr is no terminal, one line is written for each validation and nothing else. After an
+    error before the first step nothing is left of it.
     """
     console = Console(stderr=True)
     columns = (
@@ -108,8 +109,9 @@ def training_bar(
 
         try:
             yield show
-        except Exception:
+        except BaseException:
             if not progress.tasks[task].completed:  # no step was made: the message says why
-                progress.update(task, visible=False)
                 progress.live.transient = True
+                progress.live.stop()
+                progress.disable = True
             raise

@@ -10,7 +10,7 @@ import torch
 
 # Names and numbers of malloc.h of the GNU C library.
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
-KEPT = (1 << 31) - 1  # the most that an int holds
+NEVER = -1
 MEMORY_INFO = Path("/proc/meminfo")  # of Linux
 GROUP = Path("/sys/fs/cgroup")  # of containers and jobs: what they may have, and have
 
@@ -28,20 +28,25 @@ def keep_freed_memory() -> bool:
     mallopt = _function_of_c("mallopt")
     if mallopt is None:
         return False
-    settings = {M_ARENA_MAX: 1, M_MMAP_MAX: 0, M_TRIM_THRESHOLD: KEPT}
-    return all(mallopt(name, value) for name, value in settings.items())
+    settings = {M_ARENA_MAX: 1, M_MMAP_MAX: 0, M_TRIM_THRESHOLD: NEVER}
+    taken = [mallopt(name, value) for name, value in settings.items()]
+    return all(taken)
+
+
+def give_back_freed_memory() -> bool:
+    """Give what this process keeps of freed memory to others; says whether there was any."""
+    trim = _function_of_c("malloc_trim")
+    return trim is not None and bool(trim(0))
 
 
 def has_free_memory(device: torch.device, size: int) -> bool:
-    """Whether a device has more than ``size`` bytes left; also where that is not known.
+    """Whether a device has more than ``size`` bytes left; True where that is not known.
 
     What this process keeps of freed memory counts.
     """
     free = free_memory(device)
-    if device.type == "cpu" and free is not None and free <= size:
-        give_back = _function_of_c("malloc_trim")
-        if give_back is not None and give_back(0):
-            free = free_memory(device)
+    if device.type == "cpu" and free is not None and free <= size and give_back_freed_memory():
+        free = free_memory(device)
     return free is None or free > size
 
 
@@ -59,7 +64,7 @@ def _function_of_c(name: str) -> Callable[..., int] | None:
     """A function of the GNU C library; None: this is another one."""
     try:
         function: Callable[..., int] = getattr(ctypes.CDLL(None), name)
-    except (OSError, AttributeError):
+    except (OSError, AttributeError, TypeError):  # TypeError: on Windows
         return None
     return function
 

@@ -19,7 +19,6 @@ from vsr_cli.models.rewrite.faster import ANYWHERE, CPU_BF16, CPU_FP32, channels
 from vsr_cli.models.spec import ModelSpec
 from vsr_cli.models.temporal import TemporalUpscaler
 from vsr_cli.pipeline.consistency import Consistency
-from vsr_cli.pipeline.memory import has_free_memory
 from vsr_cli.pipeline.refine import refine_frames
 from vsr_cli.pipeline.rgb import upscale_rgb
 from vsr_cli.pipeline.settings import StageSettings
@@ -33,10 +32,8 @@ from vsr_cli.pipeline.whole_windows import PROBE_SIDE
 # Values of the largest layer on a CPU: 256 MiB in fp32, and a few times that in all. That is a tile
 # of 1094 pixels for fsrcnn, 647 for srnet3d, 256 for drcn. Smaller ones, which a processor's caches
 # would hold, cost more than they save: each computes its margin anew.
+# Where freed memory is not kept (``keep_freed_memory``) smaller ones would be faster.
 LAYER_VALUES = 1 << 26
-LEAST_VALUES = 1 << 20
-BYTES_PER_VALUE = 64  # four layers of fp32 at once, in a quarter of the free memory
-CPU = torch.device("cpu")
 
 
 def run_stages(
@@ -93,15 +90,16 @@ def _fast_form(module: nn.Module, settings: StageSettings) -> nn.Module:
     return channels_last(rewrite(module, forms)).to(settings.device)
 
 
-def cpu_tile(module: nn.Module, spec: ModelSpec) -> int:
-    """The side of a tile whose largest layer holds ``LAYER_VALUES``; fewer if memory is short."""
-    values = LAYER_VALUES
-    while values > LEAST_VALUES and not has_free_memory(CPU, BYTES_PER_VALUE * values):
-        values //= 2
+def cpu_tile(module: nn.Module, spec: ModelSpec, batch_size: int = 1) -> int:
+    """Pixels on a side of a tile whose largest layer holds ``LAYER_VALUES``, but for its margin.
+
+    The module is on the CPU. Fewer pixels where ``batch_size`` frames go at once; not fewer where
+    memory is short, so that a job gives the same however it is cut into runs.
+    """
     window = (spec.window,) if spec.kind == "clip" else ()
     channels = 3 if spec.color == "rgb" else 1
     probe = torch.zeros(1, channels, *window, PROBE_SIDE, PROBE_SIDE)
-    return math.isqrt(values * PROBE_SIDE**2 // largest_layer(module, probe))
+    return math.isqrt(LAYER_VALUES * PROBE_SIDE**2 // (batch_size * largest_layer(module, probe)))
 
 
 def _network(module: nn.Module, model: LoadedModel, settings: StageSettings) -> TiledModel:
@@ -109,7 +107,7 @@ def _network(module: nn.Module, model: LoadedModel, settings: StageSettings) -> 
     tile = settings.tile
     if tile is None:
         is_cut = settings.device.type == "cpu" and model.spec.radius is not None
-        tile = cpu_tile(module, model.spec) if is_cut else 0
+        tile = cpu_tile(module, model.spec, settings.batch_size or 1) if is_cut else 0
 
     def run(frames: Tensor) -> Tensor:
         with torch.inference_mode(), settings.autocast():

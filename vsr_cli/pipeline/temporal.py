@@ -6,6 +6,7 @@ come needs it.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -42,12 +43,22 @@ class StepNetwork:
             TiledModel(
                 partial(self._run, number),
                 scale=scale,
-                radius=reach,
-                tile=tile,
+                radius=module.radii[number],
+                tile=self._step_tile(number, tile),
                 pads_itself=True,  # beyond the margin, where it is not felt
             )
-            for number, (reach, scale) in enumerate(zip(module.radii, module.scales, strict=True))
+            for number, scale in enumerate(module.scales)
         ]
+
+    def _step_tile(self, number: int, tile: int) -> int:
+        """The user's tile, or that of the window's frames in pixels of what the step sees.
+
+        A step on one frame holds a part of a window, and takes it whole.
+        """
+        if self.settings.tile is not None:
+            return self.settings.tile
+        enlarged = math.prod(self.module.scales[:number])
+        return tile * enlarged if self.taps[number] > 1 else 0
 
     @property
     def taps(self) -> tuple[int, ...]:

@@ -19,8 +19,8 @@ NOTHING_DB = 0.001  # what tables are rounded to, and more
 def storage_type(task: Task, validation: Sequence[ClipPair], settings: LoopSettings) -> torch.dtype:
     """float16 for a large network whose validation PSNR stays, else float32.
 
-    Without a validation set nothing can be said, and nothing is rounded; nor is what float16 has no
-    number for, as a running variance may be.
+    Without a validation set nothing can be said, and nothing is rounded; nor is a network with
+    a value that float16 has no number for, as a running variance may be.
     """
     is_small = sum(p.numel() for p in task.module.parameters()) < LARGE
     if not validation or is_small or not _has_half(task.module):
@@ -39,7 +39,7 @@ def storage_type(task: Task, validation: Sequence[ClipPair], settings: LoopSetti
 
 
 def _has_half(module: nn.Module) -> bool:
-    """Whether every value is below the largest of float16."""
+    """Whether float16 has a finite number for every value."""
     floats = (t for t in module.state_dict().values() if t.is_floating_point())
     return all(bool(tensor.half().isfinite().all()) for tensor in floats)
 
