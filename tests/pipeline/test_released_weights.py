@@ -110,9 +110,9 @@ def test_fields_are_scored_in_the_precision_in_which_they_are_upscaled(
 
 
 def test_weights_of_another_domain_alone_are_told_of() -> None:
-    (warning,) = load_chain("2d3d-fast", 4).warnings
-    assert "2d3d-fast x4 are those of the domain climate" in warning
+    (warning,) = load_chain("2d3d-joint", 4).warnings
+    assert "2d3d-joint x4 are those of the domain climate" in warning
     assert "--domain climate" in warning
-    assert load_chain("2d3d-fast", 4, domain="climate").warnings == ()
-    assert load_chain("2d3d-fast", 4, preferred="climate").warnings == ()  # of fields
-    assert load_chain("2d3d-fast", 2).warnings == ()
+    assert load_chain("2d3d-joint", 4, domain="climate").warnings == ()
+    assert load_chain("2d3d-joint", 4, preferred="climate").warnings == ()  # of fields
+    assert load_chain("2d3d-fast", 4).warnings == ()
