@@ -46,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--readme", type=Path, default=README)
     parser.add_argument("--keep", action="store_true", help="write into README.md")
     options = parser.parse_args(arguments)
+    vsr_cli.keep_freed_memory()  # as the commands do
     lines = [
         "| model | parameters | kMAC per pixel | Set5 x2, x3, x4 | climate x2, x4 | Mpixel/s |"
     ]
