@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from collections.abc import Callable
@@ -14,8 +15,10 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from vsr_cli.cli import main
+from vsr_cli.cli.progress import training_bar
 from vsr_cli.errors import WeightsError
 from vsr_cli.metrics import psnr
 from vsr_cli.models import MODELS, get_spec
@@ -355,6 +358,19 @@ def test_bad_settings_are_one_line(
     assert words in line
     assert result.exit_code == code
     assert {path.name for path in tmp_path.iterdir()} == {"a.mkv"}
+
+
+def test_no_empty_bar_is_left_above_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal; the last that is done to its line is to erase it."""
+    shown = io.StringIO()
+    terminal = Console(file=shown, force_terminal=True, width=80, _environ={"TERM": "xterm"})
+    monkeypatch.setattr("vsr_cli.cli.progress.Console", lambda **_: terminal)
+    with pytest.raises(ValueError, match="no data"), training_bar("train fsrcnn", 9, 2):
+        raise ValueError("no data")
+    written = shown.getvalue()
+    assert "train fsrcnn" in written
+    assert written.rindex("\x1b[2K") > written.rindex("train fsrcnn")
+    assert not written.endswith("\n")
 
 
 def _still(path: Path, seed: int) -> Path:
